@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+# Warm. `make help` lists the targets.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SAN     ?=
+VERSION := 0.1.0
+CC      := gcc
+
+PKGS    := libprotobuf-c liblz4 libcap libseccomp sqlite3
+WARNS   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla
+CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)/gen -DWARM_VERSION='"$(VERSION)"' -MMD -MP
+CFLAGS  ?= -O2 -g
+override CFLAGS += -std=gnu11 $(WARNS) -fno-strict-aliasing
+ifneq ($(SAN),)
+BUILD   := build/san
+HOSTED  := -fsanitize=$(SAN) -fno-omit-frame-pointer
+endif
+
+# Code that runs before or without libc: no stack protector, no calls that the compiler invents, no PIC tables.
+FREE    := -ffreestanding -fno-stack-protector -fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables \
+           -fcf-protection=none -fno-pic -fno-pie -mno-avx -fno-builtin
+
+objs     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(addsuffix /*.c,$(1)))))
+protos  := $(sort $(wildcard proto/*.proto))
+GEN_H   := $(patsubst proto/%.proto,$(BUILD)/gen/proto/%.pb-c.h,$(protos))
+GEN_O   := $(patsubst proto/%.proto,$(BUILD)/obj/gen/%.pb-c.o,$(protos))
+
+BASE    := $(call objs,base) $(GEN_O) $(call objs,proto)
+PROGRAMS := warm warmd warm-spawn warm-snap warm-restore warm-store warm-init
+LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+.PHONY: all
+all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(BUILD)/libwarm.so $(BUILD)/libwarm.a $(BUILD)/warm.pc $(BUILD)/env $(BUILD)/python/warm
+
+# ---- generated code ---------------------------------------------------------------------------------------------
+
+$(BUILD)/gen/proto/%.pb-c.c $(BUILD)/gen/proto/%.pb-c.h &: proto/%.proto
+	@mkdir -p $(BUILD)/gen/proto
+	protoc-c --c_out=$(BUILD)/gen $<
+
+$(BUILD)/obj/gen/%.pb-c.o: $(BUILD)/gen/proto/%.pb-c.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(HOSTED) -c -o $@ $<
+
+.SECONDARY:
+
+# ---- objects ----------------------------------------------------------------------------------------------------
+
+$(BUILD)/obj/%.o: %.c | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(HOSTED) -c -o $@ $<
+
+# sdk/cli/hot is what serves a hot `exec`; restore/restorer and restore/init run without any libc.
+$(BUILD)/obj/sdk/cli/hot/%.o $(BUILD)/obj/restore/init/%.o: HOSTED := $(FREE)
+$(BUILD)/obj/sdk/cli/%.o $(BUILD)/obj/warmd/spawn/%.o: HOSTED :=
+$(BUILD)/pic/%.o: %.c | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(HOSTED) -fPIC -fvisibility=hidden -c -o $@ $<
+
+# ---- programs ---------------------------------------------------------------------------------------------------
+
+# Static programs take protobuf and base objects built without sanitizers.
+$(BUILD)/plain/%.o: %.c | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+$(BUILD)/plain/gen/%.pb-c.o: $(BUILD)/gen/proto/%.pb-c.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+PLAIN_BASE := $(patsubst $(BUILD)/obj/%,$(BUILD)/plain/%,$(BASE))
+
+$(BUILD)/warm: $(call objs,sdk/cli/hot sdk/cli) $(PLAIN_BASE) $(wildcard sdk/cli/hot/*.S)
+	$(CC) -static -no-pie -Wl,-e,warm_start -Wl,-z,noseparate-code -o $@ $(filter %.o %.S,$^) -lprotobuf-c
+
+$(BUILD)/warm-spawn: $(call objs,warmd/spawn)
+	$(CC) -static -o $@ $^
+
+$(BUILD)/warmd: $(call objs,warmd policy cache) $(BASE)
+	$(CC) $(HOSTED) -o $@ $^ $(LIBS) -lev
+
+$(BUILD)/warm-snap: $(call objs,snapshot) $(BASE)
+	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c
+
+$(BUILD)/warm-store: $(call objs,cache cache/worker) $(BASE)
+	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lsqlite3
+
+$(BUILD)/warm-restore: $(call objs,restore) $(BUILD)/obj/cache/pack.o $(BUILD)/obj/restorer_blob.o $(BASE)
+	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lpthread
+
+$(BUILD)/warm-init: $(call objs,restore/init)
+	$(CC) -static -nostdlib -no-pie -Wl,-e,init_start -Wl,-z,noseparate-code -Wl,--build-id=none -o $@ $^
+
+# The restorer: position-independent, one section, no relocation. tests/lint checks the result.
+$(BUILD)/restorer/%.o: restore/restorer/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -O2 -g -std=gnu11 $(WARNS) $(filter-out -fno-pic -fno-pie,$(FREE)) -fPIE -fvisibility=hidden \
+	  -mgeneral-regs-only -c -o $@ $<
+$(BUILD)/restorer.elf: $(patsubst restore/restorer/%.c,$(BUILD)/restorer/%.o,$(wildcard restore/restorer/*.c)) restore/restorer/restorer.ld
+	ld -nostdlib -static --no-undefined -T restore/restorer/restorer.ld -o $@ $(filter %.o,$^)
+$(BUILD)/restorer.bin: $(BUILD)/restorer.elf
+	objcopy -O binary $< $@
+$(BUILD)/obj/restorer_blob.o: $(BUILD)/restorer.bin
+	@mkdir -p $(@D)
+	cd $(BUILD) && ld -r -b binary -z noexecstack -o obj/restorer_blob.o restorer.bin
+
+# ---- SDK --------------------------------------------------------------------------------------------------------
+
+SDK_PIC := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/c/*.c))
+$(BUILD)/libwarm.so: $(SDK_PIC)
+	$(CC) -shared -Wl,-soname,libwarm.so.0 -Wl,-z,defs -o $@ $^
+	ln -sf libwarm.so $(BUILD)/libwarm.so.0
+$(BUILD)/libwarm.a: $(SDK_PIC)
+	ar rcs $@ $^
+$(BUILD)/warm.pc: sdk/c/warm.pc.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' $< > $@
+$(BUILD)/python/warm: $(wildcard sdk/python/warm/*.py)
+	@mkdir -p $@
+	cp $^ $@/
+	@touch $@
+$(BUILD)/env: Makefile
+	@mkdir -p $(@D)
+	@printf '%s\n' '# . build/env: use what was just built' \
+	  'WARM_BUILD=$(abspath $(BUILD))' \
+	  'export PATH="$$WARM_BUILD:$$PATH" LD_LIBRARY_PATH="$$WARM_BUILD$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}"' \
+	  'export PYTHONPATH="$$WARM_BUILD/python$${PYTHONPATH:+:$$PYTHONPATH}"' \
+	  'export CLASSPATH="$$WARM_BUILD/java$${CLASSPATH:+:$$CLASSPATH}" NODE_PATH="$$WARM_BUILD/node$${NODE_PATH:+:$$NODE_PATH}"' \
+	  'export PKG_CONFIG_PATH="$$WARM_BUILD$${PKG_CONFIG_PATH:+:$$PKG_CONFIG_PATH}"' > $@
+
+# ---- tests ------------------------------------------------------------------------------------------------------
+
+include tests/tests.mk
+
+# ---- housekeeping -----------------------------------------------------------------------------------------------
+
+.PHONY: deps
+deps: ## install what building, testing and the demo need (Debian packages)
+	sh tools/deps.sh
+
+.PHONY: demo
+demo: ## install what is missing, build, and launch a Django application in about a millisecond
+	@sh tools/deps.sh --quiet
+	@$(MAKE) --no-print-directory -s -j2 all
+	@python3=/usr/bin/python3; . $(BUILD)/env && exec $$python3 bench/demo.py
+
+.PHONY: install
+install: all ## install below $(DESTDIR)$(PREFIX)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/warm lib/pkgconfig include lib/python3/dist-packages/warm share/doc/warm)
+	install -m 755 $(BUILD)/warm $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/warmd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(addprefix $(BUILD)/,warm-spawn warm-snap warm-restore warm-store warm-init) $(DESTDIR)$(PREFIX)/libexec/warm/
+	install -m 755 $(BUILD)/libwarm.so $(DESTDIR)$(PREFIX)/lib/libwarm.so.0
+	ln -sf libwarm.so.0 $(DESTDIR)$(PREFIX)/lib/libwarm.so
+	install -m 644 $(BUILD)/libwarm.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 $(BUILD)/warm.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
+	install -m 644 sdk/c/warm.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 sdk/python/warm/*.py $(DESTDIR)$(PREFIX)/lib/python3/dist-packages/warm/
+	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/warm/
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile tests/tests.mk | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

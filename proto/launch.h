@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fixed-layout messages: what `warm exec` says before its libc has started, and what processes without a libc
+ * (restorer, supervisor) say and hear. Everything else between processes is protobuf (rpc.proto).
+ *
+ * All sockets are AF_UNIX SOCK_SEQPACKET: one message, one datagram. All integers little-endian.
+ *
+ *     warm exec ──launch_request + fds──► warmd ──sup_go + fds──► supervisor (warm-init, pid 1 of the clone)
+ *         ▲  ▲                              │ └───go_header, then the hook's answer──► application (parked restorer)
+ *         │  └────────launch_reply──────────┘ ◄────────────── struct report ──────────────────┘
+ *         └──────────── struct control, both ways, until the program has ended ──► supervisor
+ */
+#ifndef WARM_PROTO_LAUNCH_H
+#define WARM_PROTO_LAUNCH_H
+
+#include <stdint.h>
+
+#define LAUNCH_MAGIC 0x584d5257u /* "WRMX": a launch_request */
+#define RPC_MAGIC 0x504d5257u    /* "WRMP": four bytes before every protobuf Request and Reply */
+#define LAUNCH_VERSION 1
+#define MESSAGE_MAX 131072     /* bytes in one datagram; a launch that does not fit starts cold */
+#define LAUNCH_FDS_MAX 64      /* descriptors in one launch; more start cold */
+#define LAUNCH_SILENCE_MS 100  /* no word from warmd for so long: take the token, start cold */
+#define LAUNCH_KEEPALIVE_MS 30 /* so often warmd says LAUNCH_PENDING while a clone is being made */
+
+/* ---- warm exec → warmd ---------------------------------------------------------------------------------------- */
+
+enum launch_flags {
+	LAUNCH_COLD = 1 << 0,        /* --cold: no snapshot is used (and none is taken) */
+	LAUNCH_REQUIRE = 1 << 1,     /* --require */
+	LAUNCH_NET_PRIVATE = 1 << 2, /* --net private */
+	LAUNCH_TTY = 1 << 3,         /* one of 0 1 2 is the slave of a fresh pty: it becomes the controlling terminal */
+	LAUNCH_BACKGROUND = 1 << 4,  /* the program starts in the background of that pty (see supervisor) */
+};
+
+/*
+ * Descriptors, in order: [0] the supervisor's end of the control socket pair, [1] the token (an eventfd of value 1,
+ * non-blocking: who reads it runs), then one for each of fd_number[], ascending; closed ones of 0 1 2 are not listed,
+ * close-on-exec ones neither.
+ *
+ * Behind the header, NUL-terminated each, in this order: cmd (path of the file to execute, as resolved through PATH
+ * but with symbolic links kept), cwd, name ("" = none), ready ("" = sdk), argv[n_argv], env[n_env].
+ */
+struct launch_request {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t n_numbers; /* entries of fd_number[] in use */
+	uint32_t size;      /* of the whole datagram */
+	uint32_t flags;     /* enum launch_flags */
+	uint64_t sig_blocked; /* the caller's signal mask, as the kernel's sigset: bit n-1 is signal n */
+	uint64_t started_ns;  /* CLOCK_MONOTONIC at the command's first instruction */
+	uint32_t n_argv;
+	uint32_t n_env;
+	int32_t fd_number[LAUNCH_FDS_MAX];
+};
+
+enum launch_answer {
+	LAUNCH_PENDING = 1, /* a clone is being made; keep waiting */
+	LAUNCH_RUNNING = 2, /* the clone has the token: read the control socket */
+	LAUNCH_COLD_START = 3, /* take the token and execve() yourself */
+};
+
+enum launch_tier { TIER_HOT = 0, TIER_TEMPLATE = 1, TIER_COLD_RESTORE = 2, TIER_COLD_START = 3 };
+
+struct launch_reply {
+	uint32_t magic; /* LAUNCH_MAGIC */
+	uint32_t kind;  /* enum launch_answer */
+	uint32_t tier;  /* enum launch_tier */
+	uint32_t lookup_us; /* accept → snapshot found */
+	uint32_t go_us;     /* accept → GO sent */
+	uint32_t pad;
+	uint64_t go_ns; /* CLOCK_MONOTONIC when GO was sent */
+	char snapshot[24];
+	char reason[240]; /* why not hotter; "" = hot */
+};
+
+/* ---- warm exec ↔ supervisor ------------------------------------------------------------------------------------ */
+
+enum control_kind {
+	CONTROL_EXIT = 1,    /* → warm exec: value = wait status (as waitpid(2)) of the program */
+	CONTROL_STOPPED = 2, /* → warm exec: value = the signal that stopped it */
+	CONTROL_SIGNAL = 3,  /* → supervisor: value = signal; code, data = si_code and si_value of an RT signal */
+	CONTROL_FOREGROUND = 4, /* → supervisor: value 1: foreground of its pty, 0: background; then SIGCONT to its group */
+};
+
+struct control {
+	uint32_t kind;
+	int32_t value;
+	int32_t code;
+	uint32_t pad;
+	uint64_t data;
+};
+
+/* ---- warmd → supervisor ---------------------------------------------------------------------------------------- */
+
+#define SUP_MAGIC 0x534d5257u /* "WRMS" */
+
+/* Descriptors: [0] control; with LAUNCH_TTY also [1] the pty slave. The supervisor answers REPORT_SUP_READY. */
+struct sup_go {
+	uint32_t magic;
+	uint32_t flags; /* LAUNCH_TTY | LAUNCH_BACKGROUND */
+};
+
+/* ---- warmd → template, → application ---------------------------------------------------------------------------- */
+
+#define MAKE_MAGIC 0x4d4d5257u /* "WRMM": make a standby. Descriptors: [0] its GO socket, [1] its supervisor's socket */
+#define GO_MAGIC 0x474d5257u   /* "WRMG" */
+#define GO_SIZE_MAX 16384
+#define GO_FDS_MAX 72
+
+struct make_standby {
+	uint32_t magic;
+	uint32_t serial;
+};
+
+/*
+ * GO: the header, then n_ops struct rop (run before the image's own phase 3), then bytes that they point to by offset
+ * from the start of the message. Descriptors fill the fd slots from SLOT_TOKEN on. A stream of 0 1 2 that the launch has
+ * closed is represented by the token's descriptor: the key makes sure that the image does not use it.
+ * The next datagram on the same socket is what the application's hook reads: RPC_MAGIC + Reply{hook}.
+ */
+enum go_slot {
+	SLOT_TOKEN = 0,
+	SLOT_STDIN = 1,
+	SLOT_STDOUT = 2,
+	SLOT_STDERR = 3,
+	SLOT_EXTRA = 4, /* descriptors >= 3 of the launch */
+};
+
+struct go_header {
+	uint32_t magic;
+	uint32_t size;
+	uint32_t n_ops;
+	uint32_t n_fds;
+};
+
+/* ---- workers, templates, standbys, supervisors → warmd ---------------------------------------------------------- */
+
+#define REPORT_MAGIC 0x524d5257u /* "WRMR" */
+
+enum report_kind {
+	REPORT_FAILED = 1,         /* err, text; from a restorer: op (number in the plan) and err, no text */
+	REPORT_PROGRESS = 2,       /* a worker's step: text */
+	REPORT_CAPTURED = 3,       /* warm-snap: the image is complete, the application runs again; value = us stopped */
+	REPORT_STORED = 4,         /* warm-store: the image is on disk; value = bytes stored */
+	REPORT_TEMPLATE_READY = 5, /* template parked; value = bytes of memory it holds */
+	REPORT_STANDBY_PARKED = 6, /* application side of a standby parked */
+	REPORT_SUP_PARKED = 7,     /* supervisor of a standby is up */
+	REPORT_SUP_READY = 8,      /* supervisor has the control socket and the terminal */
+	REPORT_RUNNING = 9,        /* the clone has the token; the application's next instruction is its own */
+	REPORT_TOKEN_GONE = 10,    /* the launcher gave up first; the clone ends */
+	REPORT_DONE = 11,          /* any other worker: value */
+};
+
+struct report {
+	uint32_t magic;
+	uint32_t kind;
+	int32_t op;
+	int32_t err; /* positive errno */
+	int64_t value;
+	char text[240];
+};
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A snapshot is a program: this is its instruction set. A plan (restore/plan.h) is a list of `struct rop`, compiled
+ * from an image; restore/restorer runs it inside the new process and knows nothing else. warmd appends a few of
+ * them to the GO message for what a launch brings (limits, niceness, ...).
+ *
+ * The layout is fixed: it crosses process boundaries. Everything is little-endian, x86-64.
+ */
+#ifndef WARM_PROTO_ROP_H
+#define WARM_PROTO_ROP_H
+
+#include <stdint.h>
+
+enum rop_kind {
+	ROP_END = 0,       /* the list ends here: leave the loop */
+	ROP_SYSCALL = 1,   /* system call nr(args), its result judged by `want` */
+	ROP_COPY = 2,      /* memcpy(args[0], args[1], args[2]) */
+	ROP_CLONE = 3,     /* clone3(args[0], args[1]); the child goes on at op args[2] with stack top args[3] */
+	ROP_TEMPLATE = 4,  /* park as template on socket args[0]: each request goes on at the next op in the child branch */
+	ROP_STANDBY = 5,   /* park as standby on socket args[0]; GO fills the slots and runs GO's own ops */
+	ROP_WAIT = 6,      /* park a thread on the GO futex */
+	ROP_WAKE = 7,      /* release the parked threads */
+	ROP_TOKEN = 8,     /* take the exactly-once token (fd slot args[0]) and report RUNNING, or report and exit */
+	ROP_SIGRETURN = 9, /* become the application thread whose signal frame is at args[0] */
+	ROP_JUMP = 10,     /* go on at op args[0] */
+};
+
+/* How a result is judged. Anything else ends the process after a REPORT_FAILED with the op's number and errno. */
+enum rop_want {
+	WANT_OK = 0,    /* any result that is no error */
+	WANT_EXACT = 1, /* exactly args' companion `expect` (mmap at an address, a descriptor number) */
+	WANT_ANY = 2,   /* the result does not matter */
+};
+
+/* rop.flags: how an argument is to be read. Bits 0-5: argument i is the number of an fd slot (see GO, proto/launch.h).
+ * Bits 8-13: argument i is an offset into the GO message. */
+#define ROP_SLOT(i) (1u << (i))
+#define ROP_OFFSET(i) (1u << (8 + (i)))
+#define ROP_TO_SLOT (1u << 16) /* the result (a descriptor) goes into slot `expect` */
+
+struct rop {
+	uint8_t kind; /* enum rop_kind */
+	uint8_t want; /* enum rop_want */
+	uint16_t nr;  /* system call number */
+	uint32_t flags;
+	uint64_t args[6];
+	uint64_t expect;
+};
+
+_Static_assert(sizeof(struct rop) == 64, "a rop is one cache line");
+
+#endif
