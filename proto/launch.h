@@ -20,6 +20,7 @@
 #define LAUNCH_VERSION 1
 #define MESSAGE_MAX 131072     /* bytes in one datagram; a launch that does not fit starts cold */
 #define LAUNCH_FDS_MAX 64      /* descriptors in one launch; more start cold */
+#define LAUNCH_FD_END 900      /* a descriptor with this number or a higher one starts cold: the restorer's are there */
 #define LAUNCH_SILENCE_MS 100  /* no word from warmd for so long: take the token, start cold */
 #define LAUNCH_KEEPALIVE_MS 30 /* so often warmd says LAUNCH_PENDING while a clone is being made */
 
@@ -114,9 +115,10 @@ struct make_standby {
 };
 
 /*
- * GO: the header, then n_ops struct rop (run before the image's own phase 3), then bytes that they point to by offset
- * from the start of the message. Descriptors fill the fd slots from SLOT_TOKEN on. A stream of 0 1 2 that the launch has
- * closed is represented by the token's descriptor: the key makes sure that the image does not use it.
+ * GO: the header, then n_ops struct rop (run late in the image's own phase 3, at its ROP_GO: descriptors are in place),
+ * then bytes that they point to by offset from the start of the message. Descriptors fill the fd slots from SLOT_TOKEN on; the restorer moves
+ * them to numbers >= LAUNCH_FD_END, and closes them at the end. A stream of 0 1 2 that the launch has closed is
+ * represented by the token's descriptor: the key makes sure that the image does not use it.
  * The next datagram on the same socket is what the application's hook reads: RPC_MAGIC + Reply{hook}.
  */
 enum go_slot {
@@ -141,7 +143,7 @@ struct go_header {
 enum report_kind {
 	REPORT_FAILED = 1,         /* err, text; from a restorer: op (number in the plan) and err, no text */
 	REPORT_PROGRESS = 2,       /* a worker's step: text */
-	REPORT_CAPTURED = 3,       /* warm-snap: the image is complete, the application runs again; value = us stopped */
+	REPORT_CAPTURED = 3,       /* warm-snap: the image is complete; value = us stopped */
 	REPORT_STORED = 4,         /* warm-store: the image is on disk; value = bytes stored */
 	REPORT_TEMPLATE_READY = 5, /* template parked; value = bytes of memory it holds */
 	REPORT_STANDBY_PARKED = 6, /* application side of a standby parked */
@@ -150,6 +152,7 @@ enum report_kind {
 	REPORT_RUNNING = 9,        /* the clone has the token; the application's next instruction is its own */
 	REPORT_TOKEN_GONE = 10,    /* the launcher gave up first; the clone ends */
 	REPORT_DONE = 11,          /* any other worker: value */
+	REPORT_RELEASED = 12,      /* warm-snap: the application runs again (answer its hook); value = us stopped */
 };
 
 struct report {

@@ -23,6 +23,8 @@ enum rop_kind {
 	ROP_TOKEN = 8,     /* take the exactly-once token (fd slot args[0]) and report RUNNING, or report and exit */
 	ROP_SIGRETURN = 9, /* become the application thread whose signal frame is at args[0] */
 	ROP_JUMP = 10,     /* go on at op args[0] */
+	ROP_GO = 11,       /* run the ops that came with GO */
+	ROP_GATHER = 12,   /* wait until args[0] threads are parked */
 };
 
 /* How a result is judged. Anything else ends the process after a REPORT_FAILED with the op's number and errno. */

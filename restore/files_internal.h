@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the planners of descriptors. Private to restore/. */
+#ifndef WARM_RESTORE_FILES_INTERNAL_H
+#define WARM_RESTORE_FILES_INTERNAL_H
+
+#include <stddef.h>
+
+struct err;
+struct plan;
+
+/* Each description of one pipe, or of one socket pair, is met in turn; the first one makes both ends. */
+int plan_pipe(struct plan *p, size_t description, struct err *err);
+int plan_socket(struct plan *p, size_t description, struct err *err);
+void plan_socket_bind(struct plan *p, size_t description);
+
+#endif

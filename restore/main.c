@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* warm-restore: becomes the template of one image, or prints the image's plan. The command line is in docs/ARCHITECTURE.md. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "proto/launch.h"
+#include "restore/restore.h"
+
+/* On a duplicate: restore_run() moves the socket away. */
+static void send_failure(int sock_fd, const struct err *err)
+{
+	struct report report = {.magic = REPORT_MAGIC, .kind = REPORT_FAILED, .op = -1, .err = err->code};
+
+	snprintf(report.text, sizeof(report.text), "%s", err->msg);
+	send(sock_fd, &report, sizeof(report), MSG_NOSIGNAL);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+	        {"image", required_argument, NULL, 'i'}, {"sock", required_argument, NULL, 's'},
+	        {"init", required_argument, NULL, 'n'},  {"label", required_argument, NULL, 'l'},
+	        {"plan", no_argument, NULL, 'p'},        {0},
+	};
+	struct restore_request req = {.image_fd = -1, .sock_fd = -1, .init_fd = -1, .label = "?"};
+	struct err err = {0};
+	int plan_only = 0, report_fd, opt, r;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (opt) {
+		case 'i':
+			req.image_fd = atoi(optarg);
+			break;
+		case 's':
+			req.sock_fd = atoi(optarg);
+			break;
+		case 'n':
+			req.init_fd = atoi(optarg);
+			break;
+		case 'l':
+			req.label = optarg;
+			break;
+		case 'p':
+			plan_only = 1;
+			break;
+		default:
+			return 2;
+		}
+	if (req.image_fd < 0 || (!plan_only && (req.sock_fd < 0 || req.init_fd < 0))) {
+		fprintf(stderr, "usage: warm-restore --image FD --sock FD --init FD [--label TEXT] | --plan --image FD\n");
+		return 2;
+	}
+	report_fd = fcntl(req.sock_fd, F_DUPFD_CLOEXEC, 0);
+	r = plan_only ? restore_print_plan(&req, &err) : restore_run(&req, &err);
+	if (r < 0) {
+		fprintf(stderr, "warm-restore: %s\n", err.msg);
+		if (report_fd >= 0)
+			send_failure(report_fd, &err);
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "restore/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/userfaultfd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/proc.h"
+#include "base/uapi.h"
+
+#define ROOM_FROM 0x100000000000u /* 16 TiB: above what non-PIE programs, compressed heaps and Go arenas use */
+#define ROOM_TO 0x7ff000000000u
+#define ROOM_ALIGN (2u << 20)
+#define XSTATE_SW 464
+
+struct range {
+	uint64_t start, end;
+};
+
+/* ---- room ------------------------------------------------------------------------------------------------------- */
+
+static Warm__Image__VmaKind vdso_kind(const char *name)
+{
+	return strcmp(name, "[vdso]") == 0         ? WARM__IMAGE__VMA_KIND__VDSO
+	       : strcmp(name, "[vvar]") == 0       ? WARM__IMAGE__VMA_KIND__VVAR
+	       : strcmp(name, "[vvar_vclock]") == 0 ? WARM__IMAGE__VMA_KIND__VVAR_VCLOCK
+						    : WARM__IMAGE__VMA_KIND__ANON;
+}
+
+static int own_areas(struct place *place, struct range *range, size_t room, size_t *n)
+{
+	CLEAN(free) char *maps = NULL;
+	char *save = NULL;
+	int r = fd_read_file_at(AT_FDCWD, "/proc/self/maps", 16u << 20, &maps, NULL);
+
+	if (r < 0)
+		return r;
+	for (char *line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		unsigned long start, end;
+		char name[64] = "";
+
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %63s", &start, &end, name) < 2 || *n == room)
+			return -EPROTO;
+		range[(*n)++] = (struct range){start, end};
+		if (vdso_kind(name) != WARM__IMAGE__VMA_KIND__ANON && place->n_vdso < 4)
+			place->vdso[place->n_vdso++] = (struct vdso_area){start, end, vdso_kind(name)};
+	}
+	return 0;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct range *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static uint64_t align_up(uint64_t n)
+{
+	return (n + ROOM_ALIGN - 1) & ~(uint64_t)(ROOM_ALIGN - 1);
+}
+
+static int find_room(struct place *place, const Warm__Image__Image *image, uint64_t staging_len, struct err *err)
+{
+	size_t room = image->n_vma + 4096, n = 0;
+	CLEAN(free) struct range *range = calloc(room, sizeof(*range));
+	uint64_t need = ARENA_ROOM + align_up(staging_len) + ROOM_ALIGN, at = ROOM_FROM;
+	int r = range ? own_areas(place, range, room - image->n_vma, &n) : -ENOMEM;
+
+	if (r < 0)
+		return err_sys(err, -r, "own memory areas");
+	for (size_t i = 0; i < image->n_vma; i++)
+		range[n++] = (struct range){image->vma[i]->start, image->vma[i]->end};
+	qsort(range, n, sizeof(*range), by_start);
+	for (size_t i = 0; i < n; i++) {
+		if (range[i].end <= at)
+			continue;
+		if (range[i].start >= at + need)
+			break;
+		at = align_up(range[i].end + ROOM_ALIGN);
+	}
+	if (at + need > ROOM_TO)
+		return err_set(err, ENOMEM, "no room between the image's memory areas for %lu MiB", (unsigned long)(need >> 20));
+	place->arena = at;
+	place->staging = at + ARENA_ROOM;
+	place->staging_len = staging_len;
+	return 0;
+}
+
+/* ---- what the kernel has ---------------------------------------------------------------------------------------- */
+
+static struct place *asking;
+
+/* The only certain word on the size and features of a signal frame is a signal frame. */
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	const ucontext_t *uc = context;
+	const uint8_t *fp = (const uint8_t *)uc->uc_mcontext.fpregs;
+
+	(void)sig;
+	(void)info;
+	memcpy(&asking->xstate_features, fp + XSTATE_SW + 8, sizeof(asking->xstate_features));
+	memcpy(&asking->xstate_size, fp + XSTATE_SW + 16, sizeof(asking->xstate_size));
+}
+
+static int ask_xstate(struct place *place, struct err *err)
+{
+	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO}, old;
+
+	asking = place;
+	if (sigaction(SIGUSR1, &action, &old) < 0 || raise(SIGUSR1) != 0 || sigaction(SIGUSR1, &old, NULL) < 0)
+		return err_sys(err, errno, "ask for the size of a signal frame");
+	if (place->xstate_size < 576 || place->xstate_size > 16384)
+		return err_set(err, ENOTSUP, "this CPU's signal frames (%u bytes) are not known", place->xstate_size);
+	return 0;
+}
+
+static int ask_credentials(struct place *place, const Warm__Image__Image *image, struct err *err)
+{
+	const Warm__Image__Credentials *cred = image->process->cred;
+	CLEAN(fd) int self = proc_open(getpid());
+	struct proc_status status = {0};
+	int r = self < 0 ? self : proc_status_read(self, &status);
+
+	if (r < 0)
+		return err_sys(err, -r, "own credentials");
+	place->uid = status.uid[0];
+	place->gid = status.gid[0];
+	place->cap_bounding = status.cap_bounding;
+	place->cap_permitted = status.cap_permitted;
+	place->other_groups = status.n_groups != cred->n_group ||
+			      (cred->n_group && memcmp(status.groups, cred->group, cred->n_group * sizeof(uint32_t)) != 0);
+	place->personality = (uint32_t)personality(0xffffffff);
+	proc_status_fini(&status);
+	return 0;
+}
+
+static int open_userfaultfd(void)
+{
+	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_MOVE_BIT};
+	CLEAN(fd) int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0)
+		return -1; /* an older kernel: pages are copied */
+	return take_fd(&fd);
+}
+
+int place_find(struct place *place, const Warm__Image__Image *image, uint64_t n_pages, struct err *err)
+{
+	int max_fd = 2;
+	int r;
+
+	*place = (struct place){.sock_fd = -1, .init_fd = -1, .uffd = -1, .exe_fd = -1};
+	for (size_t i = 0; i < image->n_descriptor; i++)
+		if (image->descriptor[i]->fd > max_fd)
+			max_fd = image->descriptor[i]->fd;
+	place->fd_base = max_fd + 1 > LAUNCH_FD_END ? max_fd + 1 : LAUNCH_FD_END;
+	r = find_room(place, image, n_pages * 4096, err);
+	if (r == 0)
+		r = ask_xstate(place, err);
+	if (r == 0)
+		r = ask_credentials(place, image, err);
+	place->file_fd = calloc(image->n_file + 1, sizeof(int));
+	if (r == 0 && !place->file_fd)
+		r = err_sys(err, ENOMEM, "mapped files");
+	return r;
+}
+
+/* ---- descriptors ------------------------------------------------------------------------------------------------ */
+
+static int raise_to(int fd, int number, struct err *err)
+{
+	if (dup3(fd, number, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "descriptor %d (the limit of open files is too low)", number);
+	close(fd);
+	return number;
+}
+
+static int open_file(const Warm__Image__MappedFile *file, struct err *err)
+{
+	CLEAN(fd) int fd = open(file->path, (file->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, errno, "%s, which the image maps", file->path);
+	if (st.st_ino != file->ino || (file->dev && st.st_dev != file->dev))
+		return err_set(err, ESTALE, "%s was replaced since the snapshot", file->path);
+	return take_fd(&fd);
+}
+
+int place_open_files(struct place *place, const Warm__Image__Image *image, int sock_fd, int init_fd, struct err *err)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) { /* a launch brings its own limits */
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	place->sock_fd = raise_to(sock_fd, place->fd_base, err);
+	if (place->sock_fd < 0)
+		return place->sock_fd;
+	place->init_fd = raise_to(init_fd, place->fd_base + 1, err);
+	if (place->init_fd < 0)
+		return place->init_fd;
+	for (size_t i = 0; i < image->n_file; i++) {
+		place->file_fd[i] = open_file(image->file[i], err);
+		if (place->file_fd[i] < 0)
+			return place->file_fd[i];
+	}
+	place->exe_fd = open(image->mm->exe, O_RDONLY | O_CLOEXEC);
+	if (place->exe_fd < 0)
+		return err_sys(err, errno, "%s", image->mm->exe);
+	place->uffd = open_userfaultfd();
+	return 0;
+}
+
+void place_fini(struct place *place)
+{
+	free(place->file_fd);
+	place->file_fd = NULL;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What the process that will run a plan has to offer: a struct place, made of this very process. */
+#ifndef WARM_RESTORE_PLACE_H
+#define WARM_RESTORE_PLACE_H
+
+#include "restore/plan.h"
+
+struct err;
+struct pack;
+
+/* Finds room for arena and pages that neither this process nor the image uses; asks the kernel the rest. Opens nothing. */
+int place_find(struct place *place, const Warm__Image__Image *image, uint64_t n_pages, struct err *err);
+
+/* For real: descriptors above fd_base, mapped files opened and checked to be those of the image. */
+int place_open_files(struct place *place, const Warm__Image__Image *image, int sock_fd, int init_fd, struct err *err);
+
+void place_fini(struct place *place);
+
+#endif

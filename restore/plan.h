@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A plan under construction: the ops, the words that explain each of them to people, and the bytes that they point to.
+ * Planners (restore/plan_*.c) append to it and touch nothing else: a plan can be made, printed and tested without root.
+ *
+ * Addresses that plan_data() returns are those the bytes will have in the arena (restorer/arena.h).
+ */
+#ifndef WARM_RESTORE_PLAN_H
+#define WARM_RESTORE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/image.pb-c.h"
+#include "proto/rop.h"
+#include "restore/restorer/arena.h"
+
+struct err;
+
+#define PLAN_STACK 16384u /* bytes of stack for each thread while it runs the restorer */
+
+struct vdso_area { /* of warm-restore itself: moved to where the image had its own */
+	uint64_t start, end;
+	Warm__Image__VmaKind kind;
+};
+
+/* What the process that will run the plan looks like; made by restore/place.c, or by a test. */
+struct place {
+	uint64_t arena;   /* base of the arena; ARENA_ROOM bytes are free there */
+	uint64_t staging; /* the image's pages lie here, back to back, in private anonymous memory */
+	uint64_t staging_len;
+	struct vdso_area vdso[4];
+	size_t n_vdso;
+	int fd_base;   /* service descriptors: */
+	int sock_fd;   /*   the template's socket */
+	int init_fd;   /*   an open warm-init */
+	int uffd;      /*   a userfaultfd with UFFDIO_MOVE, or -1: pages are copied */
+	int *file_fd;  /* for each Image.file, open as it is to be mapped */
+	int exe_fd;
+	uint32_t xstate_size; /* what the kernel accepts in a signal frame */
+	uint64_t xstate_features;
+	uint32_t uid, gid;    /* credentials of the template */
+	uint64_t cap_bounding, cap_permitted;
+	bool other_groups;    /* the template's supplementary groups are not the image's */
+	uint32_t personality;
+};
+
+#define ARENA_ROOM (64u << 20)
+#define ARENA_VDSO (60u << 20) /* offset in it where the vdso waits while everything else is unmapped */
+
+struct plan {
+	struct rop *op;
+	char **words; /* one for each op */
+	size_t n_ops, n_words;
+	uint8_t *data;
+	size_t n_data, data_room;
+	uint64_t base;
+	bool failed; /* out of memory; looked at once, in the end */
+	const Warm__Image__Image *image;
+	const struct place *place;
+};
+
+int plan_init(struct plan *p, const Warm__Image__Image *image, const struct place *place);
+void plan_fini(struct plan *p);
+
+/* Bytes in the arena; data NULL: zeroes. Returns their address there. */
+uint64_t plan_data(struct plan *p, const void *data, size_t len, size_t align);
+uint64_t plan_string(struct plan *p, const char *text);
+void *plan_at(struct plan *p, uint64_t address); /* until the next plan_data() */
+
+/* Append an op; its number is returned. Unused arguments are 0. */
+uint32_t plan_op(struct plan *p, struct rop op, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#define PLAN_SYS(p, number, words, ...) plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = (number), .args = {__VA_ARGS__}}, "%s", words)
+
+/* The whole: restore/plan.c is its table of contents. Fails by name where the image and this machine do not fit. */
+int plan_compile(struct plan *p, struct err *err);
+
+/* ---- planners, in the order they run ---------------------------------------------------------------------------- */
+
+int plan_memory(struct plan *p, struct err *err);      /* phase 1: address space, pages, mm fields */
+int plan_template(struct plan *p, struct err *err);    /* park; supervisor; the application is born */
+int plan_task(struct plan *p, struct err *err);        /* phase 2: process-wide state */
+int plan_locks(struct plan *p, struct err *err);       /* memory that fork does not hand down */
+int plan_signals(struct plan *p, struct err *err);
+int plan_timers_make(struct plan *p, struct err *err);
+int plan_files_make(struct plan *p, struct err *err);  /* descriptors without a path */
+int plan_threads(struct plan *p, struct err *err);     /* the other threads, each parked */
+int plan_go(struct plan *p, struct err *err);          /* park; phase 3 */
+
+/* ---- pieces that planners share --------------------------------------------------------------------------------- */
+
+void plan_files_open(struct plan *p);                     /* phase 3: by path; the launch's; epoll sets */
+void plan_timers_arm(struct plan *p);
+void plan_task_place(struct plan *p);                     /* cwd, root */
+void plan_credentials(struct plan *p, bool main_thread); /* of the calling thread */
+int plan_thread_state(struct plan *p, const Warm__Image__Thread *thread, struct err *err);
+int plan_sigframe(struct plan *p, const Warm__Image__Thread *thread, uint64_t *ret_frame, struct err *err);
+
+/* The descriptor in `slot` goes to every number of that description; the slot is closed. */
+void plan_place(struct plan *p, uint32_t slot, size_t description);
+/* Moves the descriptor that the last call returned out of the way, into `slot` (>= fd_base). */
+uint32_t plan_raise(struct plan *p, uint32_t slot);
+
+#define GO_FD(place) ((place)->fd_base + 40) /* a standby's end of its GO socket */
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pipes, with their bytes. A FIFO whose ends are all in the process comes back as a pipe of the clone's own: two clones and
+ * the original must not read each other's bytes through one file.
+ */
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+
+#include "base/err.h"
+#include "restore/files_internal.h"
+#include "restore/plan.h"
+
+typedef Warm__Image__Description desc_t;
+
+#define SLOT_READ SLOT_PIPES
+#define SLOT_WRITE (SLOT_PIPES + 1)
+
+static bool is_first(const struct plan *p, size_t description)
+{
+	for (size_t i = 0; i < description; i++)
+		if (p->image->description[i]->pipe &&
+		    p->image->description[i]->pipe->id == p->image->description[description]->pipe->id)
+			return false;
+	return true;
+}
+
+static void make_pipe(struct plan *p)
+{
+	int32_t ends[2] = {-1, -1};
+	uint64_t at = plan_data(p, ends, sizeof(ends), 8);
+	uint64_t slots = p->place->arena + offsetof(struct arena, slot) + SLOT_READ * sizeof(int32_t);
+
+	PLAN_SYS(p, SYS_pipe2, "pipe", at, O_CLOEXEC);
+	plan_op(p, (struct rop){.kind = ROP_COPY, .args = {slots, at, sizeof(ends)}}, "its ends");
+	for (uint32_t slot = SLOT_READ; slot <= SLOT_WRITE; slot++) {
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_fcntl, .flags = ROP_SLOT(0) | ROP_TO_SLOT, .expect = SLOT_TMP,
+					.args = {slot, F_DUPFD_CLOEXEC, (uint64_t)p->place->fd_base}},
+			"out of the way");
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {slot}},
+			"out of the way");
+		plan_op(p, (struct rop){.kind = ROP_COPY,
+					.args = {p->place->arena + offsetof(struct arena, slot) + slot * sizeof(int32_t),
+						 p->place->arena + offsetof(struct arena, slot) + SLOT_TMP * sizeof(int32_t),
+						 sizeof(int32_t)}},
+			"out of the way");
+	}
+}
+
+static void fill(struct plan *p, const Warm__Image__Pipe *pipe)
+{
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_fcntl, .flags = ROP_SLOT(0),
+				.expect = pipe->capacity, .args = {SLOT_WRITE, F_SETPIPE_SZ, pipe->capacity}},
+		"its capacity, %u bytes", pipe->capacity);
+}
+
+static void put_bytes(struct plan *p, size_t first)
+{
+	for (size_t i = first; i < p->image->n_description; i++) {
+		const Warm__Image__Pipe *pipe = p->image->description[i]->pipe;
+
+		if (pipe && pipe->id == p->image->description[first]->pipe->id && pipe->data.len)
+			plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_write, .flags = ROP_SLOT(0),
+						.expect = pipe->data.len,
+						.args = {SLOT_WRITE, plan_data(p, pipe->data.data, pipe->data.len, 1), pipe->data.len}},
+				"its %zu bytes", pipe->data.len);
+	}
+}
+
+/* A second description of an end: opened anew through /proc, as a dup would share flags. O_RDWR likewise. */
+static void open_end(struct plan *p, size_t i)
+{
+	const desc_t *d = p->image->description[i];
+	uint64_t path_at;
+	char path[64];
+	uint32_t raise;
+
+	/* The number behind the slot is only known at run time; both ends of the same pipe serve, so a fixed high number does. */
+	int fixed = p->place->fd_base + 60;
+	uint32_t end = d->pipe->write_end ? SLOT_WRITE : SLOT_READ;
+
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_dup3, .flags = ROP_SLOT(0), .args = {end, (uint64_t)fixed, O_CLOEXEC}},
+		"the pipe, by a known number");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fixed);
+	path_at = plan_string(p, path);
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_openat, .flags = ROP_TO_SLOT, .expect = SLOT_TMP2,
+				.args = {(uint64_t)AT_FDCWD, path_at, (d->flags & (O_ACCMODE | O_NONBLOCK | O_APPEND)) | O_CLOEXEC}},
+		"open it again");
+	raise = plan_raise(p, SLOT_TMP);
+	(void)raise;
+	PLAN_SYS(p, SYS_close, "the known number", (uint64_t)fixed);
+	plan_place(p, SLOT_TMP, i);
+}
+
+int plan_pipe(struct plan *p, size_t description, struct err *err)
+{
+	uint64_t id = p->image->description[description]->pipe->id;
+
+	(void)err;
+	if (!is_first(p, description))
+		return 0;
+	make_pipe(p);
+	fill(p, p->image->description[description]->pipe);
+	put_bytes(p, description);
+	for (size_t i = description; i < p->image->n_description; i++)
+		if (p->image->description[i]->pipe && p->image->description[i]->pipe->id == id)
+			open_end(p, i);
+	for (uint32_t slot = SLOT_READ; slot <= SLOT_WRITE; slot++)
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {slot}}, "pipe made");
+	return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* Process-wide state, and credentials (which the kernel keeps per thread). */
+#include <linux/capability.h>
+#include <linux/prctl.h>
+#include <linux/securebits.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/err.h"
+#include "restore/plan.h"
+
+typedef Warm__Image__Credentials cred_t;
+
+int plan_task(struct plan *p, struct err *err)
+{
+	const Warm__Image__Process *process = p->image->process;
+
+	(void)err;
+	PLAN_SYS(p, SYS_umask, "umask", process->umask);
+	if (process->personality != p->place->personality)
+		PLAN_SYS(p, SYS_personality, "personality", process->personality);
+	if (process->child_subreaper)
+		PLAN_SYS(p, SYS_prctl, "child subreaper", PR_SET_CHILD_SUBREAPER, 1);
+	return 0;
+}
+
+/* Where the program stands; the launch may name another working directory later, in GO's own ops. */
+void plan_task_place(struct plan *p)
+{
+	const Warm__Image__Process *process = p->image->process;
+
+	if (strcmp(process->cwd, "/") != 0)
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_chdir, .args = {plan_string(p, process->cwd)}},
+			"working directory %s", process->cwd);
+	if (strcmp(process->root, "/") != 0)
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_chroot, .args = {plan_string(p, process->root)}},
+			"root directory %s", process->root);
+}
+
+static void drop_bounding(struct plan *p, const cred_t *cred)
+{
+	uint64_t drop = p->place->cap_bounding & ~cred->bounding;
+
+	for (int cap = 0; cap < 64; cap++)
+		if (drop >> cap & 1)
+			PLAN_SYS(p, SYS_prctl, "drop a bounding capability", PR_CAPBSET_DROP, (uint64_t)cap);
+}
+
+static void set_ids(struct plan *p, const cred_t *cred)
+{
+	uint64_t groups = plan_data(p, cred->group, cred->n_group * sizeof(cred->group[0]), 4);
+
+	PLAN_SYS(p, SYS_setgroups, "supplementary groups", cred->n_group, groups);
+	PLAN_SYS(p, SYS_setresgid, "group ids", cred->gid[0], cred->gid[1], cred->gid[2]);
+	PLAN_SYS(p, SYS_prctl, "keep capabilities over the change of uid", PR_SET_SECUREBITS,
+		 SECBIT_KEEP_CAPS | SECBIT_NO_SETUID_FIXUP);
+	PLAN_SYS(p, SYS_setresuid, "user ids", cred->uid[0], cred->uid[1], cred->uid[2]);
+	if (cred->uid[3] != cred->uid[1])
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_ANY, .nr = SYS_setfsuid, .args = {cred->uid[3]}},
+			"file-system user id");
+	if (cred->gid[3] != cred->gid[1])
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_ANY, .nr = SYS_setfsgid, .args = {cred->gid[3]}},
+			"file-system group id");
+	PLAN_SYS(p, SYS_prctl, "securebits", PR_SET_SECUREBITS, cred->securebits);
+}
+
+static void set_caps(struct plan *p, const cred_t *cred)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2];
+
+	for (int i = 0; i < 2; i++) {
+		data[i].effective = (uint32_t)(cred->effective >> (32 * i));
+		data[i].permitted = (uint32_t)(cred->permitted >> (32 * i));
+		data[i].inheritable = (uint32_t)(cred->inheritable >> (32 * i));
+	}
+	uint64_t header_at = plan_data(p, &header, sizeof(header), 8);
+	PLAN_SYS(p, SYS_capset, "capabilities", header_at, plan_data(p, data, sizeof(data), 8));
+	for (int cap = 0; cap < 64; cap++)
+		if (cred->ambient >> cap & 1)
+			PLAN_SYS(p, SYS_prctl, "ambient capability", PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (uint64_t)cap);
+}
+
+/* Nothing is done where the template has them already: a root daemon serving root's programs. */
+void plan_credentials(struct plan *p, bool main_thread)
+{
+	const Warm__Image__Process *process = p->image->process;
+	const cred_t *cred = process->cred;
+	bool same_ids = !p->place->other_groups;
+
+	for (int i = 0; i < 4; i++)
+		same_ids &= cred->uid[i] == p->place->uid && cred->gid[i] == p->place->gid;
+	if (!same_ids || cred->bounding != p->place->cap_bounding || cred->permitted != p->place->cap_permitted ||
+	    cred->effective != cred->permitted || cred->inheritable || cred->ambient || cred->securebits) {
+		drop_bounding(p, cred);
+		set_ids(p, cred);
+		set_caps(p, cred);
+	}
+	if (process->no_new_privs)
+		PLAN_SYS(p, SYS_prctl, "no_new_privs", PR_SET_NO_NEW_PRIVS, 1);
+	if (main_thread)
+		PLAN_SYS(p, SYS_prctl, "dumpable", PR_SET_DUMPABLE, process->dumpable == 2 ? 0 : process->dumpable);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "restore/restore.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/rseq.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/kernel.h"
+#include "cache/pack.h"
+#include "restore/place.h"
+#include "restore/plan.h"
+
+#define IMAGE_VERSION 1
+#define UNPACK_THREADS 2
+
+extern const uint8_t _binary_restorer_bin_start[], _binary_restorer_bin_end[];
+
+struct opened {
+	struct pack *pack;
+	Warm__Image__Image *image;
+};
+
+static void opened_fini(struct opened *o)
+{
+	if (o->image)
+		warm__image__image__free_unpacked(o->image, NULL);
+	if (o->pack)
+		pack_close(o->pack);
+}
+
+/* ---- open ------------------------------------------------------------------------------------------------------- */
+
+static int check_image(const Warm__Image__Image *image, const char *label, struct err *err)
+{
+	if (image->version != IMAGE_VERSION)
+		return err_set(err, ENOTSUP, "image %s: version %u is not known", label, image->version);
+	if (image->n_feature)
+		return err_set(err, ENOTSUP, "image %s: feature %s is not known", label, image->feature[0]);
+	if (!image->mm || !image->process || !image->process->cred || image->process->cred->n_uid != 4 ||
+	    image->process->cred->n_gid != 4 || image->n_thread == 0 || image->n_run_addr != image->n_run_pages)
+		return err_set(err, EBADMSG, "image %s: incomplete", label);
+	for (size_t i = 0; i < image->n_vma; i++)
+		if (image->vma[i]->kind == WARM__IMAGE__VMA_KIND__FILE && image->vma[i]->file >= image->n_file)
+			return err_set(err, EBADMSG, "image %s: incomplete list of files", label);
+	for (size_t i = 0; i < image->n_descriptor; i++)
+		if (image->descriptor[i]->description >= image->n_description)
+			return err_set(err, EBADMSG, "image %s: incomplete list of descriptors", label);
+	return 0;
+}
+
+static int open_image(const struct restore_request *req, struct opened *o, struct err *err)
+{
+	CLEAN(free) uint8_t *meta = NULL;
+	size_t len = 0;
+	uint64_t pages = 0;
+	int r = pack_open(req->image_fd, req->label, &o->pack, err);
+
+	if (r == 0)
+		r = pack_section(o->pack, PACK_META, &meta, &len, err);
+	if (r < 0)
+		return r;
+	o->image = warm__image__image__unpack(NULL, len, meta);
+	if (!o->image)
+		return err_set(err, EBADMSG, "image %s: its metadata cannot be decoded", req->label);
+	r = check_image(o->image, req->label, err);
+	for (size_t i = 0; r == 0 && i < o->image->n_run_pages; i++)
+		pages += o->image->run_pages[i];
+	if (r == 0 && pages != pack_n_pages(o->pack))
+		r = err_set(err, EBADMSG, "image %s: its page index does not match its pages", req->label);
+	return r;
+}
+
+/* ---- place ------------------------------------------------------------------------------------------------------ */
+
+static int stage_pages(struct opened *o, const struct place *place, struct err *err)
+{
+	void *at;
+
+	if (place->staging_len == 0)
+		return 0;
+	at = mmap((void *)place->staging, place->staging_len, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (at != (void *)place->staging)
+		return err_sys(err, errno, "memory for %lu MiB of pages", (unsigned long)(place->staging_len >> 20));
+	return pack_pages(o->pack, at, UNPACK_THREADS, err);
+}
+
+static int build_arena(struct plan *p, uint64_t *ret_code, uint64_t *ret_stack, struct err *err)
+{
+	size_t code_len = (size_t)(_binary_restorer_bin_end - _binary_restorer_bin_start);
+	uint64_t code = plan_data(p, _binary_restorer_bin_start, code_len, 4096);
+	uint64_t ops = plan_data(p, p->op, p->n_ops * sizeof(*p->op), 64);
+	uint64_t stack = plan_data(p, NULL, PLAN_STACK, 64) + PLAN_STACK;
+	size_t len = (p->n_data + 4095) & ~(size_t)4095;
+	struct arena *arena;
+
+	if (p->failed)
+		return err_sys(err, ENOMEM, "plan");
+	/* Above the plan the vdso waits for its turn; the room below belongs to the arena, touched or not. */
+	arena = mmap((void *)p->base, len, PROT_READ | PROT_WRITE | PROT_EXEC,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (arena != (void *)p->base)
+		return err_sys(err, errno, "memory for the plan");
+	memcpy(arena, p->data, p->n_data);
+	arena->ops = (struct rop *)ops;
+	arena->n_ops = (uint32_t)p->n_ops;
+	arena->report_fd = p->place->sock_fd;
+	arena->fd_base = p->place->fd_base;
+	for (int i = 0; i < SLOT_END; i++)
+		arena->slot[i] = -1;
+	*ret_code = code;
+	*ret_stack = stack;
+	return 0;
+}
+
+static void say_ready(int sock_fd)
+{
+	struct report report = {.magic = REPORT_MAGIC, .kind = REPORT_TEMPLATE_READY, .value = 0};
+
+	send(sock_fd, &report, sizeof(report), MSG_NOSIGNAL);
+}
+
+/* What libc registered for this thread must not be written to any more: its memory goes. */
+static int shed_libc(struct err *err)
+{
+	struct rseq *rseq = (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	if (__rseq_size && syscall(SYS_rseq, rseq, sizeof(*rseq), RSEQ_FLAG_UNREGISTER, RSEQ_SIG) < 0)
+		return err_sys(err, errno, "unregister rseq");
+	syscall(SYS_set_robust_list, NULL, 24);
+	syscall(SYS_set_tid_address, NULL);
+	return 0;
+}
+
+/* ---- jump ------------------------------------------------------------------------------------------------------- */
+
+static __attribute__((noreturn)) void jump(uint64_t code, uint64_t stack, uint64_t arena)
+{
+	__asm__ volatile("mov %0, %%rsp\n\txor %%esi, %%esi\n\tjmp *%1" : : "r"(stack), "r"(code), "D"(arena) : "memory", "rsi");
+	__builtin_unreachable();
+}
+
+int restore_run(const struct restore_request *req, struct err *err)
+{
+	struct opened opened = {0};
+	struct place place;
+	struct plan plan;
+	uint64_t code = 0, stack = 0;
+	int r;
+
+	if ((r = open_image(req, &opened, err)) < 0 ||
+	    (r = place_find(&place, opened.image, pack_n_pages(opened.pack), err)) < 0 ||
+	    (r = stage_pages(&opened, &place, err)) < 0 ||
+	    (r = place_open_files(&place, opened.image, req->sock_fd, req->init_fd, err)) < 0)
+		return r;
+	if (plan_init(&plan, opened.image, &place) < 0)
+		return err_sys(err, ENOMEM, "plan");
+	if ((r = plan_compile(&plan, err)) < 0 || (r = build_arena(&plan, &code, &stack, err)) < 0 || (r = shed_libc(err)) < 0)
+		return r;
+	if (chdir("/") < 0)
+		return err_sys(err, errno, "stand in /");
+	say_ready(place.sock_fd);
+	jump(code, stack, place.arena);
+}
+
+/* ---- the plan for people ---------------------------------------------------------------------------------------- */
+
+static void print_op(const struct plan *p, size_t i)
+{
+	static const char *const kinds[] = {"end",  "call", "copy",   "clone",     "template", "standby", "wait",
+					    "wake", "token", "become", "jump", "go",     "gather"};
+	const struct rop *op = &p->op[i];
+
+	printf("%5zu  %-8s  %s", i, op->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[op->kind] : "?", p->words[i]);
+	if (op->kind == ROP_SYSCALL)
+		printf("  [%u(%#lx, %#lx, %#lx, %#lx, %#lx)]", op->nr, (unsigned long)op->args[0], (unsigned long)op->args[1],
+		       (unsigned long)op->args[2], (unsigned long)op->args[3], (unsigned long)op->args[4]);
+	putchar('\n');
+}
+
+int restore_print_plan(const struct restore_request *req, struct err *err)
+{
+	struct opened opened = {0};
+	struct place place = {0};
+	struct plan plan = {0};
+	int r = open_image(req, &opened, err);
+
+	if (r == 0)
+		r = place_find(&place, opened.image, pack_n_pages(opened.pack), err);
+	if (r == 0) {
+		place.uffd = 0; /* as on the kernel that a plan is made for; the numbers of descriptors are the real ones' */
+		r = plan_init(&plan, opened.image, &place) < 0 ? err_sys(err, ENOMEM, "plan") : plan_compile(&plan, err);
+	}
+	for (size_t i = 0; r == 0 && i < plan.n_ops; i++)
+		print_op(&plan, i);
+	plan_fini(&plan);
+	place_fini(&place);
+	opened_fini(&opened);
+	return r;
+}

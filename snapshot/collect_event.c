@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* eventfd, epoll, timerfd and signalfd: everything is in /proc/PID/fdinfo (proc_pid_fdinfo(5)). */
+#include "snapshot/files_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+
+static int said(struct subject *s, const struct open_file *f, const char *words, struct err *err)
+{
+	return summary_descriptor(s, "%d: %s", f->fd, words) < 0 ? err_sys(err, ENOMEM, "descriptors") : 0;
+}
+
+int collect_eventfd(struct subject *s, struct open_file *f, struct err *err)
+{
+	uint64_t semaphore = 0;
+
+	if (!info_number(f, "eventfd-count", 16, &f->desc->counter))
+		return err_set(err, EPROTO, "fd %d: eventfd without a counter in fdinfo", f->fd);
+	info_number(f, "eventfd-semaphore", 10, &semaphore);
+	f->desc->semaphore = semaphore != 0;
+	return said(s, f, "eventfd", err);
+}
+
+int collect_signalfd(struct subject *s, struct open_file *f, struct err *err)
+{
+	if (!info_number(f, "sigmask", 16, &f->desc->sigmask))
+		return err_set(err, EPROTO, "fd %d: signalfd without a mask in fdinfo", f->fd);
+	return said(s, f, "signalfd", err);
+}
+
+/* "it_value: (sec, nsec)" */
+static int64_t pair_ns(const char *info, const char *name)
+{
+	const char *at = strstr(info, name);
+	long long sec, nsec;
+
+	if (!at || sscanf(at + strlen(name), ": (%lld, %lld)", &sec, &nsec) != 2)
+		return 0;
+	return sec * 1000000000 + nsec;
+}
+
+int collect_timerfd(struct subject *s, struct open_file *f, struct err *err)
+{
+	Warm__Image__Timerfd *t = malloc(sizeof(*t));
+	uint64_t clock = 0, flags = 0;
+
+	if (!t)
+		return err_sys(err, ENOMEM, "descriptors");
+	warm__image__timerfd__init(t);
+	f->desc->timerfd = t;
+	if (!info_number(f, "clockid", 10, &clock))
+		return err_set(err, EPROTO, "fd %d: timerfd without a clock in fdinfo", f->fd);
+	info_number(f, "ticks", 10, &t->ticks);
+	info_number(f, "settime flags", 8, &flags);
+	t->clock = (int32_t)clock;
+	t->settime_flags = (uint32_t)flags;
+	t->value_ns = pair_ns(f->info, "it_value");
+	t->interval_ns = pair_ns(f->info, "it_interval");
+	return said(s, f, "timerfd", err);
+}
+
+/* "tfd: 5 events: 19 data: 5 pos:0 ino:.. sdev:.." for every descriptor watched. */
+int collect_epoll(struct subject *s, struct open_file *f, struct err *err)
+{
+	for (const char *at = strstr(f->info, "tfd:"); at; at = strstr(at + 1, "\ntfd:")) {
+		Warm__Image__Interest *in;
+		unsigned long long data;
+		unsigned events;
+		int fd;
+
+		if (*at == '\n')
+			at++;
+		if (sscanf(at, "tfd: %d events: %x data: %llx", &fd, &events, &data) != 3)
+			return err_set(err, EPROTO, "fd %d: epoll set cannot be read", f->fd);
+		in = malloc(sizeof(*in));
+		if (!in)
+			return err_sys(err, ENOMEM, "descriptors");
+		warm__image__interest__init(in);
+		in->fd = fd;
+		in->events = events;
+		in->data = data;
+		if (GROW(f->desc, interest, in) < 0)
+			return err_sys(err, ENOMEM, "descriptors");
+	}
+	return said(s, f, "epoll", err);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors: which descriptions they share (kcmp), what each is, and who collects it. */
+#include "snapshot/files_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+
+typedef int collector(struct subject *s, struct open_file *f, struct err *err);
+
+static const struct {
+	const char *link;
+	Warm__Image__DescriptionKind kind;
+	collector *collect;
+	const char *words;
+} anonymous[] = {
+        {"pipe:", WARM__IMAGE__DESCRIPTION_KIND__PIPE, collect_pipe, "pipe"},
+        {"socket:", WARM__IMAGE__DESCRIPTION_KIND__SOCKET, collect_socket, "socket"},
+        {"anon_inode:[eventfd]", WARM__IMAGE__DESCRIPTION_KIND__EVENTFD, collect_eventfd, "eventfd"},
+        {"anon_inode:[eventpoll]", WARM__IMAGE__DESCRIPTION_KIND__EPOLL, collect_epoll, "epoll"},
+        {"anon_inode:[timerfd]", WARM__IMAGE__DESCRIPTION_KIND__TIMERFD, collect_timerfd, "timerfd"},
+        {"anon_inode:[signalfd]", WARM__IMAGE__DESCRIPTION_KIND__SIGNALFD, collect_signalfd, "signalfd"},
+};
+
+bool info_number(const struct open_file *f, const char *name, int base, uint64_t *ret)
+{
+	const char *at = f->info;
+	size_t len = strlen(name);
+
+	for (; at; at = strchr(at, '\n'), at = at ? at + 1 : NULL)
+		if (strncmp(at, name, len) == 0 && at[len] == ':') {
+			*ret = strtoull(at + len + 1, NULL, base);
+			return true;
+		}
+	return false;
+}
+
+int descriptor_of(const struct subject *s, size_t description)
+{
+	for (size_t i = 0; i < s->image->n_descriptor; i++)
+		if (s->image->descriptor[i]->description == description)
+			return s->image->descriptor[i]->fd;
+	return -1;
+}
+
+/* ---- files with a path ------------------------------------------------------------------------------------------ */
+
+static bool memory_device(dev_t rdev)
+{
+	unsigned m = minor(rdev);
+
+	return major(rdev) == 1 && (m == 3 || m == 5 || m == 7 || m == 8 || m == 9); /* null zero full random urandom */
+}
+
+static const char *kind_words(mode_t mode)
+{
+	return S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "directory" : S_ISCHR(mode) ? "device" : "special file";
+}
+
+int collect_regular(struct subject *s, struct open_file *f, struct err *err)
+{
+	bool writable = (f->desc->flags & O_ACCMODE) != O_RDONLY;
+	size_t len = strlen(f->link);
+	uint64_t pos = 0;
+
+	if (len > 10 && strcmp(f->link + len - 10, " (deleted)") == 0)
+		return err_set(err, ENOTSUP, "fd %d: deleted file %.*s", f->fd, (int)len - 10, f->link);
+	if (S_ISCHR(f->st.st_mode) && !memory_device(f->st.st_rdev))
+		return err_set(err, ENOTSUP, "fd %d: device %s", f->fd, f->link);
+	if (!S_ISREG(f->st.st_mode) && !S_ISDIR(f->st.st_mode) && !S_ISCHR(f->st.st_mode))
+		return err_set(err, ENOTSUP, "fd %d: %s %s", f->fd, kind_words(f->st.st_mode), f->link);
+	if (f->desc->flags & O_PATH)
+		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__PATH;
+	else if (S_ISDIR(f->st.st_mode))
+		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__DIRECTORY;
+	else if (S_ISCHR(f->st.st_mode))
+		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__DEVICE;
+	else
+		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__REGULAR;
+	info_number(f, "pos", 10, &pos);
+	f->desc->position = pos;
+	f->desc->path = strdup(f->link);
+	if (!f->desc->path)
+		return err_sys(err, ENOMEM, "descriptors");
+	f->desc->dev = f->st.st_dev;
+	f->desc->ino = f->st.st_ino;
+	if (summary_descriptor(s, "%d: %s %s", f->fd, kind_words(f->st.st_mode), f->link) < 0)
+		return err_sys(err, ENOMEM, "descriptors");
+	if (summary_file(s, f->link, f->st.st_dev, f->st.st_ino, writable || !S_ISREG(f->st.st_mode), err) < 0)
+		return err_step(err, "fd %d", f->fd);
+	return 0;
+}
+
+/* ---- which kind? ------------------------------------------------------------------------------------------------ */
+
+static int collect_by_kind(struct subject *s, struct open_file *f, struct err *err)
+{
+	if (f->fd == s->hook_fd) {
+		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__HOOK;
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(anonymous) / sizeof(anonymous[0]); i++) {
+		if (strncmp(f->link, anonymous[i].link, strlen(anonymous[i].link)) != 0)
+			continue;
+		f->desc->kind = anonymous[i].kind;
+		return anonymous[i].collect(s, f, err);
+	}
+	if (f->link[0] != '/')
+		return err_set(err, ENOTSUP, "fd %d: %s is not supported", f->fd, f->link);
+	if (strncmp(f->link, "/memfd:", 7) == 0)
+		return err_set(err, ENOTSUP, "fd %d: memory file %s", f->fd, f->link);
+	if (S_ISFIFO(f->st.st_mode)) {
+		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__PIPE;
+		return collect_pipe(s, f, err);
+	}
+	return collect_regular(s, f, err);
+}
+
+/* Does the launch still stand behind this number? A program that redirected its own 0, 1 or 2 would surprise its clones. */
+static bool from_launch(const struct subject *s, const struct open_file *f)
+{
+	for (size_t i = 0; i < s->n_launch_fds; i++)
+		if (s->launch_fd[i].fd == f->fd)
+			return s->launch_fd[i].dev == f->st.st_dev && s->launch_fd[i].ino == f->st.st_ino;
+	return s->n_launch_fds == 0 && f->fd <= 2; /* nobody told us: by hand, in tests */
+}
+
+/* The launch's: whatever shares its description with 0, 1 or 2 follows them. */
+static int collect_stdio(struct subject *s, struct open_file *f, struct err *err)
+{
+	f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__STDIO;
+	f->desc->stdio = (uint32_t)f->fd;
+	return summary_descriptor(s, "%d: the launch's", f->fd) < 0 ? err_sys(err, ENOMEM, "descriptors") : 0;
+}
+
+static int new_description(struct subject *s, struct open_file *f, uint32_t *ret_index, struct err *err)
+{
+	uint64_t flags = 0;
+
+	f->desc = malloc(sizeof(*f->desc));
+	if (!f->desc)
+		return err_sys(err, ENOMEM, "descriptors");
+	warm__image__description__init(f->desc);
+	*ret_index = (uint32_t)s->image->n_description;
+	if (GROW(s->image, description, f->desc) < 0)
+		return err_sys(err, ENOMEM, "descriptors");
+	info_number(f, "flags", 8, &flags);
+	f->desc->flags = (uint32_t)flags & ~(uint32_t)O_CLOEXEC;
+	f->desc->dev = f->st.st_dev;
+	f->desc->ino = f->st.st_ino;
+	if (strstr(f->info, "\nlock:"))
+		return err_set(err, ENOTSUP, "fd %d: file lock on %s", f->fd, f->link);
+	if (f->desc->flags & O_ASYNC)
+		return err_set(err, ENOTSUP, "fd %d: signal-driven I/O (O_ASYNC)", f->fd);
+	if (f->fd <= 2 && !from_launch(s, f))
+		return err_set(err, ENOTSUP, "fd %d: the program has redirected it to %s", f->fd, f->link);
+	return f->fd <= 2 ? collect_stdio(s, f, err) : collect_by_kind(s, f, err);
+}
+
+static int find_shared(struct subject *s, const struct open_file *f, uint32_t *ret_index)
+{
+	for (size_t i = 0; i < s->image->n_descriptor; i++) {
+		const Warm__Image__Descriptor *d = s->image->descriptor[i];
+		const Warm__Image__Description *desc = s->image->description[d->description];
+
+		if (desc->ino == f->st.st_ino && desc->dev == f->st.st_dev &&
+		    syscall(SYS_kcmp, s->pid, s->pid, KCMP_FILE, (long)d->fd, (long)f->fd) == 0) {
+			*ret_index = d->description;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static int collect_descriptor(struct subject *s, int fd, struct err *err)
+{
+	struct open_file f = {.fd = fd, .local = -1};
+	CLEAN(fd) int local = -1;
+	CLEAN(free) char *info = NULL;
+	Warm__Image__Descriptor *d = malloc(sizeof(*d));
+	uint32_t index = 0;
+	uint64_t flags = 0;
+	char name[32];
+	int r;
+
+	if (!d)
+		return err_sys(err, ENOMEM, "descriptors");
+	warm__image__descriptor__init(d);
+	snprintf(name, sizeof(name), "fd/%d", fd);
+	if ((r = proc_link(s->proc_fd, name, f.link, sizeof(f.link))) == 0 && fstatat(s->proc_fd, name, &f.st, 0) < 0)
+		r = -errno;
+	snprintf(name, sizeof(name), "fdinfo/%d", fd);
+	if (r == 0)
+		r = fd_read_file_at(s->proc_fd, name, 16u << 20, &info, NULL);
+	if (r < 0) {
+		free(d);
+		return err_sys(err, -r, "fd %d", fd);
+	}
+	f.info = info;
+	if (fd > 2 && from_launch(s, &f)) {
+		free(d);
+		return 0; /* a clone has it where its own launch brings it */
+	}
+	info_number(&f, "flags", 8, &flags);
+	if (!(flags & O_PATH))
+		f.local = local = (int)syscall(SYS_pidfd_getfd, s->pidfd, fd, 0);
+	r = find_shared(s, &f, &index) ? 0 : new_description(s, &f, &index, err);
+	d->fd = fd;
+	d->cloexec = flags & O_CLOEXEC;
+	d->description = index;
+	if (GROW(s->image, descriptor, d) < 0 || (fd > 2 && GROW(s->summary, fds, fd) < 0))
+		return err_sys(err, ENOMEM, "descriptors");
+	return r;
+}
+
+struct walk {
+	int *fd;
+	size_t n;
+};
+
+static int remember(void *arg, int fd)
+{
+	struct walk *walk = arg;
+
+	return grow(&walk->fd, &walk->n, sizeof(fd), &fd);
+}
+
+static int ascending(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+int collect_files(struct subject *s, struct err *err)
+{
+	struct walk walk = {0};
+	int r = proc_each_fd(s->proc_fd, remember, &walk);
+
+	if (r < 0)
+		err_sys(err, -r, "descriptors of process %d", s->pid);
+	qsort(walk.fd, walk.n, sizeof(*walk.fd), ascending);
+	for (size_t i = 0; r == 0 && i < walk.n; i++)
+		r = collect_descriptor(s, walk.fd[i], err);
+	free(walk.fd);
+	if (r == 0)
+		r = check_pipes(s, err);
+	return r < 0 ? r : check_sockets(s, err);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* The areas of the address space (/proc/PID/smaps), and the fields of mm_struct that PR_SET_MM_MAP sets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "snapshot/subject.h"
+
+#define SMAPS_MAX (256u << 20)
+
+struct line { /* the first line of an area in smaps */
+	uint64_t start, end, offset, ino;
+	unsigned major, minor;
+	char perms[8];
+	const char *path; /* "" = none */
+};
+
+static const char *const kept_flags[] = {"gd", "nr", "lo", "sr", "rr", "dc", "dd", "hg", "nh", "mg", "wf", "dp"};
+static const char *const plain_flags[] = {"rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "ac", "sd", "de", "um", "uw"};
+
+static bool among(const char *flag, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(flag, list[i]) == 0)
+			return true;
+	return false;
+}
+
+static const char *refusal_of(const char *flag)
+{
+	static const char *const words[][2] = {{"io", "device memory"},       {"pf", "memory without page structs"},
+					       {"ht", "huge page file memory"}, {"mm", "memory with mixed pages"},
+					       {"ss", "a user shadow stack"},  {"um", "memory under userfaultfd"},
+					       {"uw", "memory write-protected by userfaultfd"},
+					       {"ui", "memory under userfaultfd"}, {"mt", "tagged memory"},
+					       {"sl", "sealed memory"},        {"pk", "memory with a protection key"}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(flag, words[i][0]) == 0)
+			return words[i][1];
+	return NULL;
+}
+
+static int take_flags(Warm__Image__Vma *vma, char *flags, struct err *err)
+{
+	char *save = NULL;
+
+	for (char *f = strtok_r(flags, " \n", &save); f; f = strtok_r(NULL, " \n", &save)) {
+		const char *why = refusal_of(f);
+
+		if (why)
+			return err_set(err, ENOTSUP, "memory at %#lx: %s (flag %s) is not supported",
+				       (unsigned long)vma->start, why, f);
+		if (among(f, kept_flags, sizeof(kept_flags) / sizeof(kept_flags[0]))) {
+			if (GROW(vma, flag, strdup(f)) < 0)
+				return err_sys(err, ENOMEM, "areas");
+		} else if (!among(f, plain_flags, sizeof(plain_flags) / sizeof(plain_flags[0]))) {
+			return err_set(err, ENOTSUP, "memory at %#lx: flag %s is not known", (unsigned long)vma->start, f);
+		}
+	}
+	return 0;
+}
+
+static bool has_flag(const char *flags, const char *flag)
+{
+	const char *at = strstr(flags, flag);
+
+	return at && (at == flags || at[-1] == ' ') && (at[2] == ' ' || at[2] == '\n' || !at[2]);
+}
+
+static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line *line, bool may_write, struct err *err)
+{
+	Warm__Image__MappedFile *file;
+	dev_t dev = makedev(line->major, line->minor);
+	bool writable = vma->shared && may_write;
+	size_t len = strlen(line->path);
+	int r;
+
+	if (len > 10 && strcmp(line->path + len - 10, " (deleted)") == 0)
+		return err_set(err, ENOTSUP, "memory at %#lx maps a deleted file: %s", (unsigned long)line->start, line->path);
+	if (line->path[0] != '/')
+		return err_set(err, ENOTSUP, "memory at %#lx maps %s", (unsigned long)line->start, line->path);
+	if (strncmp(line->path, "/dev/", 5) == 0 && strncmp(line->path, "/dev/shm/", 9) != 0 && strcmp(line->path, "/dev/zero") != 0)
+		return err_set(err, ENOTSUP, "memory at %#lx maps the device %s", (unsigned long)line->start, line->path);
+	r = summary_file(s, line->path, dev, line->ino, writable, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s->image->n_file; i++)
+		if (strcmp(s->image->file[i]->path, line->path) == 0 && s->image->file[i]->writable == writable) {
+			vma->file = (uint32_t)i;
+			return 0;
+		}
+	file = malloc(sizeof(*file));
+	if (!file)
+		return err_sys(err, ENOMEM, "mapped files");
+	warm__image__mapped_file__init(file);
+	file->path = strdup(line->path);
+	file->dev = dev;
+	file->ino = line->ino;
+	file->writable = writable;
+	vma->file = (uint32_t)s->image->n_file;
+	return GROW(s->image, file, file) < 0 ? err_sys(err, ENOMEM, "mapped files") : 0;
+}
+
+static int add_page_area(struct subject *s, const Warm__Image__Vma *vma, bool droppable)
+{
+	struct area area = {vma->start, vma->end, vma->prot & PROT_READ, vma->kind == WARM__IMAGE__VMA_KIND__FILE};
+
+	if (vma->shared && vma->kind == WARM__IMAGE__VMA_KIND__FILE)
+		return 0; /* the file has them */
+	if (droppable)
+		return 0; /* zero in every clone */
+	return grow(&s->area, &s->n_areas, sizeof(area), &area);
+}
+
+static int take_area(struct subject *s, const struct line *line, char *flags, struct err *err)
+{
+	Warm__Image__Vma *vma;
+	bool may_write = has_flag(flags, "mw");
+	bool droppable = has_flag(flags, "dp") || has_flag(flags, "wf");
+	int r;
+
+	if (line->start == s->scratch || strcmp(line->path, "[vsyscall]") == 0)
+		return 0;
+	vma = malloc(sizeof(*vma));
+	if (!vma)
+		return err_sys(err, ENOMEM, "areas");
+	warm__image__vma__init(vma);
+	if (GROW(s->image, vma, vma) < 0)
+		return err_sys(err, ENOMEM, "areas");
+	vma->start = line->start;
+	vma->end = line->end;
+	vma->prot = (line->perms[0] == 'r' ? PROT_READ : 0) | (line->perms[1] == 'w' ? PROT_WRITE : 0) |
+		    (line->perms[2] == 'x' ? PROT_EXEC : 0);
+	vma->shared = line->perms[3] == 's';
+	vma->offset = line->offset;
+	if (strcmp(line->path, "[vdso]") == 0)
+		vma->kind = WARM__IMAGE__VMA_KIND__VDSO;
+	else if (strcmp(line->path, "[vvar]") == 0)
+		vma->kind = WARM__IMAGE__VMA_KIND__VVAR;
+	else if (strcmp(line->path, "[vvar_vclock]") == 0)
+		vma->kind = WARM__IMAGE__VMA_KIND__VVAR_VCLOCK;
+	else if (line->ino || line->path[0] == '/')
+		vma->kind = WARM__IMAGE__VMA_KIND__FILE;
+	if (vma->kind != WARM__IMAGE__VMA_KIND__ANON && vma->kind != WARM__IMAGE__VMA_KIND__FILE)
+		return 0; /* the kernel's: moved, not made */
+	if (strncmp(line->path, "[anon:", 6) == 0)
+		vma->name = strndup(line->path + 6, strlen(line->path + 6) - 1);
+	else if (strncmp(line->path, "[anon_shmem:", 12) == 0)
+		return err_set(err, ENOTSUP, "memory at %#lx: shared anonymous memory", (unsigned long)line->start);
+	r = take_flags(vma, flags, err);
+	if (r == 0 && vma->kind == WARM__IMAGE__VMA_KIND__FILE)
+		r = take_file(s, vma, line, may_write, err);
+	if (r == 0 && add_page_area(s, vma, droppable) < 0)
+		r = err_sys(err, ENOMEM, "areas");
+	return r;
+}
+
+static int take_areas(struct subject *s, char *smaps, struct err *err)
+{
+	struct line line = {0};
+	char *save = NULL;
+
+	for (char *text = strtok_r(smaps, "\n", &save); text; text = strtok_r(NULL, "\n", &save)) {
+		unsigned long start, end, offset, ino;
+		int path_at = 0;
+		int r;
+
+		if (strncmp(text, "VmFlags: ", 9) == 0) {
+			r = take_area(s, &line, text + 9, err);
+			if (r < 0)
+				return r;
+		} else if (sscanf(text, "%lx-%lx %7s %lx %x:%x %lu %n", &start, &end, line.perms, &offset, &line.major,
+				  &line.minor, &ino, &path_at) >= 7) {
+			line.start = start;
+			line.end = end;
+			line.offset = offset;
+			line.ino = ino;
+			line.path = text + path_at;
+		}
+	}
+	return 0;
+}
+
+static int collect_mm(struct subject *s, struct err *err)
+{
+	Warm__Image__Mm *mm = malloc(sizeof(*mm));
+	CLEAN(free) char *auxv = NULL;
+	struct proc_stat stat;
+	size_t len = 0;
+	char exe[4096];
+	struct stat st;
+	long ret = 0;
+	int r;
+
+	if (!mm)
+		return err_sys(err, ENOMEM, "mm");
+	warm__image__mm__init(mm);
+	s->image->mm = mm;
+	if ((r = proc_stat_read(s->proc_fd, &stat)) < 0 || (r = fd_read_file_at(s->proc_fd, "auxv", 65536, &auxv, &len)) < 0 ||
+	    (r = proc_link(s->proc_fd, "exe", exe, sizeof(exe))) < 0)
+		return err_sys(err, -r, "memory layout of process %d", s->pid);
+	mm->start_code = stat.start_code;
+	mm->end_code = stat.end_code;
+	mm->start_data = stat.start_data;
+	mm->end_data = stat.end_data;
+	mm->start_brk = stat.start_brk;
+	mm->start_stack = stat.start_stack;
+	mm->arg_start = stat.arg_start;
+	mm->arg_end = stat.arg_end;
+	mm->env_start = stat.env_start;
+	mm->env_end = stat.env_end;
+	mm->auxv = bytes_copy(auxv, len);
+	mm->exe = strdup(exe);
+	if (!mm->auxv.data || !mm->exe)
+		return err_sys(err, ENOMEM, "mm");
+	if (fstatat(s->proc_fd, "exe", &st, 0) < 0)
+		return err_sys(err, errno, "executable of process %d", s->pid);
+	r = summary_file(s, exe, st.st_dev, st.st_ino, false, err);
+	if (r < 0)
+		return r;
+	r = subject_syscall(s, &ret, SYS_brk, 0, 0, 0, 0, err);
+	if (r < 0)
+		return r;
+	mm->brk = (uint64_t)ret;
+	r = subject_syscall(s, &ret, SYS_prctl, PR_GET_THP_DISABLE, 0, 0, 0, err);
+	mm->thp_disabled = ret == 1;
+	return r;
+}
+
+int collect_memory(struct subject *s, struct err *err)
+{
+	CLEAN(free) char *smaps = NULL;
+	int r = fd_read_file_at(s->proc_fd, "smaps", SMAPS_MAX, &smaps, NULL);
+
+	if (r < 0)
+		return err_sys(err, -r, "areas of process %d", s->pid);
+	r = take_areas(s, smaps, err);
+	return r < 0 ? r : collect_mm(s, err);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Signal actions and the process's pending signals. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "snapshot/subject.h"
+
+#define KERNEL_SIGACTION 32 /* handler, flags, restorer, mask */
+#define N_SIGNALS 64
+
+static int take_actions(struct subject *s, Warm__Image__Process *process, struct err *err)
+{
+	uint64_t interesting = s->status.sig_caught | s->status.sig_ignored;
+	uint8_t actions[N_SIGNALS][KERNEL_SIGACTION] = {{0}};
+	int r;
+
+	for (int sig = 1; sig <= N_SIGNALS; sig++) {
+		long ret;
+
+		if (!(interesting >> (sig - 1) & 1))
+			continue;
+		r = subject_syscall(s, &ret, SYS_rt_sigaction, (uint64_t)sig, 0,
+				    s->scratch + (uint64_t)(sig - 1) * KERNEL_SIGACTION, 8, err);
+		if (r < 0)
+			return r;
+		if (ret < 0)
+			return err_sys(err, (int)-ret, "action of signal %d", sig);
+	}
+	r = subject_read(s, s->scratch, actions, sizeof(actions), err);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < N_SIGNALS; i++) {
+		bool kept = interesting >> i & 1;
+
+		if (GROW(process, sigaction, bytes_copy(actions[i], kept ? KERNEL_SIGACTION : 0)) < 0)
+			return err_sys(err, ENOMEM, "signal actions");
+	}
+	return 0;
+}
+
+static int take_pending(struct subject *s, Warm__Image__Process *process, struct err *err)
+{
+	CLEAN(free) uint8_t *infos = NULL;
+	size_t n = 0;
+	int r = tracee_pending(&s->thread[0], 1, &infos, &n, err);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (GROW(process, pending, bytes_copy(infos + i * sizeof(siginfo_t), sizeof(siginfo_t))) < 0)
+			r = err_sys(err, ENOMEM, "pending signals");
+	return r;
+}
+
+int collect_signals(struct subject *s, struct err *err)
+{
+	Warm__Image__Process *process = malloc(sizeof(*process));
+	int r;
+
+	if (!process)
+		return err_sys(err, ENOMEM, "process");
+	warm__image__process__init(process);
+	s->image->process = process;
+	process->pid = s->own_pid;
+	r = take_actions(s, process, err);
+	return r < 0 ? r : take_pending(s, process, err);
+}

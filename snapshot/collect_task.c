@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* Credentials, and what else belongs to the process as a whole: umask, directories, personality, prctl(2) state. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "snapshot/subject.h"
+
+static int ask(struct subject *s, int option, uint64_t arg, long *ret, struct err *err)
+{
+	int r = subject_syscall(s, ret, SYS_prctl, (uint64_t)option, arg, 0, 0, err);
+
+	if (r == 0 && *ret < 0)
+		r = err_sys(err, (int)-*ret, "prctl(%d) of process %d", option, s->pid);
+	return r;
+}
+
+static int take_credentials(struct subject *s, Warm__Image__Credentials *cred, struct err *err)
+{
+	const struct proc_status *st = &s->status;
+	long bits;
+	int r = 0;
+
+	for (int i = 0; i < 4; i++)
+		r |= GROW(cred, uid, st->uid[i]) | GROW(cred, gid, st->gid[i]);
+	for (size_t i = 0; i < st->n_groups; i++)
+		r |= GROW(cred, group, st->groups[i]);
+	if (r < 0)
+		return err_sys(err, ENOMEM, "credentials");
+	cred->inheritable = st->cap_inheritable;
+	cred->permitted = st->cap_permitted;
+	cred->effective = st->cap_effective;
+	cred->bounding = st->cap_bounding;
+	cred->ambient = st->cap_ambient;
+	r = ask(s, PR_GET_SECUREBITS, 0, &bits, err);
+	cred->securebits = (uint32_t)bits;
+	return r;
+}
+
+static int take_directory(struct subject *s, const char *link, char **ret_path, struct err *err)
+{
+	char path[4096];
+	struct stat by_link, by_path;
+	int r = proc_link(s->proc_fd, link, path, sizeof(path));
+
+	if (r < 0)
+		return err_sys(err, -r, "%s of process %d", link, s->pid);
+	if (fstatat(s->proc_fd, link, &by_link, 0) < 0 || stat(path, &by_path) < 0 || by_link.st_ino != by_path.st_ino ||
+	    by_link.st_dev != by_path.st_dev)
+		return err_set(err, ENOTSUP, "the %s of process %d, %s, cannot be reached by that name",
+			       link[0] == 'c' ? "working directory" : "root directory", s->pid, path);
+	*ret_path = strdup(path);
+	return *ret_path ? 0 : err_sys(err, ENOMEM, "directories");
+}
+
+int collect_task(struct subject *s, struct err *err)
+{
+	Warm__Image__Process *process = s->image->process;
+	CLEAN(free) char *text = NULL, *slack = NULL;
+	uint32_t word = 0;
+	long ret;
+	int r;
+
+	process->cred = malloc(sizeof(*process->cred));
+	if (!process->cred)
+		return err_sys(err, ENOMEM, "credentials");
+	warm__image__credentials__init(process->cred);
+	if ((r = take_credentials(s, process->cred, err)) < 0 || (r = take_directory(s, "cwd", &process->cwd, err)) < 0 ||
+	    (r = take_directory(s, "root", &process->root, err)) < 0)
+		return r;
+	process->umask = s->status.umask;
+	process->no_new_privs = s->status.no_new_privs;
+	if ((r = fd_read_file_at(s->proc_fd, "personality", 64, &text, NULL)) < 0 ||
+	    (r = fd_read_file_at(s->proc_fd, "timerslack_ns", 64, &slack, NULL)) < 0)
+		return err_sys(err, -r, "personality of process %d", s->pid);
+	process->personality = (uint32_t)strtoul(text, NULL, 16);
+	process->timer_slack_ns = strtoull(slack, NULL, 10);
+	r = ask(s, PR_GET_DUMPABLE, 0, &ret, err);
+	if (r < 0)
+		return r;
+	process->dumpable = (uint32_t)ret;
+	r = ask(s, PR_GET_CHILD_SUBREAPER, s->scratch, &ret, err);
+	if (r == 0)
+		r = subject_read(s, s->scratch, &word, sizeof(word), err);
+	process->child_subreaper = word;
+	return r;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads: registers, floating point, signal mask, alternate stack, robust list, rseq, tid address, name, scheduling. */
+#include <errno.h>
+#include <linux/sched/types.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "snapshot/subject.h"
+
+static int take_scheduling(Warm__Image__Thread *thread, pid_t tid, struct err *err)
+{
+	struct sched_attr attr = {.size = sizeof(attr)};
+
+	if (syscall(SYS_sched_getattr, tid, &attr, sizeof(attr), 0) < 0)
+		return err_sys(err, errno, "scheduling of thread %d", tid);
+	if (attr.sched_policy == 6)
+		return err_set(err, ENOTSUP, "thread %d has a deadline scheduling policy", tid);
+	thread->sched_policy = attr.sched_policy;
+	thread->sched_priority = attr.sched_priority;
+	thread->nice = attr.sched_nice;
+	thread->reset_on_fork = attr.sched_flags & 1;
+	return 0;
+}
+
+/* What only the thread itself can ask. */
+static int ask_thread(struct subject *s, struct tracee *t, Warm__Image__Thread *thread, struct err *err)
+{
+	stack_t stack;
+	uint64_t tid_address;
+	long ret, ret2;
+	int r;
+
+	if ((r = subject_thread_syscall(s, t, &ret, SYS_sigaltstack, 0, s->scratch, 0, err)) < 0 ||
+	    (r = subject_thread_syscall(s, t, &ret2, SYS_prctl, PR_GET_TID_ADDRESS, s->scratch + sizeof(stack), 0, err)) < 0 ||
+	    (r = subject_read(s, s->scratch, &stack, sizeof(stack), err)) < 0 ||
+	    (r = subject_read(s, s->scratch + sizeof(stack), &tid_address, sizeof(tid_address), err)) < 0)
+		return r;
+	if (ret < 0 || ret2 < 0)
+		return err_sys(err, (int)-(ret < 0 ? ret : ret2), "alternate stack or tid address of thread %d", t->tid);
+	thread->altstack_sp = (uint64_t)stack.ss_sp;
+	thread->altstack_size = stack.ss_size;
+	thread->altstack_flags = (uint32_t)stack.ss_flags;
+	thread->tid_address = tid_address;
+	return 0;
+}
+
+static int take_pending(Warm__Image__Thread *thread, const struct tracee *t, struct err *err)
+{
+	CLEAN(free) uint8_t *infos = NULL;
+	size_t n = 0;
+	int r = tracee_pending(t, 0, &infos, &n, err);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (GROW(thread, pending, bytes_copy(infos + i * sizeof(siginfo_t), sizeof(siginfo_t))) < 0)
+			r = err_sys(err, ENOMEM, "pending signals");
+	return r;
+}
+
+static int own_tid(struct subject *s, pid_t tid, int32_t *ret_tid, char **ret_name, struct err *err)
+{
+	CLEAN(free) char *text = NULL;
+	struct proc_status status = {0};
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "task/%d/status", tid);
+	r = fd_read_file_at(s->proc_fd, path, 1 << 20, &text, NULL);
+	if (r == 0)
+		r = proc_status_parse(text, &status);
+	if (r < 0)
+		return err_sys(err, -r, "status of thread %d", tid);
+	*ret_tid = status.nspid[status.n_nspid - 1];
+	proc_status_fini(&status);
+	CLEAN(free) char *comm = NULL;
+	snprintf(path, sizeof(path), "task/%d/comm", tid);
+	r = fd_read_file_at(s->proc_fd, path, 64, &comm, NULL);
+	if (r < 0)
+		return err_sys(err, -r, "name of thread %d", tid);
+	comm[strcspn(comm, "\n")] = 0;
+	*ret_name = take_ptr(comm);
+	return 0;
+}
+
+static int collect_thread(struct subject *s, struct tracee *t, struct err *err)
+{
+	Warm__Image__Thread *thread = malloc(sizeof(*thread));
+	uint8_t *xstate = NULL;
+	size_t len = 0;
+	void *robust = NULL;
+	size_t robust_len = 0;
+	int r;
+
+	if (!thread)
+		return err_sys(err, ENOMEM, "threads");
+	warm__image__thread__init(thread);
+	if (GROW(s->image, thread, thread) < 0)
+		return err_sys(err, ENOMEM, "threads");
+	thread->name = NULL;
+	if ((r = own_tid(s, t->tid, &thread->tid, &thread->name, err)) < 0 || (r = tracee_xstate(t, &xstate, &len, err)) < 0)
+		return r;
+	thread->xstate.data = xstate;
+	thread->xstate.len = len;
+	thread->regs = bytes_copy(&t->regs, sizeof(t->regs));
+	thread->sigmask = t->sigmask;
+	if (syscall(SYS_get_robust_list, t->tid, &robust, &robust_len) < 0)
+		return err_sys(err, errno, "robust list of thread %d", t->tid);
+	thread->robust_list = (uint64_t)robust;
+	thread->robust_len = robust_len;
+	if ((r = tracee_rseq(t, &thread->rseq_addr, &thread->rseq_len, &thread->rseq_signature, err)) < 0 ||
+	    (r = take_scheduling(thread, t->tid, err)) < 0 || (r = take_pending(thread, t, err)) < 0)
+		return r;
+	return ask_thread(s, t, thread, err);
+}
+
+int collect_threads(struct subject *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n_threads; i++) {
+		int r = collect_thread(s, &s->thread[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* One open file description of the frozen process, while its collector looks at it. Private to snapshot/. */
+#ifndef WARM_SNAPSHOT_FILES_INTERNAL_H
+#define WARM_SNAPSHOT_FILES_INTERNAL_H
+
+#include <sys/stat.h>
+
+#include "snapshot/subject.h"
+
+#define LINK_MAX_LEN 4096
+
+struct open_file {
+	int fd;       /* number in the target */
+	int local;    /* the same description, here; -1 for O_PATH */
+	struct stat st;
+	char link[LINK_MAX_LEN]; /* what /proc/PID/fd/N points to */
+	char *info;              /* /proc/PID/fdinfo/N */
+	Warm__Image__Description *desc;
+};
+
+/* Each returns 0, or refuses with "fd N: ..." in *err. */
+int collect_regular(struct subject *s, struct open_file *f, struct err *err);
+int collect_pipe(struct subject *s, struct open_file *f, struct err *err);
+int collect_eventfd(struct subject *s, struct open_file *f, struct err *err);
+int collect_epoll(struct subject *s, struct open_file *f, struct err *err);
+int collect_timerfd(struct subject *s, struct open_file *f, struct err *err);
+int collect_signalfd(struct subject *s, struct open_file *f, struct err *err);
+int collect_socket(struct subject *s, struct open_file *f, struct err *err);
+
+/* Once all are known: ends that are in other processes are refused. */
+int check_pipes(struct subject *s, struct err *err);
+int check_sockets(struct subject *s, struct err *err);
+
+/* The number of a descriptor that uses description i, for messages. */
+int descriptor_of(const struct subject *s, size_t description);
+
+/* Numbers in fdinfo: the text behind "name:". false: there is no such line. */
+bool info_number(const struct open_file *f, const char *name, int base, uint64_t *ret);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* warm-snap: takes one snapshot and exits. The command line is in docs/ARCHITECTURE.md; what it has to say goes to --report. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "proto/launch.h"
+#include "snapshot/snapshot.h"
+
+static int report_fd = -1;
+static uint64_t stopped;
+
+static void send_report(uint32_t kind, int32_t code, int64_t value, const char *text)
+{
+	struct report r = {.magic = REPORT_MAGIC, .kind = kind, .op = -1, .err = code, .value = value};
+
+	snprintf(r.text, sizeof(r.text), "%s", text);
+	if (report_fd >= 0)
+		fd_send(report_fd, &r, sizeof(r), NULL, 0);
+	else
+		fprintf(stderr, "warm-snap: %s\n", text);
+}
+
+static void on_released(void *arg, uint64_t stopped_us)
+{
+	(void)arg;
+	stopped = stopped_us;
+	send_report(REPORT_RELEASED, 0, (int64_t)stopped_us, "released");
+}
+
+/* FD:DEV:INO, decimal */
+static int parse_launch_fd(const char *text, struct launch_fd *fd)
+{
+	return sscanf(text, "%d:%" SCNu64 ":%" SCNu64, &fd->fd, &fd->dev, &fd->ino) == 3;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+	        {"pid", required_argument, NULL, 'p'},     {"hook-fd", required_argument, NULL, 'h'},
+	        {"report", required_argument, NULL, 'r'},  {"meta", required_argument, NULL, 'm'},
+	        {"summary", required_argument, NULL, 's'}, {"pages", required_argument, NULL, 'g'},
+	        {"launch-fd", required_argument, NULL, 'l'},
+	        {0},
+	};
+	struct snapshot_request req = {.pid = -1, .hook_fd = -1, .meta_fd = -1, .summary_fd = -1, .pages_fd = -1};
+	struct launch_fd launch_fd[LAUNCH_FDS_MAX];
+	size_t n_launch_fds = 0;
+	struct err err = {0};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		int value = optarg ? atoi(optarg) : -1;
+
+		switch (opt) {
+		case 'p':
+			req.pid = value;
+			break;
+		case 'h':
+			req.hook_fd = value;
+			break;
+		case 'r':
+			report_fd = value;
+			break;
+		case 'm':
+			req.meta_fd = value;
+			break;
+		case 's':
+			req.summary_fd = value;
+			break;
+		case 'g':
+			req.pages_fd = value;
+			break;
+		case 'l':
+			if (n_launch_fds == LAUNCH_FDS_MAX || !parse_launch_fd(optarg, &launch_fd[n_launch_fds++]))
+				return 2;
+			break;
+		default:
+			return 2;
+		}
+	}
+	if (req.pid <= 0 || req.meta_fd < 0 || req.summary_fd < 0 || req.pages_fd < 0) {
+		fprintf(stderr, "usage: warm-snap --pid PID [--hook-fd N] [--launch-fd FD:DEV:INO]... [--report FD] --meta FD --summary FD --pages FD\n");
+		return 2;
+	}
+	req.launch_fd = launch_fd;
+	req.n_launch_fds = n_launch_fds;
+	signal(SIGPIPE, SIG_IGN);
+	if (snapshot_run(&req, on_released, NULL, &err) < 0) {
+		send_report(REPORT_FAILED, err.code, 0, err.msg);
+		return 1;
+	}
+	send_report(REPORT_CAPTURED, 0, (int64_t)stopped, "captured");
+	return 0;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "snapshot/snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clean.h"
+#include "base/cpu.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/kernel.h"
+#include "snapshot/subject.h"
+
+#define IMAGE_VERSION 1
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err)
+{
+	char kernel[KERNEL_IDENTITY_MAX], cpu[CPU_IDENTITY_MAX];
+
+	s->pid = req->pid;
+	s->hook_fd = req->hook_fd;
+	s->launch_fd = req->launch_fd;
+	s->n_launch_fds = req->n_launch_fds;
+	s->pidfd = (int)syscall(SYS_pidfd_open, req->pid, 0);
+	if (s->pidfd < 0)
+		return err_sys(err, errno, "process %d", req->pid);
+	s->proc_fd = proc_open(req->pid);
+	if (s->proc_fd < 0)
+		return err_sys(err, -s->proc_fd, "process %d", req->pid);
+	s->image = malloc(sizeof(*s->image));
+	s->summary = malloc(sizeof(*s->summary));
+	if (!s->image || !s->summary)
+		return err_sys(err, ENOMEM, "image");
+	warm__image__image__init(s->image);
+	warm__rpc__summary__init(s->summary);
+	s->image->version = IMAGE_VERSION;
+	s->image->hook_fd = req->hook_fd;
+	kernel_identity(kernel);
+	cpu_identity(cpu);
+	s->image->kernel = strdup(kernel);
+	s->image->cpu = strdup(cpu);
+	if (!s->image->kernel || !s->image->cpu)
+		return err_sys(err, ENOMEM, "image");
+	return 0;
+}
+
+static void subject_close(struct subject *s)
+{
+	for (size_t i = 0; i < s->n_threads; i++)
+		tracee_release(&s->thread[i]);
+	free(s->thread);
+	free(s->area);
+	proc_status_fini(&s->status);
+	if (s->image)
+		warm__image__image__free_unpacked(s->image, NULL);
+	if (s->summary)
+		warm__rpc__summary__free_unpacked(s->summary, NULL);
+	if (s->proc_fd >= 0)
+		close(s->proc_fd);
+	if (s->pidfd >= 0)
+		close(s->pidfd);
+}
+
+static int write_message(int fd, const ProtobufCMessage *msg, struct err *err)
+{
+	size_t len = protobuf_c_message_get_packed_size(msg);
+	CLEAN(free) uint8_t *buf = malloc(len);
+	int r = buf ? 0 : -ENOMEM;
+
+	if (!r) {
+		protobuf_c_message_pack(msg, buf);
+		r = fd_write_full(fd, buf, len);
+	}
+	return r < 0 ? err_sys(err, -r, "write the image's metadata") : 0;
+}
+
+static int collect(struct subject *s, const struct snapshot_request *req, struct err *err)
+{
+	int r;
+
+	if ((r = borrow(s, err)) < 0 || (r = survey(s, err)) < 0 || (r = collect_memory(s, err)) < 0 ||
+	    (r = collect_threads(s, err)) < 0 || (r = collect_signals(s, err)) < 0 || (r = collect_timers(s, err)) < 0 ||
+	    (r = collect_task(s, err)) < 0 || (r = collect_files(s, err)) < 0)
+		return r;
+	return collect_pages(s, req->pages_fd, err);
+}
+
+int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *arg, uint64_t stopped_us), void *arg,
+		 struct err *err)
+{
+	struct subject s = {.proc_fd = -1, .pidfd = -1};
+	uint64_t start;
+	int r = subject_open(&s, req, err);
+
+	if (r == 0)
+		r = pages_prepare(&s, req->pages_fd, err);
+	start = now_us();
+	if (r == 0)
+		r = freeze(&s, err);
+	if (r == 0)
+		r = collect(&s, req, err);
+	release(&s);
+	if (r == 0) {
+		s.summary->stopped_us = now_us() - start;
+		on_released(arg, s.summary->stopped_us);
+		r = pages_pack(&s, req->pages_fd, err);
+	}
+	if (r == 0)
+		r = write_message(req->meta_fd, &s.image->base, err);
+	if (r == 0)
+		r = write_message(req->summary_fd, &s.summary->base, err);
+	subject_close(&s);
+	return r;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* What every collector needs of the frozen process, and of the image it grows. */
+#include "snapshot/subject.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "base/err.h"
+
+int subject_thread_syscall(struct subject *s, struct tracee *t, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c,
+			   struct err *err)
+{
+	const uint64_t args[6] = {a, b, c};
+
+	return tracee_syscall(t, s->syscall_insn, ret, nr, args, err);
+}
+
+int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, struct err *err)
+{
+	const uint64_t args[6] = {a, b, c, d};
+
+	return tracee_syscall(&s->thread[0], s->syscall_insn, ret, nr, args, err);
+}
+
+int subject_read(const struct subject *s, uint64_t addr, void *buf, size_t len, struct err *err)
+{
+	struct iovec local = {buf, len}, remote = {(void *)addr, len};
+
+	if (process_vm_readv(s->pid, &local, 1, &remote, 1, 0) != (ssize_t)len)
+		return err_sys(err, errno ? errno : EFAULT, "read memory of process %d at %#lx", s->pid, (unsigned long)addr);
+	return 0;
+}
+
+int subject_write(const struct subject *s, uint64_t addr, const void *buf, size_t len, struct err *err)
+{
+	struct iovec local = {(void *)buf, len}, remote = {(void *)addr, len};
+
+	if (process_vm_writev(s->pid, &local, 1, &remote, 1, 0) != (ssize_t)len)
+		return err_sys(err, errno ? errno : EFAULT, "write memory of process %d at %#lx", s->pid,
+			       (unsigned long)addr);
+	return 0;
+}
+
+int grow(void *array_place, size_t *n, size_t element, const void *value)
+{
+	void **place = array_place;
+	char *array = *place;
+
+	if ((*n & (*n - 1)) == 0) { /* full at every power of two, and empty */
+		array = reallocarray(array, *n ? *n * 2 : 1, element);
+		if (!array)
+			return -ENOMEM;
+		*place = array;
+	}
+	memcpy(array + *n * element, value, element);
+	(*n)++;
+	return 0;
+}
+
+ProtobufCBinaryData bytes_copy(const void *data, size_t len)
+{
+	ProtobufCBinaryData bytes = {0, malloc(len ? len : 1)};
+
+	if (bytes.data) {
+		memcpy(bytes.data, data, len);
+		bytes.len = len;
+	}
+	return bytes;
+}
+
+int summary_descriptor(struct subject *s, const char *fmt, ...)
+{
+	va_list args;
+	char *line = NULL;
+	int n;
+
+	va_start(args, fmt);
+	n = vasprintf(&line, fmt, args);
+	va_end(args);
+	return n < 0 ? -ENOMEM : GROW(s->summary, descriptor, line);
+}
+
+int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino, bool same_inode_only, struct err *err)
+{
+	Warm__Rpc__File *file;
+	struct stat st;
+
+	for (size_t i = 0; i < s->summary->n_file; i++)
+		if (strcmp(s->summary->file[i]->path, path) == 0)
+			return 0;
+	if (stat(path, &st) < 0)
+		return err_sys(err, errno, "%s, which the program has open or mapped", path);
+	if (st.st_ino != ino || st.st_dev != dev)
+		return err_set(err, ESTALE, "%s was replaced after the program opened it: start it again", path);
+	file = malloc(sizeof(*file));
+	if (!file)
+		return err_sys(err, ENOMEM, "files");
+	warm__rpc__file__init(file);
+	file->path = strdup(path);
+	file->dev = st.st_dev;
+	file->ino = st.st_ino;
+	file->size = (uint64_t)st.st_size;
+	file->mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
+	file->ctime_ns = st.st_ctim.tv_sec * 1000000000LL + st.st_ctim.tv_nsec;
+	file->same_inode_only = same_inode_only;
+	return GROW(s->summary, file, file) < 0 || !file->path ? err_sys(err, ENOMEM, "files") : 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frozen process that a snapshot is about, and the image that is being made of it. Every collector
+ * (snapshot/collect_*.c) reads the one and fills its part of the other.
+ */
+#ifndef WARM_SNAPSHOT_SUBJECT_H
+#define WARM_SNAPSHOT_SUBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/proc.h"
+#include "proto/image.pb-c.h"
+#include "proto/rpc.pb-c.h"
+#include "snapshot/snapshot.h"
+#include "snapshot/tracee.h"
+
+struct err;
+
+struct area { /* one line of /proc/PID/smaps, as collect_memory needs it again when it reads pages */
+	uint64_t start, end;
+	bool readable;
+	bool anon_only; /* pages of a private file mapping that are still the file's are not wanted */
+};
+
+struct subject {
+	pid_t pid;     /* as seen from here */
+	pid_t own_pid; /* as the process sees itself */
+	int proc_fd;   /* /proc/PID */
+	int pidfd;
+	int hook_fd;
+	const struct launch_fd *launch_fd;
+	size_t n_launch_fds;
+	struct tracee *thread; /* the main thread first */
+	size_t n_threads;
+	struct proc_status status;
+
+	uint64_t syscall_insn; /* a `syscall` instruction in the target's vdso */
+	uint64_t scratch;      /* SCRATCH_SIZE bytes in the target, ours until release; 0 = none */
+
+	struct area *area; /* of those with pages to store */
+	size_t n_areas;
+
+	Warm__Image__Image *image; /* grows while the collectors run; freed by image_free */
+	Warm__Rpc__Summary *summary;
+};
+
+#define SCRATCH_SIZE 8192u
+
+/* A system call by the main thread; *ret is raw. Results that point to memory point into scratch. */
+int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, struct err *err);
+int subject_thread_syscall(struct subject *s, struct tracee *t, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c,
+			   struct err *err);
+int subject_read(const struct subject *s, uint64_t addr, void *buf, size_t len, struct err *err);
+int subject_write(const struct subject *s, uint64_t addr, const void *buf, size_t len, struct err *err);
+
+/* Appends to a repeated protobuf field that malloc owns. Returns 0 or -ENOMEM. */
+int grow(void *array_place, size_t *n, size_t element, const void *value);
+#define GROW(msg, field, value)                                                                                        \
+	({                                                                                                             \
+		__typeof__(*(msg)->field) grow_value = (value);                                                        \
+		grow(&(msg)->field, &(msg)->n_##field, sizeof(grow_value), &grow_value);                               \
+	})
+
+ProtobufCBinaryData bytes_copy(const void *data, size_t len); /* .data NULL when out of memory */
+
+/* A line of the summary that people see under `warm show`. */
+int summary_descriptor(struct subject *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Records a file the state depends on. path must still be the file with this identity: else refused by name.
+ * same_inode_only: the program writes it. */
+int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino, bool same_inode_only, struct err *err);
+
+/* ---- the steps, in the order of snapshot_run() ----------------------------------------------------------------- */
+
+int pages_prepare(struct subject *s, int pages_fd, struct err *err); /* before freeze: memory for the pages */
+int freeze(struct subject *s, struct err *err);         /* every thread stopped */
+int borrow(struct subject *s, struct err *err);         /* a syscall instruction, a scratch area */
+int survey(struct subject *s, struct err *err);         /* refuses what is no single, plain process */
+int collect_memory(struct subject *s, struct err *err); /* areas, mm fields */
+int collect_threads(struct subject *s, struct err *err);
+int collect_signals(struct subject *s, struct err *err);
+int collect_timers(struct subject *s, struct err *err);
+int collect_task(struct subject *s, struct err *err);
+int collect_files(struct subject *s, struct err *err);
+int collect_pages(struct subject *s, int pages_fd, struct err *err);
+void release(struct subject *s);
+
+/* After release: drops zero pages, closes the gaps. */
+int pages_pack(struct subject *s, int pages_fd, struct err *err);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Refuses, by name, what is no single plain process. What the collectors meet later, they refuse themselves. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "snapshot/subject.h"
+
+static int no_children(struct subject *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n_threads; i++) {
+		CLEAN(free) char *children = NULL;
+		char path[64];
+		int r;
+
+		snprintf(path, sizeof(path), "task/%d/children", s->thread[i].tid);
+		r = fd_read_file_at(s->proc_fd, path, 1u << 20, &children, NULL);
+		if (r < 0)
+			return err_sys(err, -r, "children of process %d", s->pid);
+		if (children[0])
+			return err_set(err, ENOTSUP, "process %d has a child process (%d): only single processes can be snapshotted",
+				       s->pid, atoi(children));
+	}
+	return 0;
+}
+
+/* A clone gets its own pid and mount namespaces inside the daemon's others: the application must live in those, too. */
+static int same_namespaces(struct subject *s, struct err *err)
+{
+	static const char *const names[] = {"mnt", "net", "ipc", "uts", "user", "cgroup", "time"};
+	CLEAN(fd) int self = proc_open(getpid());
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		uint64_t theirs = 0, ours = 0;
+		int r = proc_ns(s->proc_fd, names[i], &theirs);
+
+		if (r == 0)
+			r = proc_ns(self, names[i], &ours);
+		if (r < 0)
+			return err_sys(err, -r, "%s namespace of process %d", names[i], s->pid);
+		if (theirs != ours)
+			return err_set(err, ENOTSUP, "process %d is in another %s namespace than the daemon", s->pid, names[i]);
+	}
+	return 0;
+}
+
+static int same_credentials(struct subject *s, struct err *err)
+{
+	for (size_t i = 1; i < s->n_threads; i++) {
+		struct proc_status one = {0};
+		char path[64];
+		CLEAN(fd) int dir = -1;
+		int r, same;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%d", s->pid, s->thread[i].tid);
+		dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		r = dir < 0 ? -errno : proc_status_read(dir, &one);
+		if (r < 0)
+			return err_sys(err, -r, "status of thread %d", s->thread[i].tid);
+		same = memcmp(one.uid, s->status.uid, sizeof(one.uid)) == 0 && memcmp(one.gid, s->status.gid, sizeof(one.gid)) == 0 &&
+		       one.cap_effective == s->status.cap_effective && one.cap_permitted == s->status.cap_permitted &&
+		       one.cap_inheritable == s->status.cap_inheritable && one.cap_bounding == s->status.cap_bounding &&
+		       one.no_new_privs == s->status.no_new_privs;
+		r = one.seccomp;
+		proc_status_fini(&one);
+		if (r)
+			return err_set(err, ENOTSUP, "thread %d has a seccomp filter", s->thread[i].tid);
+		if (!same)
+			return err_set(err, ENOTSUP, "thread %d has other credentials than thread %d", s->thread[i].tid, s->pid);
+	}
+	return 0;
+}
+
+int survey(struct subject *s, struct err *err)
+{
+	int r = proc_status_read(s->proc_fd, &s->status);
+
+	if (r < 0)
+		return err_sys(err, -r, "status of process %d", s->pid);
+	s->own_pid = s->status.nspid[s->status.n_nspid - 1];
+	if (s->own_pid == 1)
+		return err_set(err, ENOTSUP, "process %d is the first of its pid namespace: clones have a supervisor there", s->pid);
+	if (s->status.seccomp)
+		return err_set(err, ENOTSUP, "process %d has a seccomp filter", s->pid);
+	if ((r = no_children(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 || (r = same_credentials(s, err)) < 0)
+		return r;
+	s->summary->processes = 1;
+	s->summary->threads = (uint32_t)s->n_threads;
+	s->summary->rss_bytes = s->status.rss_bytes;
+	return 0;
+}

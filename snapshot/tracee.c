@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "snapshot/tracee.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+#define SIGSET_BYTES 8
+#define XSTATE_MAX 16384
+#define ALL_SIGNALS (~UINT64_C(0))
+
+int tracee_seize(pid_t tid, struct err *err)
+{
+	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) < 0) {
+		if (errno == ESRCH)
+			return -ESRCH;
+		if (errno == EPERM)
+			return err_set(err, EPERM, "thread %d cannot be frozen: it is being traced already, or may not be", tid);
+		return err_sys(err, errno, "freeze thread %d", tid);
+	}
+	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static int wait_stop(pid_t tid, int *status)
+{
+	while (waitpid(tid, status, __WALL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFSTOPPED(*status) ? 0 : -ESRCH;
+}
+
+/*
+ * A thread that was stopped inside a system call has a restart code in rax, which only the kernel's own way back to
+ * user space would have acted on; a stop at the end of an injected call takes another way. So the restart is done here.
+ */
+static void restart_call(struct user_regs_struct *regs)
+{
+	long rax = (long)regs->rax;
+
+	if ((long)regs->orig_rax < 0)
+		return;
+	if (rax == -512 || rax == -513 || rax == -514) { /* ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND */
+		regs->rax = regs->orig_rax;
+		regs->rip -= 2;
+	} else if (rax == -516) { /* ERESTART_RESTARTBLOCK */
+		regs->rax = SYS_restart_syscall;
+		regs->rip -= 2;
+	}
+	regs->orig_rax = (unsigned long long)-1;
+}
+
+int tracee_wait_stopped(struct tracee *t, struct err *err)
+{
+	int status;
+	int r;
+
+	for (;;) {
+		r = wait_stop(t->tid, &status);
+		if (r < 0)
+			return r;
+		if (status >> 16 == PTRACE_EVENT_STOP)
+			break;
+		/* A signal was on its way. It is delivered; the stop that was asked for comes before its handler's first step. */
+		if (ptrace(PTRACE_CONT, t->tid, 0, (status >> 16) ? 0 : WSTOPSIG(status)) < 0)
+			return -errno;
+	}
+	if (WSTOPSIG(status) != SIGTRAP)
+		return err_set(err, EBUSY, "thread %d is stopped by a signal: let it run, then try again", t->tid);
+	if (ptrace(PTRACE_GETREGS, t->tid, 0, &t->regs) < 0 ||
+	    ptrace(PTRACE_GETSIGMASK, t->tid, SIGSET_BYTES, &t->sigmask) < 0)
+		return err_sys(err, errno, "read registers of thread %d", t->tid);
+	if (t->regs.cs != 0x33)
+		return err_set(err, ENOTSUP, "thread %d runs 32-bit code", t->tid);
+	restart_call(&t->regs);
+	t->injected = 1; /* the kernel's copy still has the restart code */
+	return 0;
+}
+
+void tracee_release(struct tracee *t)
+{
+	if (t->injected) {
+		ptrace(PTRACE_SETREGS, t->tid, 0, &t->regs);
+		ptrace(PTRACE_SETSIGMASK, t->tid, SIGSET_BYTES, &t->sigmask);
+		t->injected = 0;
+	}
+	ptrace(PTRACE_DETACH, t->tid, 0, 0);
+}
+
+/* Runs until the next system call stop. Anything else that stops the thread there means that it is dying. */
+static int next_syscall_stop(pid_t tid)
+{
+	int status;
+
+	if (ptrace(PTRACE_SYSCALL, tid, 0, 0) < 0)
+		return -errno;
+	for (;;) {
+		int r = wait_stop(tid, &status);
+
+		if (r < 0)
+			return r;
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+			return 0;
+		if (ptrace(PTRACE_SYSCALL, tid, 0, 0) < 0)
+			return -errno;
+	}
+}
+
+int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const uint64_t args[6], struct err *err)
+{
+	struct user_regs_struct regs = t->regs;
+	uint64_t mask = ALL_SIGNALS;
+
+	t->injected = 1;
+	regs.rip = insn;
+	regs.rax = (unsigned long long)nr;
+	regs.orig_rax = (unsigned long long)-1;
+	regs.rdi = args[0];
+	regs.rsi = args[1];
+	regs.rdx = args[2];
+	regs.r10 = args[3];
+	regs.r8 = args[4];
+	regs.r9 = args[5];
+	if (ptrace(PTRACE_SETSIGMASK, t->tid, SIGSET_BYTES, &mask) < 0 || ptrace(PTRACE_SETREGS, t->tid, 0, &regs) < 0)
+		return err_sys(err, errno, "prepare system call %ld in thread %d", nr, t->tid);
+	int r = next_syscall_stop(t->tid);
+	if (r == 0)
+		r = next_syscall_stop(t->tid);
+	if (r < 0 || ptrace(PTRACE_GETREGS, t->tid, 0, &regs) < 0)
+		return err_sys(err, r < 0 ? -r : errno, "system call %ld in thread %d", nr, t->tid);
+	*ret = (long)regs.rax;
+	return 0;
+}
+
+int tracee_xstate(const struct tracee *t, uint8_t **ret_data, size_t *ret_len, struct err *err)
+{
+	struct iovec iov = {malloc(XSTATE_MAX), XSTATE_MAX};
+
+	if (!iov.iov_base)
+		return err_sys(err, ENOMEM, "floating-point state");
+	if (ptrace(PTRACE_GETREGSET, t->tid, NT_X86_XSTATE, &iov) < 0) {
+		int code = errno;
+
+		free(iov.iov_base);
+		return err_sys(err, code, "read floating-point state of thread %d", t->tid);
+	}
+	*ret_data = iov.iov_base;
+	*ret_len = iov.iov_len;
+	return 0;
+}
+
+int tracee_rseq(const struct tracee *t, uint64_t *addr, uint32_t *len, uint32_t *signature, struct err *err)
+{
+	struct __ptrace_rseq_configuration conf = {0};
+
+	if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, t->tid, sizeof(conf), &conf) < 0)
+		return err_sys(err, errno, "read rseq of thread %d", t->tid);
+	*addr = conf.rseq_abi_pointer;
+	*len = conf.rseq_abi_size;
+	*signature = conf.signature;
+	return 0;
+}
+
+int tracee_pending(const struct tracee *t, int shared, uint8_t **ret_infos, size_t *ret_n, struct err *err)
+{
+	size_t n = 0;
+	siginfo_t *infos = NULL;
+
+	for (;;) {
+		struct __ptrace_peeksiginfo_args args = {n, shared ? PTRACE_PEEKSIGINFO_SHARED : 0, 32};
+		siginfo_t *more = reallocarray(infos, n + 32, sizeof(*infos));
+		long got;
+
+		if (!more) {
+			free(infos);
+			return err_sys(err, ENOMEM, "pending signals");
+		}
+		infos = more;
+		got = ptrace(PTRACE_PEEKSIGINFO, t->tid, &args, infos + n);
+		if (got < 0) {
+			int code = errno;
+
+			free(infos);
+			return err_sys(err, code, "read pending signals of thread %d", t->tid);
+		}
+		n += (size_t)got;
+		if (got < 32)
+			break;
+	}
+	*ret_infos = (uint8_t *)infos;
+	*ret_n = n;
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One stopped thread as an object: its registers, its memory, system calls made in its name. The only door to ptrace(2).
+ * No code is put into the target: an injected call borrows the `syscall` instruction of the vdso.
+ */
+#ifndef WARM_SNAPSHOT_TRACEE_H
+#define WARM_SNAPSHOT_TRACEE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+struct err;
+
+struct tracee {
+	pid_t tid;
+	struct user_regs_struct regs; /* as an application that is to be restored needs them: interrupted calls restart */
+	uint64_t sigmask;
+	int injected; /* the registers in the kernel are not `regs` now */
+};
+
+/* Seizes and stops a running thread. -ESRCH: it has ended meanwhile. The rest in *err. */
+int tracee_seize(pid_t tid, struct err *err);
+int tracee_wait_stopped(struct tracee *t, struct err *err);
+
+/* Registers and signal mask go back to what they were, then the thread runs on. Never fails half-way. */
+void tracee_release(struct tracee *t);
+
+/* One system call by the thread, at an address that holds a `syscall` instruction. *ret is its raw result. */
+int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const uint64_t args[6], struct err *err);
+
+/* Regsets and queues of a stopped thread. */
+int tracee_xstate(const struct tracee *t, uint8_t **ret_data, size_t *ret_len, struct err *err);
+int tracee_rseq(const struct tracee *t, uint64_t *addr, uint32_t *len, uint32_t *signature, struct err *err);
+/* siginfo_t records, back to back, malloc'ed; shared: the process's queue. */
+int tracee_pending(const struct tracee *t, int shared, uint8_t **ret_infos, size_t *ret_n, struct err *err);
+
+#endif
