@@ -4,6 +4,7 @@
 #define WARM_RESTORE_FILES_INTERNAL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 struct plan;
@@ -12,5 +13,8 @@ struct plan;
 int plan_pipe(struct plan *p, size_t description, struct err *err);
 int plan_socket(struct plan *p, size_t description, struct err *err);
 void plan_socket_bind(struct plan *p, size_t description);
+
+/* pipe2(), or socketpair(a, b, c): both new descriptors, raised above fd_base, in slot and slot + 1. */
+void plan_two(struct plan *p, uint16_t nr, uint64_t a, uint64_t b, uint64_t c, uint32_t slot);
 
 #endif

@@ -26,24 +26,25 @@ static bool is_first(const struct plan *p, size_t description)
 	return true;
 }
 
-static void make_pipe(struct plan *p)
+void plan_two(struct plan *p, uint16_t nr, uint64_t a, uint64_t b, uint64_t c, uint32_t slot)
 {
 	int32_t ends[2] = {-1, -1};
 	uint64_t at = plan_data(p, ends, sizeof(ends), 8);
-	uint64_t slots = p->place->arena + offsetof(struct arena, slot) + SLOT_READ * sizeof(int32_t);
+	uint64_t slots = p->place->arena + offsetof(struct arena, slot);
+	struct rop make = {.kind = ROP_SYSCALL, .nr = nr, .args = {a, b, c, at}};
 
-	PLAN_SYS(p, SYS_pipe2, "pipe", at, O_CLOEXEC);
-	plan_op(p, (struct rop){.kind = ROP_COPY, .args = {slots, at, sizeof(ends)}}, "its ends");
-	for (uint32_t slot = SLOT_READ; slot <= SLOT_WRITE; slot++) {
+	if (nr == SYS_pipe2)
+		make = (struct rop){.kind = ROP_SYSCALL, .nr = nr, .args = {at, O_CLOEXEC}};
+	plan_op(p, make, "%s", nr == SYS_pipe2 ? "pipe" : "socket pair");
+	plan_op(p, (struct rop){.kind = ROP_COPY, .args = {slots + slot * sizeof(int32_t), at, sizeof(ends)}}, "its ends");
+	for (uint32_t end = slot; end < slot + 2; end++) {
 		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_fcntl, .flags = ROP_SLOT(0) | ROP_TO_SLOT, .expect = SLOT_TMP,
-					.args = {slot, F_DUPFD_CLOEXEC, (uint64_t)p->place->fd_base}},
+					.args = {end, F_DUPFD_CLOEXEC, (uint64_t)p->place->fd_base}},
 			"out of the way");
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {slot}},
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {end}},
 			"out of the way");
-		plan_op(p, (struct rop){.kind = ROP_COPY,
-					.args = {p->place->arena + offsetof(struct arena, slot) + slot * sizeof(int32_t),
-						 p->place->arena + offsetof(struct arena, slot) + SLOT_TMP * sizeof(int32_t),
-						 sizeof(int32_t)}},
+		plan_op(p, (struct rop){.kind = ROP_COPY, .args = {slots + end * sizeof(int32_t),
+								   slots + SLOT_TMP * sizeof(int32_t), sizeof(int32_t)}},
 			"out of the way");
 	}
 }
@@ -74,7 +75,6 @@ static void open_end(struct plan *p, size_t i)
 	const desc_t *d = p->image->description[i];
 	uint64_t path_at;
 	char path[64];
-	uint32_t raise;
 
 	/* The number behind the slot is only known at run time; both ends of the same pipe serve, so a fixed high number does. */
 	int fixed = p->place->fd_base + 60;
@@ -87,8 +87,7 @@ static void open_end(struct plan *p, size_t i)
 	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_openat, .flags = ROP_TO_SLOT, .expect = SLOT_TMP2,
 				.args = {(uint64_t)AT_FDCWD, path_at, (d->flags & (O_ACCMODE | O_NONBLOCK | O_APPEND)) | O_CLOEXEC}},
 		"open it again");
-	raise = plan_raise(p, SLOT_TMP);
-	(void)raise;
+	plan_raise(p, SLOT_TMP);
 	PLAN_SYS(p, SYS_close, "the known number", (uint64_t)fixed);
 	plan_place(p, SLOT_TMP, i);
 }
@@ -100,7 +99,7 @@ int plan_pipe(struct plan *p, size_t description, struct err *err)
 	(void)err;
 	if (!is_first(p, description))
 		return 0;
-	make_pipe(p);
+	plan_two(p, SYS_pipe2, 0, 0, 0, SLOT_READ);
 	fill(p, p->image->description[description]->pipe);
 	put_bytes(p, description);
 	for (size_t i = description; i < p->image->n_description; i++)

@@ -1,18 +1,146 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Sockets: made with their options in the standby; bound, and listening, at GO only (a standby holds no address, and where the
+ * address is taken the launch starts cold). Unix pairs are made whole, with the bytes that wait in them.
+ */
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
 #include "base/err.h"
 #include "restore/files_internal.h"
 #include "restore/plan.h"
 
+typedef Warm__Image__Description desc_t;
+typedef Warm__Image__Socket sock_t;
+
+#define SLOT_ONE SLOT_PIPES
+#define SLOT_OTHER (SLOT_PIPES + 1)
+
+static int number_of(const struct plan *p, size_t description)
+{
+	for (size_t i = 0; i < p->image->n_descriptor; i++)
+		if (p->image->descriptor[i]->description == description)
+			return p->image->descriptor[i]->fd;
+	return -1;
+}
+
+static void set_options(struct plan *p, const sock_t *sock, uint32_t slot)
+{
+	for (size_t i = 0; i < sock->n_option; i++) {
+		const Warm__Image__SocketOption *o = sock->option[i];
+
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_setsockopt, .flags = ROP_SLOT(0),
+					.args = {slot, (uint64_t)o->level, (uint64_t)o->name,
+						 plan_data(p, o->value.data, o->value.len, 8), o->value.len}},
+			"socket option %d of level %d", o->name, o->level);
+	}
+}
+
+static void set_flags(struct plan *p, const desc_t *d, uint32_t slot)
+{
+	if (d->flags & O_NONBLOCK)
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_fcntl, .flags = ROP_SLOT(0),
+					.args = {slot, F_SETFL, O_RDWR | O_NONBLOCK}},
+			"non-blocking");
+}
+
+/* ---- unix pairs ------------------------------------------------------------------------------------------------- */
+
+static bool is_pair(const sock_t *sock)
+{
+	return sock->family == AF_UNIX && !sock->listening && sock->address.len == 0 &&
+	       (sock->peer || sock->n_queue || sock->shut_read || sock->shut_write);
+}
+
+static size_t peer_of(const struct plan *p, size_t i)
+{
+	uint64_t peer = p->image->description[i]->socket->peer;
+
+	for (size_t j = 0; peer && j < p->image->n_description; j++)
+		if (p->image->description[j]->socket && p->image->description[j]->socket->id == peer)
+			return j;
+	return i; /* its other end is closed */
+}
+
+/* What waits to be read at one end is written at the other. */
+static void fill_queue(struct plan *p, const sock_t *reader, uint32_t writer_slot)
+{
+	for (size_t i = 0; i < reader->n_queue; i++)
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_sendto, .flags = ROP_SLOT(0),
+					.expect = reader->queue[i].len,
+					.args = {writer_slot, plan_data(p, reader->queue[i].data, reader->queue[i].len, 1),
+						 reader->queue[i].len, MSG_NOSIGNAL | MSG_DONTWAIT}},
+			"%zu bytes that wait in it", reader->queue[i].len);
+}
+
+static void shut(struct plan *p, const sock_t *sock, uint32_t slot)
+{
+	if (sock->shut_read || sock->shut_write)
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_shutdown, .flags = ROP_SLOT(0),
+					.args = {slot, sock->shut_read && sock->shut_write ? SHUT_RDWR
+						       : sock->shut_read                   ? SHUT_RD
+											   : SHUT_WR}},
+			"shut down");
+}
+
+static void make_pair(struct plan *p, size_t i, size_t j)
+{
+	const desc_t *one = p->image->description[i], *other = p->image->description[j];
+
+	plan_two(p, SYS_socketpair, AF_UNIX, (uint64_t)one->socket->type | SOCK_CLOEXEC, 0, SLOT_ONE);
+	set_options(p, one->socket, SLOT_ONE);
+	if (i != j)
+		set_options(p, other->socket, SLOT_OTHER);
+	fill_queue(p, one->socket, SLOT_OTHER);
+	if (i != j)
+		fill_queue(p, other->socket, SLOT_ONE);
+	shut(p, one->socket, SLOT_ONE);
+	set_flags(p, one, SLOT_ONE);
+	set_flags(p, other, SLOT_OTHER);
+	plan_place(p, SLOT_ONE, i);
+	if (i != j)
+		plan_place(p, SLOT_OTHER, j);
+	else
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_OTHER}},
+			"its other end is closed");
+}
+
 int plan_socket(struct plan *p, size_t description, struct err *err)
 {
-	(void)p;
-	(void)description;
+	const desc_t *d = p->image->description[description];
+	const sock_t *sock = d->socket;
+
 	(void)err;
+	if (is_pair(sock)) {
+		size_t peer = peer_of(p, description);
+
+		if (peer >= description)
+			make_pair(p, description, peer);
+		return 0;
+	}
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_socket, .flags = ROP_TO_SLOT, .expect = SLOT_TMP2,
+				.args = {(uint64_t)sock->family,
+					 (uint64_t)sock->type | SOCK_CLOEXEC | (d->flags & O_NONBLOCK ? SOCK_NONBLOCK : 0),
+					 (uint64_t)sock->protocol}},
+		"socket");
+	plan_raise(p, SLOT_TMP);
+	set_options(p, sock, SLOT_TMP);
+	plan_place(p, SLOT_TMP, description);
 	return 0;
 }
 
+/* ---- at GO ------------------------------------------------------------------------------------------------------ */
+
 void plan_socket_bind(struct plan *p, size_t description)
 {
-	(void)p;
-	(void)description;
+	const sock_t *sock = p->image->description[description]->socket;
+	uint64_t fd = (uint64_t)number_of(p, description);
+
+	if (sock->address.len)
+		PLAN_SYS(p, SYS_bind, "bind the socket to its address", fd,
+			 plan_data(p, sock->address.data, sock->address.len, 8), sock->address.len);
+	if (sock->listening)
+		PLAN_SYS(p, SYS_listen, "listen", fd, (uint64_t)sock->backlog);
 }

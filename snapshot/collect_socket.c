@@ -1,19 +1,251 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Sockets: unconnected and listening ones (inet, unix), and unix pairs whose two ends are both in the process, with the
+ * bytes in them (MSG_PEEK: nothing is taken out). A connection belongs to its peer too, and is refused.
+ */
 #include "snapshot/files_internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include "base/clean.h"
 #include "base/err.h"
+#include "snapshot/unix_diag.h"
+
+#define DATAGRAM_MAX (1u << 20)
+
+static const struct {
+	int level, name;
+	bool doubled; /* the kernel answers twice what was set */
+} options[] = {
+        {SOL_SOCKET, SO_REUSEADDR, false},  {SOL_SOCKET, SO_REUSEPORT, false}, {SOL_SOCKET, SO_KEEPALIVE, false},
+        {SOL_SOCKET, SO_BROADCAST, false},  {SOL_SOCKET, SO_OOBINLINE, false}, {SOL_SOCKET, SO_SNDBUF, true},
+        {SOL_SOCKET, SO_RCVBUF, true},      {SOL_SOCKET, SO_LINGER, false},    {SOL_SOCKET, SO_RCVTIMEO, false},
+        {SOL_SOCKET, SO_SNDTIMEO, false},   {SOL_SOCKET, SO_PASSCRED, false},  {SOL_SOCKET, SO_PRIORITY, false},
+        {SOL_SOCKET, SO_RCVLOWAT, false},   {SOL_SOCKET, SO_MARK, false},      {IPPROTO_IP, IP_TOS, false},
+        {IPPROTO_IP, IP_TTL, false},        {IPPROTO_IP, IP_FREEBIND, false},  {IPPROTO_IP, IP_TRANSPARENT, false},
+        {IPPROTO_IPV6, IPV6_V6ONLY, false}, {IPPROTO_TCP, TCP_NODELAY, false}, {IPPROTO_TCP, TCP_DEFER_ACCEPT, false},
+        {IPPROTO_TCP, TCP_KEEPIDLE, false}, {IPPROTO_TCP, TCP_KEEPINTVL, false}, {IPPROTO_TCP, TCP_KEEPCNT, false},
+};
+
+static int number_option(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &len) < 0 ? -1 : value;
+}
+
+/* Options that differ from those of a new socket of the same kind. */
+static int take_options(struct open_file *f, Warm__Image__Socket *sock, struct err *err)
+{
+	CLEAN(fd) int fresh = socket(sock->family, sock->type | SOCK_CLOEXEC, sock->protocol);
+
+	if (fresh < 0)
+		return err_sys(err, errno, "fd %d: a socket like it", f->fd);
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		char ours[64] = {0}, theirs[64] = {0};
+		socklen_t len = sizeof(theirs), fresh_len = sizeof(ours);
+		Warm__Image__SocketOption *option;
+
+		if (getsockopt(f->local, options[i].level, options[i].name, theirs, &len) < 0 ||
+		    getsockopt(fresh, options[i].level, options[i].name, ours, &fresh_len) < 0)
+			continue;
+		if (len == fresh_len && memcmp(ours, theirs, len) == 0)
+			continue;
+		if (options[i].doubled)
+			*(int *)theirs /= 2;
+		option = malloc(sizeof(*option));
+		if (!option)
+			return err_sys(err, ENOMEM, "descriptors");
+		warm__image__socket_option__init(option);
+		option->level = options[i].level;
+		option->name = options[i].name;
+		option->value = bytes_copy(theirs, len);
+		if (!option->value.data || GROW(sock, option, option) < 0)
+			return err_sys(err, ENOMEM, "descriptors");
+	}
+	return 0;
+}
+
+static int take_address(struct open_file *f, Warm__Image__Socket *sock, struct err *err)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	bool bound;
+
+	if (getsockname(f->local, (struct sockaddr *)&addr, &len) < 0)
+		return err_sys(err, errno, "fd %d: address of the socket", f->fd);
+	if (addr.ss_family == AF_INET)
+		bound = ((struct sockaddr_in *)&addr)->sin_port != 0;
+	else if (addr.ss_family == AF_INET6)
+		bound = ((struct sockaddr_in6 *)&addr)->sin6_port != 0;
+	else
+		bound = len > offsetof(struct sockaddr_un, sun_path);
+	if (bound) {
+		sock->address = bytes_copy(&addr, len);
+		if (!sock->address.data)
+			return err_sys(err, ENOMEM, "descriptors");
+	}
+	return 0;
+}
+
+/* ---- inet ------------------------------------------------------------------------------------------------------- */
+
+static void peer_words(int fd, char *words, size_t size)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	char ip[INET6_ADDRSTRLEN] = "?";
+	uint16_t port = 0;
+
+	if (getpeername(fd, (struct sockaddr *)&addr, &len) == 0) {
+		if (addr.ss_family == AF_INET) {
+			inet_ntop(AF_INET, &((struct sockaddr_in *)&addr)->sin_addr, ip, sizeof(ip));
+			port = ntohs(((struct sockaddr_in *)&addr)->sin_port);
+		} else {
+			inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&addr)->sin6_addr, ip, sizeof(ip));
+			port = ntohs(((struct sockaddr_in6 *)&addr)->sin6_port);
+		}
+	}
+	snprintf(words, size, "%s port %u", ip, port);
+}
+
+static int collect_inet(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	char peer[80];
+
+	if (sock->type != SOCK_STREAM && sock->type != SOCK_DGRAM)
+		return err_set(err, ENOTSUP, "fd %d: raw inet socket", f->fd);
+	if (sock->type == SOCK_STREAM) {
+		if (getsockopt(f->local, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+			return err_sys(err, errno, "fd %d: state of the TCP socket", f->fd);
+		sock->listening = info.tcpi_state == TCP_LISTEN;
+		sock->backlog = (int32_t)info.tcpi_sacked;
+	}
+	if (!sock->listening && (info.tcpi_state == TCP_CLOSE || sock->type == SOCK_DGRAM)) {
+		struct sockaddr_storage addr;
+
+		len = sizeof(addr);
+		if (getpeername(f->local, (struct sockaddr *)&addr, &len) < 0)
+			return take_address(f, sock, err);
+	} else if (sock->listening) {
+		if (summary_descriptor(s, "%d: listening TCP socket", f->fd) < 0)
+			return err_sys(err, ENOMEM, "descriptors");
+		return take_address(f, sock, err);
+	}
+	peer_words(f->local, peer, sizeof(peer));
+	return err_set(err, ENOTSUP, "fd %d: %s connection to %s", f->fd, sock->type == SOCK_STREAM ? "TCP" : "UDP", peer);
+}
+
+/* ---- unix ------------------------------------------------------------------------------------------------------- */
+
+static int take_queue(struct open_file *f, Warm__Image__Socket *sock, struct err *err)
+{
+	CLEAN(free) char *buf = malloc(DATAGRAM_MAX);
+	int before = number_option(f->local, SOL_SOCKET, SO_PEEK_OFF), from_start = 0;
+	int r = 0;
+
+	if (!buf || setsockopt(f->local, SOL_SOCKET, SO_PEEK_OFF, &from_start, sizeof(from_start)) < 0)
+		return err_sys(err, buf ? errno : ENOMEM, "fd %d: bytes in the socket", f->fd);
+	while (r == 0) {
+		char control[CMSG_SPACE(sizeof(int) * 253)];
+		struct iovec iov = {buf, DATAGRAM_MAX};
+		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+		ssize_t n = recvmsg(f->local, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			break;
+		if (n < 0)
+			r = err_sys(err, errno, "fd %d: bytes in the socket", f->fd);
+		else if (n == 0)
+			break; /* shut down, or an empty datagram: nothing behind it can be seen */
+		else if (msg.msg_flags & MSG_TRUNC)
+			r = err_set(err, ENOTSUP, "fd %d: a waiting datagram longer than 1 MiB", f->fd);
+		for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); r == 0 && c; c = CMSG_NXTHDR(&msg, c))
+			if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+				for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++)
+					close(((int *)CMSG_DATA(c))[i]);
+				r = err_set(err, ENOTSUP, "fd %d: descriptors waiting in the socket", f->fd);
+			}
+		if (r == 0 && GROW(sock, queue, bytes_copy(buf, (size_t)n)) < 0)
+			r = err_sys(err, ENOMEM, "descriptors");
+	}
+	setsockopt(f->local, SOL_SOCKET, SO_PEEK_OFF, &before, sizeof(before));
+	return r;
+}
+
+static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err)
+{
+	struct unix_diag_answer diag;
+	int r = unix_diag_ask(f->st.st_ino, &diag);
+
+	if (r < 0)
+		return err_sys(err, -r, "fd %d: state of the unix socket", f->fd);
+	sock->id = f->st.st_ino;
+	sock->peer = diag.peer;
+	sock->shut_read = diag.shutdown & 1;
+	sock->shut_write = diag.shutdown & 2;
+	sock->listening = diag.state == TCP_LISTEN;
+	sock->backlog = (int32_t)diag.write_queue;
+	r = take_address(f, sock, err);
+	if (r < 0)
+		return r;
+	if (summary_descriptor(s, "%d: unix socket%s", f->fd, sock->listening ? ", listening" : diag.peer ? ", connected" : "") < 0)
+		return err_sys(err, ENOMEM, "descriptors");
+	if (sock->listening)
+		return diag.read_queue ? err_set(err, ENOTSUP, "fd %d: connections wait to be accepted", f->fd) : 0;
+	if (sock->address.len && (diag.peer || diag.state == TCP_ESTABLISHED))
+		return err_set(err, ENOTSUP, "fd %d: a connected unix socket with a name", f->fd);
+	return take_queue(f, sock, err);
+}
 
 int collect_socket(struct subject *s, struct open_file *f, struct err *err)
 {
-	(void)s;
-	return err_set(err, ENOTSUP, "fd %d: socket", f->fd);
+	Warm__Image__Socket *sock = malloc(sizeof(*sock));
+	int r;
+
+	if (!sock)
+		return err_sys(err, ENOMEM, "descriptors");
+	warm__image__socket__init(sock);
+	f->desc->socket = sock;
+	if (f->local < 0)
+		return err_sys(err, EBADF, "fd %d: socket", f->fd);
+	sock->family = number_option(f->local, SOL_SOCKET, SO_DOMAIN);
+	sock->type = number_option(f->local, SOL_SOCKET, SO_TYPE);
+	sock->protocol = number_option(f->local, SOL_SOCKET, SO_PROTOCOL);
+	if (sock->family == AF_INET || sock->family == AF_INET6)
+		r = collect_inet(s, f, sock, err);
+	else if (sock->family == AF_UNIX)
+		r = collect_unix(s, f, sock, err);
+	else
+		r = err_set(err, ENOTSUP, "fd %d: socket of address family %d", f->fd, sock->family);
+	return r < 0 ? r : take_options(f, sock, err);
 }
 
 int check_sockets(struct subject *s, struct err *err)
 {
-	(void)s;
-	(void)err;
+	for (size_t i = 0; i < s->image->n_description; i++) {
+		const Warm__Image__Socket *sock = s->image->description[i]->socket;
+		bool here = false;
+
+		if (!sock || !sock->peer)
+			continue;
+		for (size_t j = 0; j < s->image->n_description; j++)
+			here |= s->image->description[j]->socket && s->image->description[j]->socket->id == sock->peer;
+		if (!here)
+			return err_set(err, ENOTSUP, "fd %d: unix socket connected to another process", descriptor_of(s, i));
+	}
 	return 0;
 }
