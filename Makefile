@@ -115,6 +115,7 @@ $(BUILD)/libwarm.a: $(SDK_PIC)
 $(BUILD)/warm.pc: sdk/c/warm.pc.in Makefile
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' $< > $@
+	sed -e 's|^libdir=.*|libdir=$(abspath $(BUILD))|' -e 's|^includedir=.*|includedir=$(abspath sdk/c)|' $@ > $(BUILD)/warm-uninstalled.pc
 $(BUILD)/python/warm: $(wildcard sdk/python/warm/*.py)
 	@mkdir -p $@
 	cp $^ $@/
@@ -131,6 +132,7 @@ $(BUILD)/env: Makefile
 # ---- tests ------------------------------------------------------------------------------------------------------
 
 include tests/tests.mk
+include bench/bench.mk
 
 # ---- housekeeping -----------------------------------------------------------------------------------------------
 
@@ -164,6 +166,6 @@ clean: ## remove everything that was built
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile tests/tests.mk | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+	@grep -hE '^[a-z-]+:.*## ' Makefile tests/tests.mk bench/bench.mk | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -88,7 +88,7 @@ static void map_area(struct plan *p, const vma_t *vma, bool has_pages)
 	if (has_flag(vma, "dp"))
 		flags = (flags & ~(uint64_t)MAP_PRIVATE) | MAP_DROPPABLE;
 	if (has_flag(vma, "gd"))
-		flags |= MAP_GROWSDOWN | MAP_STACK;
+		flags |= MAP_GROWSDOWN; /* MAP_STACK would add "no huge pages" */
 	if (has_flag(vma, "nr"))
 		flags |= MAP_NORESERVE;
 	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_mmap, .expect = vma->start,

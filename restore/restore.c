@@ -135,12 +135,15 @@ static void say_ready(int sock_fd)
 static int shed_libc(struct err *err)
 {
 	struct rseq *rseq = (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
-	sigset_t all;
+	static const uint64_t default_action[4];
+	const uint64_t all = ~UINT64_C(0);
 
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
 	if (__rseq_size && syscall(SYS_rseq, rseq, sizeof(*rseq), RSEQ_FLAG_UNREGISTER, RSEQ_SIG) < 0)
 		return err_sys(err, errno, "unregister rseq");
+	/* libc's thread functions have installed handlers of signals that its sigaction() does not admit to. */
+	for (int sig = 1; sig <= 64; sig++)
+		syscall(SYS_rt_sigaction, sig, default_action, NULL, 8);
 	syscall(SYS_set_robust_list, NULL, 24);
 	syscall(SYS_set_tid_address, NULL);
 	return 0;

@@ -29,7 +29,23 @@ static uint64_t n_pages(const Warm__Image__Image *image)
 	return n;
 }
 
-/* Room for what the process has now and somewhat more, allocated before anybody is stopped. */
+static int map_pages(struct subject *s, int pages_fd, size_t room, struct err *err)
+{
+	if (s->pages)
+		munmap(s->pages, s->pages_room);
+	s->pages = NULL;
+	if (posix_fallocate(pages_fd, 0, (off_t)room) != 0)
+		return err_set(err, ENOMEM, "no memory for an image of %lu MiB", (unsigned long)(room >> 20));
+	s->pages = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, pages_fd, 0);
+	if (s->pages == MAP_FAILED) {
+		s->pages = NULL;
+		return err_sys(err, errno, "memory for an image of %lu MiB", (unsigned long)(room >> 20));
+	}
+	s->pages_room = room;
+	return 0;
+}
+
+/* Room for what the process has now and somewhat more, allocated and touched before anybody is stopped. */
 int pages_prepare(struct subject *s, int pages_fd, struct err *err)
 {
 	struct proc_status status = {0};
@@ -38,11 +54,9 @@ int pages_prepare(struct subject *s, int pages_fd, struct err *err)
 
 	if (r < 0)
 		return err_sys(err, -r, "status of process %d", s->pid);
-	room = status.rss_bytes;
+	room = status.rss_bytes + PAGE;
 	proc_status_fini(&status);
-	if (posix_fallocate(pages_fd, 0, (off_t)room + PAGE) != 0)
-		return err_set(err, ENOMEM, "no memory for an image of %lu MiB", (unsigned long)(room >> 20));
-	return 0;
+	return map_pages(s, pages_fd, room, err);
 }
 
 static int add_run(struct subject *s, uint64_t addr, uint64_t pages)
@@ -154,23 +168,18 @@ static int copy_pages(struct subject *s, int pages_fd, struct err *err)
 {
 	CLEAN(fd) int mem = openat(s->proc_fd, "mem", O_RDONLY | O_CLOEXEC);
 	size_t size = n_pages(s->image) * PAGE;
-	char *to, *at;
+	char *at;
 	int r = 0;
 
 	if (mem < 0)
 		return err_sys(err, errno, "memory of process %d", s->pid);
-	if (ftruncate(pages_fd, (off_t)size) < 0)
-		return err_sys(err, errno, "memory for the image");
-	if (size == 0)
-		return 0;
-	to = at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, pages_fd, 0);
-	if (to == MAP_FAILED)
-		return err_sys(err, errno, "memory for the image");
+	if (size > s->pages_room)
+		r = map_pages(s, pages_fd, size, err);
+	at = s->pages;
 	for (size_t i = 0; r == 0 && i < s->image->n_run_addr; i++) {
 		r = copy_run(s, mem, s->image->run_addr[i], (size_t)s->image->run_pages[i] * PAGE, at, err);
 		at += (size_t)s->image->run_pages[i] * PAGE;
 	}
-	munmap(to, size);
 	return r;
 }
 
@@ -207,16 +216,13 @@ int pages_pack(struct subject *s, int pages_fd, struct err *err)
 	Warm__Image__Image *image = s->image;
 	uint64_t *addr = image->run_addr;
 	uint32_t *pages = image->run_pages;
-	size_t n_runs = image->n_run_addr, size = n_pages(image) * PAGE;
-	char *base, *from, *to;
+	size_t n_runs = image->n_run_addr;
+	char *from = s->pages, *to = s->pages;
 	int r = 0;
 
 	image->run_addr = NULL;
 	image->run_pages = NULL;
 	image->n_run_addr = image->n_run_pages = 0;
-	base = from = to = size ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, pages_fd, 0) : NULL;
-	if (base == MAP_FAILED)
-		r = err_sys(err, errno, "memory for the image");
 	for (size_t i = 0; r == 0 && i < n_runs; i++) {
 		const struct area *area = area_of(s, addr[i]);
 		bool zero_counts = area && area->anon_only; /* without it, the file's bytes would be there */
@@ -236,9 +242,7 @@ int pages_pack(struct subject *s, int pages_fd, struct err *err)
 		}
 		from -= PAGE; /* the round past the run's end */
 	}
-	if (r == 0 && size)
-		munmap(base, size);
-	if (r == 0 && ftruncate(pages_fd, to - base) < 0)
+	if (r == 0 && ftruncate(pages_fd, to - s->pages) < 0)
 		r = err_sys(err, errno, "memory for the image");
 	s->summary->pages = n_pages(image);
 	free(addr);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,6 +63,8 @@ static void subject_close(struct subject *s)
 		tracee_release(&s->thread[i]);
 	free(s->thread);
 	free(s->area);
+	if (s->pages)
+		munmap(s->pages, s->pages_room);
 	proc_status_fini(&s->status);
 	if (s->image)
 		warm__image__image__free_unpacked(s->image, NULL);

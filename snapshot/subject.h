@@ -40,6 +40,8 @@ struct subject {
 	uint64_t syscall_insn; /* a `syscall` instruction in the target's vdso */
 	uint64_t scratch;      /* SCRATCH_SIZE bytes in the target, ours until release; 0 = none */
 
+	char *pages; /* the image's pages, mapped and touched before anybody is stopped */
+	size_t pages_room;
 	struct area *area; /* of those with pages to store */
 	size_t n_areas;
 

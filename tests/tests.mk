@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+# How the tests are built and run. Included by the Makefile; every path is relative to the repository.
+
+PYTHON  := /usr/bin/python3
+TESTENV  = WARM_BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1
+T       := $(BUILD)/tests
+
+# Unit tests take what they need from an archive of everything that is hosted: two layers may use one name.
+UNDER    = $(filter-out %/main.o,$(call objs,base proto cache policy sdk/c sdk/cli sdk/cli/hot snapshot restore warmd)) $(GEN_O) \
+           $(BUILD)/obj/restorer_blob.o
+UNITS   := $(patsubst tests/unit/%.c,$(T)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+VICTIMS := $(patsubst tests/victims/%.c,$(T)/victims/%,$(sort $(wildcard tests/victims/*.c)))
+
+$(T)/libunder.a: $(UNDER)
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar qcs $@ $^
+
+$(T)/unit/%: tests/unit/%.c $(T)/libunder.a | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(HOSTED) -MF $@.d -o $@ $< $(T)/libunder.a $(LIBS) -lev -lcmocka -lpthread -lrt
+
+# Victims and the application of the end-to-end tests are what a user would write: the SDK and libc, no sanitizer.
+$(T)/victims/%: tests/victims/%.c $(BUILD)/libwarm.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a -lpthread -lrt -ldl -lm
+$(T)/app: tests/e2e/app.c $(BUILD)/libwarm.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a
+
+.PHONY: tests test test-unit test-victims test-e2e lint lint-deep format
+tests: all $(UNITS) $(VICTIMS) $(T)/app ## build the tests without running them
+
+test: tests ## run every test; the last line is the total
+	@$(TESTENV) $(PYTHON) tests/run.py lint unit victims e2e
+
+test-unit: $(UNITS) ## run the unit tests (no root, seconds)
+	@$(TESTENV) $(PYTHON) tests/run.py unit
+
+test-victims: all $(VICTIMS) ## take each kernel object through a snapshot (V="name name" for some)
+	@$(TESTENV) $(PYTHON) tests/victims/run.py $(V)
+
+test-e2e: all $(T)/app ## run the end-to-end tests (V=test_file.Class.test for some)
+	@$(TESTENV) $(PYTHON) tests/e2e/run.py $(V)
+
+lint: all $(BUILD)/restorer.elf ## layers, include cycles, doors, freestanding programs, format
+	@$(TESTENV) $(PYTHON) tests/lint/run.py
+
+lint-deep: $(GEN_H) ## clang-tidy and cppcheck over all C (a few minutes)
+	@$(TESTENV) $(PYTHON) tests/lint/deep.py
+
+format: ## bring all C into the one format
+	clang-format -i $$($(PYTHON) tests/lint/sources.py)
