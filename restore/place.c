@@ -28,6 +28,7 @@
 #define ROOM_TO 0x7ff000000000u
 #define ROOM_ALIGN (2u << 20)
 #define XSTATE_SW 464
+#define SA_RESTORER_FLAG 0x04000000
 
 struct range {
 	uint64_t start, end;
@@ -182,10 +183,75 @@ int place_find(struct place *place, const Warm__Image__Image *image, uint64_t n_
 	return r;
 }
 
+/* ---- the way out ------------------------------------------------------------------------------------------------ */
+
+/* Where one of the image's signal handlers returns to: libc's rt_sigreturn trampoline. */
+static uint64_t trampoline(const Warm__Image__Image *image)
+{
+	for (size_t i = 0; i < image->process->n_sigaction; i++)
+		if (image->process->sigaction[i].len == 32) {
+			uint64_t word[4]; /* handler, flags, restorer, mask */
+
+			memcpy(word, image->process->sigaction[i].data, sizeof(word));
+			if (word[1] & SA_RESTORER_FLAG)
+				return word[2];
+		}
+	return 0;
+}
+
+static const Warm__Image__Vma *code_area(const Warm__Image__Image *image, uint64_t addr)
+{
+	for (size_t i = 0; i < image->n_vma; i++) {
+		const Warm__Image__Vma *vma = image->vma[i];
+		const char *name;
+
+		if (vma->kind != WARM__IMAGE__VMA_KIND__FILE || !(vma->prot & PROT_EXEC))
+			continue;
+		name = strrchr(image->file[vma->file]->path, '/');
+		if (addr ? addr >= vma->start && addr < vma->end : name && strncmp(name, "/libc.", 6) == 0)
+			return vma;
+	}
+	return NULL;
+}
+
+static bool has_own_pages(const Warm__Image__Image *image, const Warm__Image__Vma *vma)
+{
+	for (size_t i = 0; i < image->n_run_addr; i++)
+		if (image->run_addr[i] >= vma->start && image->run_addr[i] < vma->end)
+			return true;
+	return false;
+}
+
+/* Two pieces of the application's libc, by which it leaves the arena. Not finding them is no failure: the arena stays. */
+static void find_way_out(struct place *place, const Warm__Image__Image *image)
+{
+	static const uint8_t ret_bytes[] = {0x0f, 0x05, 0xc3};
+	static const uint8_t tramp_bytes[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+	const Warm__Image__Vma *vma = code_area(image, trampoline(image));
+	const uint8_t *code, *ret, *tramp;
+	size_t len;
+
+	if (!vma || has_own_pages(image, vma))
+		return;
+	len = vma->end - vma->start;
+	code = mmap(NULL, len, PROT_READ, MAP_PRIVATE, place->file_fd[vma->file], (off_t)vma->offset);
+	if (code == MAP_FAILED)
+		return;
+	ret = memmem(code, len, ret_bytes, sizeof(ret_bytes));
+	tramp = memmem(code, len, tramp_bytes, sizeof(tramp_bytes));
+	if (ret && tramp) {
+		place->syscall_ret = vma->start + (uint64_t)(ret - code);
+		place->sigreturn = vma->start + (uint64_t)(tramp - code);
+	}
+	munmap((void *)code, len);
+}
+
 /* ---- descriptors ------------------------------------------------------------------------------------------------ */
 
 static int raise_to(int fd, int number, struct err *err)
 {
+	if (fd < 0)
+		return number; /* a plan that is only printed */
 	if (dup3(fd, number, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "descriptor %d (the limit of open files is too low)", number);
 	close(fd);
@@ -227,6 +293,7 @@ int place_open_files(struct place *place, const Warm__Image__Image *image, int s
 	if (place->exe_fd < 0)
 		return err_sys(err, errno, "%s", image->mm->exe);
 	place->uffd = open_userfaultfd();
+	find_way_out(place, image);
 	return 0;
 }
 

@@ -38,6 +38,8 @@ struct place {
 	int uffd;      /*   a userfaultfd with UFFDIO_MOVE, or -1: pages are copied */
 	int *file_fd;  /* for each Image.file, open as it is to be mapped */
 	int exe_fd;
+	uint64_t syscall_ret; /* `syscall; ret` in the image's own code, and */
+	uint64_t sigreturn;   /*   its rt_sigreturn trampoline; 0: not found, the arena stays */
 	uint32_t xstate_size; /* what the kernel accepts in a signal frame */
 	uint64_t xstate_features;
 	uint32_t uid, gid;    /* credentials of the template */
@@ -95,7 +97,15 @@ void plan_timers_arm(struct plan *p);
 void plan_task_place(struct plan *p);                     /* cwd, root */
 void plan_credentials(struct plan *p, bool main_thread); /* of the calling thread */
 int plan_thread_state(struct plan *p, const Warm__Image__Thread *thread, struct err *err);
-int plan_sigframe(struct plan *p, const Warm__Image__Thread *thread, uint64_t *ret_frame, struct err *err);
+/* The thread's registers as a signal frame at an address of its own stack (stack = true) or in the arena. */
+int plan_sigframe(struct plan *p, const Warm__Image__Thread *thread, bool stack, uint64_t *ret_frame, struct err *err);
+
+/* Can every thread leave by its own stack and code, so that the arena can be unmapped? */
+bool plan_can_leave(const struct plan *p);
+/* A thread in an untimed futex wait may be let go before GO: it waits on. */
+bool plan_waits_untimed(const struct plan *p, const Warm__Image__Thread *thread);
+enum leave { LEAVE_EARLY, LEAVE_AT_GO, LEAVE_MAIN };
+void plan_leave(struct plan *p, const Warm__Image__Thread *thread, enum leave when, uint64_t frame);
 
 /* The descriptor in `slot` goes to every number of that description; the slot is closed. */
 void plan_place(struct plan *p, uint32_t slot, size_t description);

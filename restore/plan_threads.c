@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <linux/sched/types.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -80,6 +81,7 @@ static int plan_thread(struct plan *p, const thread_t *t, uint32_t clone_op, str
 	struct clone_args args = {.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
 				  .stack_size = PLAN_STACK,
 				  .set_tid_size = 1};
+	bool own_stack = plan_can_leave(p);
 	uint64_t frame = 0;
 	int r;
 
@@ -91,13 +93,12 @@ static int plan_thread(struct plan *p, const thread_t *t, uint32_t clone_op, str
 	p->op[clone_op].args[3] = args.stack + PLAN_STACK;
 	r = plan_thread_state(p, t, err);
 	if (r == 0)
-		r = plan_sigframe(p, t, &frame, err);
+		r = plan_sigframe(p, t, own_stack, &frame, err);
 	if (r < 0)
 		return r;
 	plan_credentials(p, false);
 	plan_rseq(p, t);
-	plan_op(p, (struct rop){.kind = ROP_WAIT}, "thread %d parks", t->tid);
-	plan_op(p, (struct rop){.kind = ROP_SIGRETURN, .args = {frame}}, "become thread %d", t->tid);
+	plan_leave(p, t, own_stack && plan_waits_untimed(p, t) ? LEAVE_EARLY : LEAVE_AT_GO, frame);
 	return 0;
 }
 
@@ -112,7 +113,8 @@ int plan_threads(struct plan *p, struct err *err)
 		return 0;
 	for (size_t i = 0; i < n; i++)
 		plan_op(p, (struct rop){.kind = ROP_CLONE}, "make thread %d", p->image->thread[i + 1]->tid);
-	plan_op(p, (struct rop){.kind = ROP_GATHER, .args = {n}}, "until all threads are parked");
+	plan_op(p, (struct rop){.kind = ROP_GATHER, .args = {n, p->place->arena + offsetof(struct arena, n_parked)}},
+		"until all threads are parked");
 	jump = plan_op(p, (struct rop){.kind = ROP_JUMP}, "go on");
 	for (size_t i = 0; i < n && !p->failed; i++) {
 		int r = plan_thread(p, p->image->thread[i + 1], first + (uint32_t)i, err);
@@ -135,7 +137,7 @@ int plan_go(struct plan *p, struct err *err)
 	int r = plan_thread_state(p, t, err);
 
 	if (r == 0)
-		r = plan_sigframe(p, t, &frame, err);
+		r = plan_sigframe(p, t, plan_can_leave(p), &frame, err);
 	if (r < 0)
 		return r;
 	plan_rseq(p, t);
@@ -147,8 +149,6 @@ int plan_go(struct plan *p, struct err *err)
 	plan_timers_arm(p);
 	plan_op(p, (struct rop){.kind = ROP_TOKEN}, "take the token");
 	PLAN_SYS(p, SYS_close_range, "close the restorer's descriptors", (uint64_t)at->fd_base, ~0u, 0);
-	if (p->image->n_thread > 1)
-		plan_op(p, (struct rop){.kind = ROP_WAKE}, "release the threads");
-	plan_op(p, (struct rop){.kind = ROP_SIGRETURN, .args = {frame}}, "become thread %d", t->tid);
+	plan_leave(p, t, LEAVE_MAIN, frame);
 	return 0;
 }

@@ -117,6 +117,7 @@ static int build_arena(struct plan *p, uint64_t *ret_code, uint64_t *ret_stack, 
 	arena->n_ops = (uint32_t)p->n_ops;
 	arena->report_fd = p->place->sock_fd;
 	arena->fd_base = p->place->fd_base;
+	arena->gadget = p->place->syscall_ret;
 	for (int i = 0; i < SLOT_END; i++)
 		arena->slot[i] = -1;
 	*ret_code = code;
@@ -204,8 +205,11 @@ int restore_print_plan(const struct restore_request *req, struct err *err)
 
 	if (r == 0)
 		r = place_find(&place, opened.image, pack_n_pages(opened.pack), err);
+	if (r == 0)
+		r = stage_pages(&opened, &place, err); /* planners look at them: the plan must be the one that runs */
+	if (r == 0)
+		r = place_open_files(&place, opened.image, -1, -1, err);
 	if (r == 0) {
-		place.uffd = 0; /* as on the kernel that a plan is made for; the numbers of descriptors are the real ones' */
 		r = plan_init(&plan, opened.image, &place) < 0 ? err_sys(err, ENOMEM, "plan") : plan_compile(&plan, err);
 	}
 	for (size_t i = 0; r == 0 && i < plan.n_ops; i++)

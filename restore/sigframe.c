@@ -36,6 +36,10 @@ struct frame {
 	struct frame_ucontext uc;
 };
 
+#define RED_ZONE 128
+#define FRAME_ROOM 320 /* the frame, and up to the next multiple of 64: the extended state follows */
+_Static_assert(sizeof(struct frame) <= FRAME_ROOM && FRAME_ROOM % 64 == 0, "frame and extended state");
+
 static void fill_registers(struct sigcontext *sc, const struct user_regs_struct *r)
 {
 	sc->r8 = r->r8;
@@ -60,7 +64,7 @@ static void fill_registers(struct sigcontext *sc, const struct user_regs_struct 
 	sc->ss = (uint16_t)r->ss;
 }
 
-static int fill_xstate(struct plan *p, const Warm__Image__Thread *t, uint64_t at, struct err *err)
+static int fill_xstate(struct plan *p, const Warm__Image__Thread *t, uint8_t *to, struct err *err)
 {
 	uint32_t size = p->place->xstate_size;
 	struct _fpx_sw_bytes sw = {.magic1 = FP_XSTATE_MAGIC1,
@@ -68,7 +72,6 @@ static int fill_xstate(struct plan *p, const Warm__Image__Thread *t, uint64_t at
 				   .xfeatures = p->place->xstate_features,
 				   .xstate_size = size};
 	const uint32_t magic2 = FP_XSTATE_MAGIC2;
-	uint8_t *to = plan_at(p, at);
 	uint64_t in_use;
 
 	if (t->xstate.len < XSTATE_MIN)
@@ -93,30 +96,43 @@ static void settle_call(struct user_regs_struct *regs)
 	}
 }
 
-int plan_sigframe(struct plan *p, const Warm__Image__Thread *t, uint64_t *ret_frame, struct err *err)
+/* Below the red zone, where the kernel itself would put a signal's frame. */
+static uint64_t stack_place(const struct plan *p, const struct user_regs_struct *regs)
 {
+	uint64_t xstate = (regs->rsp - RED_ZONE - p->place->xstate_size - FP_XSTATE_MAGIC2_SIZE) & ~UINT64_C(63);
+
+	return xstate - FRAME_ROOM;
+}
+
+int plan_sigframe(struct plan *p, const Warm__Image__Thread *t, bool stack, uint64_t *ret_frame, struct err *err)
+{
+	size_t len = FRAME_ROOM + p->place->xstate_size + FP_XSTATE_MAGIC2_SIZE;
+	uint64_t copy = plan_data(p, NULL, len, 64), at;
 	struct user_regs_struct regs;
 	struct frame frame = {0};
-	uint64_t xstate_at, frame_at;
+	uint8_t *to;
 	int r;
 
-	memcpy(&regs, t->regs.data, sizeof(regs));
-	settle_call(&regs);
-	xstate_at = plan_data(p, NULL, p->place->xstate_size + FP_XSTATE_MAGIC2_SIZE, 64);
-	frame_at = plan_data(p, NULL, sizeof(frame), 16);
 	if (p->failed)
 		return err_sys(err, ENOMEM, "plan");
-	r = fill_xstate(p, t, xstate_at, err);
+	memcpy(&regs, t->regs.data, sizeof(regs));
+	settle_call(&regs);
+	to = plan_at(p, copy);
+	at = stack ? stack_place(p, &regs) : copy;
+	r = fill_xstate(p, t, to + FRAME_ROOM, err);
 	if (r < 0)
 		return r;
+	frame.pretcode = p->place->sigreturn;
 	frame.uc.flags = UC_FLAGS;
 	frame.uc.stack.sp = (void *)t->altstack_sp;
 	frame.uc.stack.size = t->altstack_size;
 	frame.uc.stack.flags = (int)t->altstack_flags;
 	fill_registers(&frame.uc.mcontext, &regs);
-	frame.uc.mcontext.fpstate = (void *)xstate_at;
+	frame.uc.mcontext.fpstate = (void *)(at + FRAME_ROOM);
 	frame.uc.sigmask = t->sigmask;
-	memcpy(plan_at(p, frame_at), &frame, sizeof(frame));
-	*ret_frame = frame_at;
+	memcpy(to, &frame, sizeof(frame));
+	if (stack)
+		plan_op(p, (struct rop){.kind = ROP_COPY, .args = {at, copy, len}}, "registers of thread %d, on its stack", t->tid);
+	*ret_frame = at;
 	return 0;
 }

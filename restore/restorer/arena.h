@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The arena: one private anonymous mapping at an address that neither the image nor warm-restore uses. It holds the
- * restorer's code, the plan and everything the plan points to. It lives through template and standby and is unmapped by the
- * application's first steps as far as it can be (see restore/plan_exit.c).
+ * restorer's code, the plan and everything the plan points to. It lives through template and standby; the application's main
+ * thread unmaps it on its way out (restore/plan_leave.c).
  *
  *     arena          struct arena
  *     + code         the restorer blob, position-independent; entered at its first byte
@@ -32,7 +32,8 @@ struct arena {
 	int32_t fd_base;     /* service descriptors live from here on */
 	uint32_t n_parked;   /* threads that reached ROP_WAIT */
 	uint32_t go_word;    /* 0 = parked, 1 = go */
-	uint32_t pad;
+	uint32_t n_left;     /* threads that woke at GO and have left the arena */
+	uint64_t gadget;     /* `syscall; ret` in the application's own code, for ROP_LEAVE */
 	int32_t slot[SLOT_END];
 	union {
 		struct go_header go;

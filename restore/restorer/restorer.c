@@ -160,6 +160,24 @@ static __attribute__((noreturn)) void become(uint64_t frame)
 	__builtin_unreachable();
 }
 
+/*
+ * As become(), but the last system call is made by a `syscall; ret` of the application's own: when it returns, or while it
+ * runs, nobody is in the arena any more. `ret` takes the frame's first word, the application's rt_sigreturn trampoline.
+ */
+static __attribute__((noreturn)) void leave_arena(const struct arena *a, const struct rop *rop)
+{
+	register uint64_t d __asm__("r10") = rop->args[3];
+	register uint64_t e __asm__("r8") = rop->args[4];
+	register uint64_t f __asm__("r9") = rop->args[5];
+
+	__asm__ volatile("mov %0, %%rsp\n\tjmp *%1"
+			 :
+			 : "b"(rop->expect), "c"(a->gadget), "a"((uint64_t)rop->nr), "D"(rop->args[0]), "S"(rop->args[1]),
+			   "d"(rop->args[2]), "r"(d), "r"(e), "r"(f)
+			 : "memory");
+	__builtin_unreachable();
+}
+
 /* clone3(): a child with a stack of its own comes in at restorer_entry; one without returns here, as from fork. */
 static long clone_child(struct arena *a, uint64_t args, uint64_t size, uint64_t op, int own_stack)
 {
@@ -251,7 +269,7 @@ __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)
 			run_go_ops(a, op);
 			break;
 		case ROP_GATHER:
-			wait_word(&a->n_parked, (uint32_t)rop->args[0]);
+			wait_word((uint32_t *)rop->args[1], (uint32_t)rop->args[0]);
 			break;
 		case ROP_WAIT:
 			park_thread(a);
@@ -268,6 +286,8 @@ __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)
 			break;
 		case ROP_SIGRETURN:
 			become(rop->args[0]);
+		case ROP_LEAVE:
+			leave_arena(a, rop);
 		default:
 			fail(a, op, ENOSYS);
 		}

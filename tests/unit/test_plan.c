@@ -385,7 +385,7 @@ static void test_a_restarted_sleep_is_interrupted_in_a_clone(void **state)
 	f->regs.rax = 219; /* restart_syscall */
 	f->regs.orig_rax = (unsigned long long)-1;
 	f->regs.rip = 0x400000;
-	assert_int_equal(plan_sigframe(&f->plan, &f->thread[0], &frame, &f->err), 0);
+	assert_int_equal(plan_sigframe(&f->plan, &f->thread[0], false, &frame, &f->err), 0);
 	/* rip and rax lie behind pretcode, uc_flags, uc_link, uc_stack and the first registers of sigcontext */
 	const uint64_t *words = plan_at(&f->plan, frame);
 	assert_int_equal(words[6 + 16], 0x400002);

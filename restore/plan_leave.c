@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way out of the restorer. A thread leaves by a signal frame on its own stack and by two pieces of its own libc: `syscall;
+ * ret` and the rt_sigreturn trampoline. So the main thread can unmap the arena it has just been running in, once all
+ * others are out of it: each counts itself out by a system call (FUTEX_WAKE_OP) that it makes from its own code.
+ *
+ * Threads in an untimed futex wait leave before the standby parks and are waiting again when GO comes: they cost a launch
+ * nothing. The rest wait for GO in the arena.
+ */
+#include <linux/futex.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+
+#include "restore/plan.h"
+
+#define FRAME_MAX 16384 /* more than any signal frame */
+
+typedef Warm__Image__Thread thread_t;
+
+static bool on_writable_stack(const struct plan *p, const thread_t *t)
+{
+	struct user_regs_struct regs;
+
+	memcpy(&regs, t->regs.data, sizeof(regs));
+	for (size_t i = 0; i < p->image->n_vma; i++) {
+		const Warm__Image__Vma *vma = p->image->vma[i];
+
+		if (vma->kind == WARM__IMAGE__VMA_KIND__ANON && (vma->prot & PROT_WRITE) && vma->end >= regs.rsp &&
+		    vma->start + FRAME_MAX <= regs.rsp)
+			return true;
+	}
+	return false;
+}
+
+bool plan_can_leave(const struct plan *p)
+{
+	if (!p->place->syscall_ret || !p->place->sigreturn)
+		return false;
+	for (size_t i = 0; i < p->image->n_thread; i++)
+		if (p->image->thread[i]->regs.len != sizeof(struct user_regs_struct) ||
+		    !on_writable_stack(p, p->image->thread[i]))
+			return false;
+	return true;
+}
+
+/* The 32-bit word at an address of the image: staged, or zero where nothing was stored. */
+static bool image_word(const struct plan *p, uint64_t addr, uint32_t *ret)
+{
+	uint64_t staged = p->place->staging;
+
+	for (size_t i = 0; i < p->image->n_run_addr; i++) {
+		uint64_t start = p->image->run_addr[i], len = (uint64_t)p->image->run_pages[i] * 4096;
+
+		if (addr >= start && addr + sizeof(*ret) <= start + len) {
+			memcpy(ret, (const void *)(staged + (addr - start)), sizeof(*ret));
+			return true;
+		}
+		staged += len;
+	}
+	return false;
+}
+
+bool plan_waits_untimed(const struct plan *p, const thread_t *t)
+{
+	struct user_regs_struct regs;
+	uint32_t word;
+	int op;
+
+	memcpy(&regs, t->regs.data, sizeof(regs));
+	op = (int)(regs.rsi & ~(uint64_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME));
+	if (regs.rax != SYS_futex || (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET) || regs.r10 != 0)
+		return false;
+	/* It would wait on only if the word is what it expects; and a pending signal could make it run. */
+	if (p->image->process->n_pending || t->n_pending || !image_word(p, regs.rdi, &word) || word != (uint32_t)regs.rdx)
+		return false;
+	return true;
+}
+
+static void count_out(struct plan *p, const thread_t *t, uint64_t word, uint64_t frame)
+{
+	uint64_t unused = plan_data(p, NULL, 8, 8);
+
+	/* *word += 1; wake whoever waits for it */
+	plan_op(p, (struct rop){.kind = ROP_LEAVE, .nr = SYS_futex, .expect = frame,
+				.args = {unused, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1, word,
+					 FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_GE, 0)}},
+		"become thread %d, and be counted out", t->tid);
+}
+
+static void leave_main(struct plan *p, const thread_t *t, uint64_t frame)
+{
+	uint64_t n_left = p->place->arena + offsetof(struct arena, n_left);
+	uint64_t late = 0;
+
+	for (size_t i = 1; i < p->image->n_thread; i++)
+		late += !(plan_can_leave(p) && plan_waits_untimed(p, p->image->thread[i]));
+	if (late)
+		plan_op(p, (struct rop){.kind = ROP_WAKE}, "release the threads");
+	if (!plan_can_leave(p)) {
+		plan_op(p, (struct rop){.kind = ROP_SIGRETURN, .args = {frame}}, "become thread %d", t->tid);
+		return;
+	}
+	if (late)
+		plan_op(p, (struct rop){.kind = ROP_GATHER, .args = {late, n_left}}, "until they are out");
+	plan_op(p, (struct rop){.kind = ROP_LEAVE, .nr = SYS_munmap, .expect = frame, .args = {p->place->arena, ARENA_ROOM}},
+		"become thread %d, and unmap the arena", t->tid);
+}
+
+void plan_leave(struct plan *p, const thread_t *t, enum leave when, uint64_t frame)
+{
+	if (when == LEAVE_MAIN) {
+		leave_main(p, t, frame);
+		return;
+	}
+	if (when == LEAVE_EARLY) {
+		count_out(p, t, p->place->arena + offsetof(struct arena, n_parked), frame);
+		return;
+	}
+	plan_op(p, (struct rop){.kind = ROP_WAIT}, "thread %d parks", t->tid);
+	if (plan_can_leave(p))
+		count_out(p, t, p->place->arena + offsetof(struct arena, n_left), frame);
+	else
+		plan_op(p, (struct rop){.kind = ROP_SIGRETURN, .args = {frame}}, "become thread %d", t->tid);
+}
