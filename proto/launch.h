@@ -104,7 +104,9 @@ struct sup_go {
 
 /* ---- warmd → template, → application ---------------------------------------------------------------------------- */
 
-#define MAKE_MAGIC 0x4d4d5257u /* "WRMM": make a standby. Descriptors: [0] its GO socket, [1] its supervisor's socket */
+/* "WRMM": make a standby. Descriptors: [0] its GO socket, [1] its supervisor's socket; for a launch with LAUNCH_TTY, which
+ * needs a standby of its own, [2] the pty slave: a controlling terminal is inherited at birth or never. */
+#define MAKE_MAGIC 0x4d4d5257u
 #define GO_MAGIC 0x474d5257u   /* "WRMG" */
 #define GO_SIZE_MAX 16384
 #define GO_FDS_MAX 72

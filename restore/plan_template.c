@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <fcntl.h>
@@ -71,6 +72,10 @@ int plan_template(struct plan *p, struct err *err)
 
 	/* the supervisor */
 	PLAN_SYS(p, SYS_setsid, "supervisor: a session of its own", 0);
+	/* A controlling terminal is inherited at birth or never: only a session leader can take one, and that is the supervisor. */
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_ANY, .nr = SYS_ioctl, .flags = ROP_SLOT(0),
+				.args = {SLOT_MAKE_TTY, TIOCSCTTY, 0}},
+		"supervisor: take the terminal, if there is one");
 	PLAN_SYS(p, SYS_mount, "supervisor: mounts follow the host's", 0, plan_string(p, "/"), 0, MS_REC | MS_SLAVE, 0);
 	PLAN_SYS(p, SYS_mount, "supervisor: its own /proc", plan_string(p, "proc"), plan_string(p, "/proc"),
 		 plan_string(p, "proc"), MS_NOSUID | MS_NODEV | MS_NOEXEC, 0);

@@ -109,10 +109,12 @@ static void park(struct supervisor *sup)
 	report(sup, REPORT_SUP_PARKED, 0);
 	for (;;) {
 		sys_poll(fds, 2, -1);
+		/* The launch first: a program that has ended already was launched before it could, and somebody waits
+		 * for it. */
+		if (receive_go(sup))
+			break;
 		if (fds[1].revents && children(sup, &status))
 			sys_exit(1);
-		if (fds[0].revents && receive_go(sup))
-			break;
 	}
 
 	err = sup->flags & LAUNCH_TTY ? take_terminal(sup) : 0;
@@ -130,8 +132,9 @@ static void report(struct supervisor *sup, unsigned kind, int err)
 	report.kind = kind;
 	report.op = -1;
 	report.err = err;
-	if (sys_send(sup->sup_fd, &report, sizeof(report), 0) < 0)
-		sys_exit(1);
+	/* Failing is no end: warmd may be gone, and whoever was launched does not need it. park() sees the end of file.
+	 */
+	sys_send(sup->sup_fd, &report, sizeof(report), 0);
 }
 
 /* Is the launch there? EOF, or a message that is none of warmd's, ends this supervisor and so its standby. */

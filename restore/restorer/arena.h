@@ -21,7 +21,8 @@ enum arena_slot {
 	SLOT_TMP2 = SLOT_IMAGE + 1,
 	SLOT_MAKE_GO = SLOT_IMAGE + 2,  /* from a make_standby: the standby's GO socket */
 	SLOT_MAKE_SUP = SLOT_IMAGE + 3, /* and its supervisor's */
-	SLOT_PIPES = SLOT_IMAGE + 4,  /* two for one pipe or socket pair */
+	SLOT_MAKE_TTY = SLOT_IMAGE + 4, /* and, for a launch on a terminal, the pty's slave; else -1 */
+	SLOT_PIPES = SLOT_IMAGE + 5,  /* two for one pipe or socket pair */
 	SLOT_END = SLOT_IMAGE + 8,
 };
 

@@ -105,7 +105,7 @@ static long receive(struct arena *a, int fd, uint32_t first, uint32_t n_slots)
 /* A template lives here: one round per standby it is asked for. */
 static void park_template(struct arena *a, uint32_t op, int fd)
 {
-	long got = receive(a, fd, SLOT_MAKE_GO, 2);
+	long got = receive(a, fd, SLOT_MAKE_GO, 3);
 
 	if (got < (long)sizeof(struct make_standby) || a->message.make.magic != MAKE_MAGIC || a->slot[SLOT_MAKE_SUP] < 0)
 		fail(a, op, EPROTO);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The layout of an image file on disk (drawing in pack.h).
+ */
+#ifndef WARM_CACHE_PACK_INTERNAL_H
+#define WARM_CACHE_PACK_INTERNAL_H
+
+#include <stdint.h>
+#include "cache/pack.h"
+
+#define PACK_MAGIC       0x31474d494d524157u /* "WARMIMG1" */
+#define PACK_VERSION     1u
+#define PACK_HEADER_SIZE 4096u
+#define PACK_BLOCK_BYTES ((size_t)PACK_BLOCK_PAGES * PACK_PAGE)
+
+struct pack_part {
+	uint64_t len;
+	uint32_t crc;
+	uint32_t pad;
+};
+
+struct pack_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t crc; /* of the header's 4096 bytes, this field being 0 */
+	uint32_t page_size, block_pages;
+	uint64_t file_size;
+	uint64_t n_pages;
+	uint64_t blocks_len;
+	struct pack_part section[PACK_N_SECTIONS];
+	struct pack_part toc;
+};
+
+/* A block is raw where stored is its full length: compressed ones are shorter. crc is over what is stored. */
+struct pack_entry {
+	uint32_t stored;
+	uint32_t crc;
+};
+
+_Static_assert(sizeof(struct pack_header) <= PACK_HEADER_SIZE, "the header has one page");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layout is written as it lies in memory");
+
+#endif

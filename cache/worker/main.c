@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * warm-store: packs one captured image into a file of the cache, or verifies one, then ends (docs/ARCHITECTURE.md).
+ * Without --report it says on standard error what it would report, which is how it is tried by hand.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "cache/pack.h"
+#include "proto/launch.h"
+
+#define SECTION_MAX (256u << 20) /* metadata of a process with a million areas stays below */
+
+struct order {
+	int report, meta, record, pages, dir, image;
+	const char *name, *label;
+};
+
+static void send_report(const struct order *order, enum report_kind kind, int code, int64_t value, const char *text)
+{
+	struct report report = {.magic = REPORT_MAGIC, .kind = kind, .err = code, .value = value};
+
+	snprintf(report.text, sizeof(report.text), "%s", text);
+	if (order->report >= 0)
+		fd_send(order->report, &report, sizeof(report), NULL, 0); /* warmd gone: nobody wants to know */
+	else
+		fprintf(stderr, "warm-store: %s%s%lld\n", text, text[0] ? ", " : "", (long long)value);
+}
+
+/* From offset 0, wherever the writer of the memfd left its position. */
+static int read_section(int fd, const char *what, void **ret_data, size_t *ret_len, struct err *err)
+{
+	CLEAN(free) void *data = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "%s", what);
+	if (st.st_size < 0 || st.st_size > SECTION_MAX)
+		return err_set(err, EFBIG, "%s has %lld bytes, at most %u can be stored", what, (long long)st.st_size,
+		               SECTION_MAX);
+	data = malloc((size_t)st.st_size + 1);
+	if (!data)
+		return err_sys(err, ENOMEM, "%s of %lld bytes", what, (long long)st.st_size);
+	n = fd_pread_full(fd, data, (size_t)st.st_size, 0);
+	if (n < 0)
+		return err_sys(err, (int)-n, "read %s", what);
+	*ret_len = (size_t)n;
+	*ret_data = take_ptr(data);
+	return 0;
+}
+
+static int pack_into(const struct order *order, int out_fd, uint64_t *ret_bytes, struct err *err)
+{
+	CLEAN(free) void *meta = NULL;
+	CLEAN(free) void *record = NULL;
+	const void *section[PACK_N_SECTIONS];
+	size_t len[PACK_N_SECTIONS];
+	struct stat st;
+	int ret = read_section(order->meta, "description", &meta, &len[PACK_META], err);
+
+	if (ret == 0)
+		ret = read_section(order->record, "record", &record, &len[PACK_RECORD], err);
+	if (ret < 0)
+		return ret;
+	if (fstat(order->pages, &st) < 0)
+		return err_sys(err, errno, "captured pages");
+	if (st.st_size % PACK_PAGE != 0)
+		return err_set(err, EINVAL, "captured pages: %lld bytes are no whole pages", (long long)st.st_size);
+	section[PACK_META] = meta;
+	section[PACK_RECORD] = record;
+	ret = pack_write(out_fd, section, len, order->pages, (uint64_t)st.st_size / PACK_PAGE, ret_bytes, err);
+	if (ret == 0 && fsync(out_fd) < 0)
+		return err_sys(err, errno, "sync image to disk");
+	return ret;
+}
+
+/* The temporary name becomes the final one only when all of it is on disk; until then a crash leaves what is swept. */
+static int pack_file(const struct order *order, struct err *err)
+{
+	char half[256];
+	CLEAN(fd) int out_fd = -1;
+	uint64_t bytes = 0;
+	int ret;
+
+	if (strchr(order->name, '/') || snprintf(half, sizeof(half), "%s.tmp", order->name) >= (int)sizeof(half))
+		return err_set(err, EINVAL, "\"%.40s\" is no file name", order->name);
+	unlinkat(order->dir, half, 0); /* of one that crashed */
+	out_fd = openat(order->dir, half, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (out_fd < 0)
+		return err_sys(err, errno, "store snapshot: make %s", half);
+	send_report(order, REPORT_PROGRESS, 0, 0, "packing");
+	ret = pack_into(order, out_fd, &bytes, err);
+	if (ret == 0 && renameat(order->dir, half, order->dir, order->name) < 0)
+		ret = err_sys(err, errno, "rename %s", half);
+	if (ret < 0) {
+		unlinkat(order->dir, half, 0);
+		return err_step(err, "store snapshot");
+	}
+	if (fsync(order->dir) < 0)
+		return err_sys(err, errno, "store snapshot: sync directory");
+	send_report(order, REPORT_STORED, 0, (int64_t)bytes, "");
+	return 0;
+}
+
+static int verify_file(const struct order *order, struct err *err)
+{
+	struct pack *pack = NULL;
+	struct stat st = {0};
+	int ret = pack_open(order->image, order->label, &pack, err);
+
+	if (ret == 0)
+		ret = pack_verify(pack, err);
+	pack_close(pack);
+	if (ret < 0)
+		return ret;
+	if (fstat(order->image, &st) < 0)
+		return err_sys(err, errno, "image %s", order->label);
+	send_report(order, REPORT_DONE, 0, st.st_size, "");
+	return 0;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: warm-store pack [--report FD] --meta FD --record FD --pages FD --dir FD --name FILE\n"
+	                "       warm-store verify [--report FD] --image FD --label TEXT\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+	        {"report", required_argument, NULL, 'r'},
+	        {"meta", required_argument, NULL, 'm'},
+	        {"record", required_argument, NULL, 'c'},
+	        {"pages", required_argument, NULL, 'p'},
+	        {"dir", required_argument, NULL, 'd'},
+	        {"image", required_argument, NULL, 'i'},
+	        {"name", required_argument, NULL, 'n'},
+	        {"label", required_argument, NULL, 'l'},
+	        {NULL, 0, NULL, 0},
+	};
+	struct order order = {.report = -1,
+	                      .meta = -1,
+	                      .record = -1,
+	                      .pages = -1,
+	                      .dir = -1,
+	                      .image = -1,
+	                      .name = NULL,
+	                      .label = NULL};
+	struct err err = {0};
+	int option, ret;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		int *fd = option == 'r'   ? &order.report
+		          : option == 'm' ? &order.meta
+		          : option == 'c' ? &order.record
+		          : option == 'p' ? &order.pages
+		          : option == 'd' ? &order.dir
+		          : option == 'i' ? &order.image
+		                          : NULL;
+
+		if (fd)
+			*fd = atoi(optarg);
+		else if (option == 'n')
+			order.name = optarg;
+		else if (option == 'l')
+			order.label = optarg;
+		else
+			return usage();
+	}
+	signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error to report, no death */
+
+	if (optind + 1 == argc && strcmp(argv[optind], "pack") == 0 && order.meta >= 0 && order.record >= 0 &&
+	    order.pages >= 0 && order.dir >= 0 && order.name)
+		ret = pack_file(&order, &err);
+	else if (optind + 1 == argc && strcmp(argv[optind], "verify") == 0 && order.image >= 0 && order.label)
+		ret = verify_file(&order, &err);
+	else
+		return usage();
+	if (ret < 0)
+		send_report(&order, REPORT_FAILED, err.code, 0, err.msg);
+	return ret < 0;
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/key.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/clean.h"
+
+const char *const key_ignored_env[] = {
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+        "TERM",
+        "COLUMNS",
+        "LINES",
+        "SSH_*",
+        "XDG_SESSION_*",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "NOTIFY_SOCKET",
+        "LISTEN_*",
+        "WARM_SOCKET",
+        NULL,
+};
+
+struct difference {
+	char *text;
+	size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static bool differs(const struct difference *why, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why->text, why->size, fmt, args);
+	va_end(args);
+	return true;
+}
+
+/* ---- kinds of standard streams ---------------------------------------------------------------------------------- */
+
+static bool is_tty(unsigned char_major)
+{
+	return char_major == 4 || char_major == 5 ||
+	       (char_major >= 136 && char_major <= 143) ||                  /* ttyS, console, pts */
+	       char_major == 188 || char_major == 204 || char_major == 229; /* USB, AMA, hvc */
+}
+
+enum stdio_kind key_stdio_kind(const struct stat *st)
+{
+	if (!st)
+		return STDIO_CLOSED;
+	switch (st->st_mode & S_IFMT) {
+	case S_IFREG:
+		return STDIO_FILE;
+	case S_IFIFO:
+		return STDIO_PIPE;
+	case S_IFSOCK:
+		return STDIO_SOCKET;
+	case S_IFCHR:
+		if (st->st_rdev == makedev(1, 3))
+			return STDIO_NULL;
+		return is_tty(major(st->st_rdev)) ? STDIO_TTY : STDIO_OTHER;
+	default:
+		return STDIO_OTHER;
+	}
+}
+
+const char *key_stdio_name(enum stdio_kind kind)
+{
+	static const char *const kind_name[] = {"closed",   "/dev/null",  "a file",        "a pipe",
+	                                        "a socket", "a terminal", "something else"};
+
+	return kind <= STDIO_OTHER ? kind_name[kind] : "unknown";
+}
+
+/* ---- who and where ---------------------------------------------------------------------------------------------- */
+
+static bool command_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                            const struct difference *why)
+{
+	return strcmp(snap->cmd, now->cmd) != 0 && differs(why, "the command is %s, was %s", now->cmd, snap->cmd);
+}
+
+static bool user_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                         const struct difference *why)
+{
+	return snap->uid != now->uid && differs(why, "the user is %u, was %u", now->uid, snap->uid);
+}
+
+/* The kernel keeps groups sorted: equal sets are equal lists. */
+static bool groups_differ(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                          const struct difference *why)
+{
+	if (snap->gid != now->gid)
+		return differs(why, "the group is %u, was %u", now->gid, snap->gid);
+	if (snap->n_group != now->n_group ||
+	    (snap->n_group && memcmp(snap->group, now->group, snap->n_group * sizeof(*snap->group)) != 0))
+		return differs(why, "supplementary groups differ");
+	return false;
+}
+
+static bool rights_differ(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                          const struct difference *why)
+{
+	const struct {
+		const char *name;
+		uint64_t snap, now;
+	} set[] = {
+	        {"inheritable", snap->cap_inheritable, now->cap_inheritable},
+	        {"permitted", snap->cap_permitted, now->cap_permitted},
+	        {"effective", snap->cap_effective, now->cap_effective},
+	        {"bounding", snap->cap_bounding, now->cap_bounding},
+	        {"ambient", snap->cap_ambient, now->cap_ambient},
+	};
+
+	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++) {
+		if (set[i].snap != set[i].now)
+			return differs(why, "%s capabilities are %016" PRIx64 ", were %016" PRIx64, set[i].name,
+			               set[i].now, set[i].snap);
+	}
+	if (snap->no_new_privs != now->no_new_privs)
+		return differs(why, "no_new_privs is %s, was not", now->no_new_privs ? "set" : "clear");
+	if (strcmp(snap->label, now->label) != 0)
+		return differs(why, "the security label is \"%s\", was \"%s\"", now->label, snap->label);
+	return false;
+}
+
+static const Warm__Rpc__Namespace *find_ns(const Warm__Rpc__Conditions *in, const char *name)
+{
+	for (size_t i = 0; i < in->n_ns; i++) {
+		if (strcmp(in->ns[i]->name, name) == 0)
+			return in->ns[i];
+	}
+	return NULL;
+}
+
+static bool places_differ(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                          const struct difference *why)
+{
+	for (size_t i = 0; i < snap->n_ns; i++) {
+		const Warm__Rpc__Namespace *other = find_ns(now, snap->ns[i]->name);
+
+		if (!other || other->ino != snap->ns[i]->ino)
+			return differs(why, "the %s namespace is another one", snap->ns[i]->name);
+	}
+	if (snap->n_ns != now->n_ns)
+		return differs(why, "the kinds of namespaces differ");
+	if (snap->root_dev != now->root_dev || snap->root_ino != now->root_ino)
+		return differs(why, "the root directory is another one");
+	if (snap->net_private != now->net_private)
+		return differs(why, "--net is %s, was %s", now->net_private ? "private" : "host",
+		               snap->net_private ? "private" : "host");
+	return false;
+}
+
+static bool machine_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                            const struct difference *why)
+{
+	if (strcmp(snap->cpu, now->cpu) != 0)
+		return differs(why, "the CPU is %s, was %s", now->cpu, snap->cpu);
+	if (strcmp(snap->kernel, now->kernel) != 0)
+		return differs(why, "the kernel is %s, was %s", now->kernel, snap->kernel);
+	return false;
+}
+
+static bool stdio_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                          const struct difference *why)
+{
+	static const char *const stream[] = {"standard input", "standard output", "standard error"};
+
+	if (snap->n_stdio_kind != 3 || now->n_stdio_kind != 3)
+		return differs(why, "the kinds of standard streams are not known");
+	for (int i = 0; i < 3; i++) {
+		if (snap->stdio_kind[i] != now->stdio_kind[i])
+			return differs(why, "%s is %s, was %s", stream[i], key_stdio_name(now->stdio_kind[i]),
+			               key_stdio_name(snap->stdio_kind[i]));
+	}
+	return false;
+}
+
+static bool signals_differ(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                           const struct difference *why)
+{
+	uint64_t ignored = snap->sig_ignored ^ now->sig_ignored, blocked = snap->sig_blocked ^ now->sig_blocked;
+	uint64_t either = ignored ? ignored : blocked, present = ignored ? now->sig_ignored : now->sig_blocked;
+	int sig = either ? __builtin_ctzll(either) + 1 : 0;
+	const char *name = sig ? sigabbrev_np(sig) : NULL;
+	const char *what = ignored ? "ignored" : "blocked";
+	bool is = sig && (present >> (sig - 1) & 1);
+
+	if (!sig)
+		return false;
+	return differs(why, "signal %d%s%s%s is %s%s, was %s", sig, name ? " (SIG" : "", name ? name : "",
+	               name ? ")" : "", is ? "" : "not ", what, is ? "not" : what);
+}
+
+/* ---- what the application may have declared to be the launch's --------------------------------------------------- */
+
+static bool same_bytes(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
+{
+	return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
+static int shown(const ProtobufCBinaryData *bytes)
+{
+	return bytes->len < 60 ? (int)bytes->len : 60;
+}
+
+static bool arguments_differ(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                             const struct difference *why)
+{
+	size_t n = snap->n_argv;
+
+	if (snap->argv_from_launch && snap->fixed_args < n)
+		n = snap->fixed_args;
+	for (size_t i = 0; i < n; i++) {
+		if (i >= now->n_argv)
+			return differs(why, "argument %zu is missing, was \"%.*s\"", i, shown(&snap->argv[i]),
+			               (const char *)snap->argv[i].data);
+		if (!same_bytes(&snap->argv[i], &now->argv[i]))
+			return differs(why, "argument %zu is \"%.*s\", was \"%.*s\"", i, shown(&now->argv[i]),
+			               (const char *)now->argv[i].data, shown(&snap->argv[i]),
+			               (const char *)snap->argv[i].data);
+	}
+	if (!snap->argv_from_launch && now->n_argv > n)
+		return differs(why, "argument %zu is \"%.*s\", was not there", n, shown(&now->argv[n]),
+		               (const char *)now->argv[n].data);
+	return false;
+}
+
+bool key_env_matches(const char *name, size_t len, const char *pattern)
+{
+	const char *equals = memchr(name, '=', len);
+	size_t name_len = equals ? (size_t)(equals - name) : len, pattern_len = strlen(pattern);
+
+	if (pattern_len > 0 && pattern[pattern_len - 1] == '*')
+		return name_len >= pattern_len - 1 && memcmp(name, pattern, pattern_len - 1) == 0;
+	return name_len == pattern_len && memcmp(name, pattern, name_len) == 0;
+}
+
+struct env_rules {
+	const char *const *ignored;
+	const Warm__Rpc__Conditions *snap;
+};
+
+static bool passed_over(const struct env_rules *rules, const ProtobufCBinaryData *entry)
+{
+	for (size_t i = 0; rules->ignored[i]; i++) {
+		if (key_env_matches((const char *)entry->data, entry->len, rules->ignored[i]))
+			return true;
+	}
+	for (size_t i = 0; i < rules->snap->n_env_from_launch; i++) {
+		if (key_env_matches((const char *)entry->data, entry->len, rules->snap->env_from_launch[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The usual launch: the same variables in the same order. Says nothing of any other. */
+static bool same_in_order(const struct env_rules *rules, const Warm__Rpc__Conditions *now)
+{
+	const Warm__Rpc__Conditions *snap = rules->snap;
+	size_t i = 0, k = 0;
+
+	while (i < snap->n_env || k < now->n_env) {
+		if (i < snap->n_env && k < now->n_env && same_bytes(&snap->env[i], &now->env[k])) {
+			i++;
+			k++;
+		} else if (i < snap->n_env && passed_over(rules, &snap->env[i])) {
+			i++;
+		} else if (k < now->n_env && passed_over(rules, &now->env[k])) {
+			k++;
+		} else {
+			return false;
+		}
+	}
+	return true;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	const ProtobufCBinaryData *left = a, *right = b;
+	size_t len = left->len < right->len ? left->len : right->len;
+	int order = len ? memcmp(left->data, right->data, len) : 0;
+
+	return order ? order : (left->len > right->len) - (left->len < right->len);
+}
+
+/* What counts of an environment, sorted. NULL where there is no memory. */
+static ProtobufCBinaryData *sorted_env(const struct env_rules *rules, const Warm__Rpc__Conditions *of, size_t *ret_n)
+{
+	ProtobufCBinaryData *env = calloc(of->n_env + 1, sizeof(*env));
+	size_t n = 0;
+
+	for (size_t i = 0; env && i < of->n_env; i++) {
+		if (!passed_over(rules, &of->env[i]))
+			env[n++] = of->env[i];
+	}
+	if (env)
+		qsort(env, n, sizeof(*env), by_bytes);
+	*ret_n = n;
+	return env;
+}
+
+static int name_len(const ProtobufCBinaryData *entry)
+{
+	const char *equals = entry->len ? memchr(entry->data, '=', entry->len) : NULL;
+	int len = equals ? (int)(equals - (const char *)entry->data) : (int)entry->len;
+
+	return len < 60 ? len : 60;
+}
+
+static bool environment_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                                const char *const *ignored, const struct difference *why)
+{
+	const struct env_rules rules = {.ignored = ignored, .snap = snap};
+	CLEAN(free) ProtobufCBinaryData *was = NULL, *is = NULL;
+	size_t n_was = 0, n_is = 0;
+
+	if (same_in_order(&rules, now))
+		return false;
+	was = sorted_env(&rules, snap, &n_was);
+	is = sorted_env(&rules, now, &n_is);
+	if (!was || !is)
+		return differs(why, "no memory to compare environments");
+	for (size_t i = 0; i < n_was || i < n_is; i++) {
+		int order = i == n_was ? 1 : i == n_is ? -1 : by_bytes(&was[i], &is[i]);
+		const ProtobufCBinaryData *first = order < 0 ? &was[i] : order > 0 ? &is[i] : NULL;
+		int len;
+
+		if (!first)
+			continue;
+		len = name_len(first);
+		if (i < n_was && i < n_is && name_len(&was[i]) == name_len(&is[i]) &&
+		    memcmp(was[i].data, is[i].data, (size_t)len) == 0)
+			return differs(why, "environment %.*s differs", len, (const char *)first->data);
+		return differs(why, "environment %.*s is %s", len, (const char *)first->data,
+		               order < 0 ? "gone" : "new");
+	}
+	return false;
+}
+
+static bool cwd_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                        const struct difference *why)
+{
+	if (!snap->cwd_from_launch && !same_bytes(&snap->cwd, &now->cwd))
+		return differs(why, "the working directory is %.*s, was %.*s", shown(&now->cwd),
+		               (const char *)now->cwd.data, shown(&snap->cwd), (const char *)snap->cwd.data);
+	if (snap->umask != now->umask)
+		return differs(why, "umask is %03o, was %03o", now->umask, snap->umask);
+	return false;
+}
+
+/* ---- the key ---------------------------------------------------------------------------------------------------- */
+
+int key_compare(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now, const char *const *ignored_env,
+                char *reason, size_t reason_size)
+{
+	static bool (*const step[])(const Warm__Rpc__Conditions *, const Warm__Rpc__Conditions *,
+	                            const struct difference *) = {
+	        command_differs, user_differs,  groups_differ,  rights_differ, places_differ,
+	        machine_differs, stdio_differs, signals_differ, cwd_differs,   arguments_differ,
+	};
+	const int n_steps = sizeof(step) / sizeof(step[0]);
+	const struct difference why = {.text = reason, .size = reason_size};
+
+	for (int i = 0; i < n_steps; i++) {
+		if (step[i](snap, now, &why))
+			return i + 1;
+	}
+	return environment_differs(snap, now, ignored_env ? ignored_env : key_ignored_env, &why) ? n_steps + 1 : 0;
+}
+
+bool key_is_variant(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditions *b)
+{
+	return a->uid == b->uid && strcmp(a->cmd, b->cmd) == 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a launch brings, compiled into the operations of a GO message (proto/launch.h): limits, niceness, affinity, oom
+ * score, working directory and the descriptors from 3 on. Pure: the caller has read both sides from /proc.
+ */
+#ifndef WARM_POLICY_LAUNCH_H
+#define WARM_POLICY_LAUNCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include "proto/launch.h"
+
+struct err;
+
+#define LAUNCH_N_LIMITS 16  /* RLIMIT_CPU .. RLIMIT_RTTIME, by their numbers */
+#define LAUNCH_CPUS_MAX 128 /* bytes of an affinity mask */
+
+/* What passes from parent to child without being part of a program: of the launcher, and of the standby. */
+struct launch_traits {
+	struct rlimit limit[LAUNCH_N_LIMITS];
+	int nice;
+	int oom_score_adj;
+	uint8_t cpus[LAUNCH_CPUS_MAX]; /* as sched_getaffinity(2) fills it, zeroes behind; all zero: not known, left
+	                                  alone */
+};
+
+struct launch_brings {
+	const struct launch_traits *launch, *standby;
+	const char *cwd;     /* to be entered, or NULL */
+	int umask;           /* to be set, or -1 */
+	const int32_t *tids; /* threads of the clone but the first, in its own numbers: affinity is each thread's; may
+	                        be NULL */
+	size_t n_tids;
+	const int32_t
+	        *extra; /* numbers >= 3 of the launch's descriptors, in the order of the slots from SLOT_EXTRA on */
+	size_t n_extra;
+};
+
+/* Builds the whole GO message in buf. Its size, or -errno (-E2BIG: too much for one message; the launch starts cold).
+ * n_fds of the header is SLOT_EXTRA + n_extra. */
+int launch_build_go(const struct launch_brings *brings, uint8_t buf[GO_SIZE_MAX], struct err *err);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "sdk/c/launch.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int drop_named(char *const *pattern, size_t n_pattern);
+static int set_variable(const char *assignment, bool there);
+static bool is_named(const char *assignment, char *const *pattern, size_t n_pattern);
+
+int launch_environment(char *const *env, size_t n_env, char *const *pattern, size_t n_pattern)
+{
+	int r;
+
+	if (!n_pattern)
+		return 0;
+	r = drop_named(pattern, n_pattern);
+	for (size_t i = 0; i < n_env && r == 0; i++)
+		if (is_named(env[i], pattern, n_pattern))
+			r = set_variable(env[i], true);
+	return r;
+}
+
+void launch_stdio(void)
+{
+	__fpurge(stdin);
+	clearerr(stdin);
+	clearerr(stdout);
+	clearerr(stderr);
+}
+
+static int drop_named(char *const *pattern, size_t n_pattern)
+{
+	size_t i = 0;
+
+	/* unsetenv() moves what follows down, so the index advances only where nothing was removed. */
+	while (environ && environ[i]) {
+		int r = 0;
+
+		if (is_named(environ[i], pattern, n_pattern))
+			r = set_variable(environ[i], false);
+		else
+			i++;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Sets the variable of NAME=VALUE, or removes it. */
+static int set_variable(const char *assignment, bool there)
+{
+	const char *equals = strchr(assignment, '=');
+	char *name = strndup(assignment, (size_t)(equals - assignment));
+	int r;
+
+	if (!name)
+		return -ENOMEM;
+	r = there ? setenv(name, equals + 1, 1) : unsetenv(name);
+	free(name);
+	return r < 0 ? -ENOMEM : 0;
+}
+
+static bool is_named(const char *assignment, char *const *pattern, size_t n_pattern)
+{
+	const char *equals = strchr(assignment, '=');
+	size_t len = equals ? (size_t)(equals - assignment) : 0;
+
+	if (!len)
+		return false;
+	for (size_t i = 0; i < n_pattern; i++) {
+		size_t n = strlen(pattern[i]);
+		bool prefix = pattern[i][n - 1] == '*';
+
+		if (prefix ? len >= n - 1 && !memcmp(assignment, pattern[i], n - 1)
+		           : len == n && !memcmp(assignment, pattern[i], n))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a copy's libc agree with the launch: the kernel's side (descriptors, working directory) is there already. */
+#ifndef WARM_SDK_LAUNCH_H
+#define WARM_SDK_LAUNCH_H
+
+#include <stddef.h>
+
+/* Gives every environment variable that one of the patterns (NAME or PREFIX*) names the launch's value, or removes it.
+ * `env` is the launch's whole environment, NAME=VALUE; what no pattern names stays as it was. Returns 0 or -ENOMEM. */
+int launch_environment(char *const *env, size_t n_env, char *const *pattern, size_t n_pattern);
+
+/* Forgets what stdin read ahead and the states "end of file" and "error" of the three streams. */
+void launch_stdio(void);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* `warm exec` where the entry point (hot/) declined: a terminal to relay, or no daemon that answers. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sdk/cli/exec.h"
+#include "sdk/cli/hot/hot.h"
+#include "sdk/cli/terminal.h"
+
+static const char *why_cold(struct exec_options *options, const char *path, int err);
+
+void exec_run(struct exec_options *options)
+{
+	static char path[PATH_BYTES];
+	struct exec_relay *relay;
+	int fd, ret;
+
+	options->started_ns = hot_started_ns;
+	if (hot_socket_path(options->socket, options->env, path) < 0)
+		hot_exec(options, -1, "the socket's path is too long", NULL);
+	fd = hot_connect(path);
+	if (fd < 0)
+		hot_exec(options, -1, why_cold(options, path, -fd), NULL);
+	ret = terminal_open(&relay);
+	if (ret < 0)
+		hot_exec(options, -1, "no pseudo-terminal could be opened", NULL);
+	hot_exec(options, fd, NULL, relay);
+}
+
+static const char *why_cold(struct exec_options *options, const char *path, int err)
+{
+	static char reason[PATH_BYTES + 64];
+	const char *words = strerror(err);
+
+	if (err == ENOENT || err == ECONNREFUSED || err == ENOTDIR) {
+		words = "no daemon answers";
+		if (!(options->flags & LAUNCH_REQUIRE))
+			words = daemon_start(path) == 0 ? "no daemon was running: one was started"
+			                                : "no daemon is running and none could be started";
+	} else if (err == EAGAIN) {
+		words = "the daemon has too much to do";
+	} else if (err == EPERM) {
+		words = "the daemon belongs to another user";
+	}
+	snprintf(reason, sizeof(reason), "%s: %s", path, words);
+	return reason;
+}

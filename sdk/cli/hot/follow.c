@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* A clone runs: signals go to it, its stops and its end come from it. The daemon is needed no more. */
+#include <errno.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "sdk/cli/hot/hot.h"
+#include "sdk/cli/hot/sys.h"
+
+static void hear(struct launch *l);
+static void stopped(struct launch *l, int sig);
+static void forward_signals(struct launch *l);
+static void tell(struct launch *l, const struct control *control);
+
+void launch_follow(struct launch *l)
+{
+	struct pollfd fds[2 + RELAY_FDS_MAX] = {{0}};
+	unsigned n_relay = 0;
+
+	hot_explain(l, NULL);
+	l->signal_fd = sys_signalfd(l->signal_fd, ~0ull);
+	if (l->relay)
+		l->relay->start(l->relay, l->control_fd);
+
+	fds[0].fd = l->control_fd;
+	fds[1].fd = l->signal_fd;
+	fds[0].events = fds[1].events = POLLIN;
+	for (;;) {
+		if (l->relay)
+			n_relay = l->relay->fds(l->relay, fds + 2);
+		if (sys_poll(fds, 2 + n_relay, -1) <= 0)
+			continue;
+		if (l->relay)
+			l->relay->serve(l->relay, fds + 2, n_relay);
+		if (fds[1].revents)
+			forward_signals(l);
+		if (fds[0].revents)
+			hear(l);
+	}
+}
+
+static void hear(struct launch *l)
+{
+	struct control control = {0};
+	long n = sys_recv(l->control_fd, &control, sizeof(control), MSG_DONTWAIT);
+
+	if (n == -EAGAIN || n == -EINTR)
+		return;
+	if (n != sizeof(control)) {
+		if (l->relay)
+			l->relay->finish(l->relay);
+		hot_fail(l, EXIT_WARM, l->options->argv[0],
+		         ": the clone's supervisor was killed, and the program with it", "; start it again");
+	}
+	if (control.kind == CONTROL_EXIT) {
+		if (l->relay)
+			l->relay->finish(l->relay);
+		end_like(control.value);
+	}
+	if (control.kind == CONTROL_STOPPED)
+		stopped(l, control.value);
+}
+
+static void stopped(struct launch *l, int sig)
+{
+	struct control control = {.kind = CONTROL_SIGNAL, .value = SIGCONT};
+
+	if (l->relay) {
+		l->relay->stopped(l->relay, sig);
+		return;
+	}
+	/* whoever continues us sends a SIGCONT, which is forwarded like any other signal */
+	if (!stop_like(sig, 0))
+		tell(l, &control);
+}
+
+static void forward_signals(struct launch *l)
+{
+	static struct signalfd_siginfo info[8];
+	long n = sys_read(l->signal_fd, info, sizeof(info));
+
+	for (long i = 0; i < n / (long)sizeof(info[0]); i++) {
+		struct control control = {.kind = CONTROL_SIGNAL};
+
+		if (l->relay && l->relay->signal(l->relay, &info[i]))
+			continue;
+		control.value = (int)info[i].ssi_signo;
+		control.code = info[i].ssi_code;
+		control.data = info[i].ssi_ptr;
+		tell(l, &control);
+	}
+}
+
+/* The supervisor reads at once unless it is waiting to say how the program ended: then this fails with EPIPE soon. */
+static void tell(struct launch *l, const struct control *control)
+{
+	struct pollfd fd = {0};
+
+	while (sys_send(l->control_fd, control, sizeof(*control), MSG_DONTWAIT) == -EAGAIN) {
+		fd.fd = l->control_fd;
+		fd.events = POLLOUT | POLLIN;
+		sys_poll(&fd, 1, -1);
+		if (fd.revents & POLLIN)
+			return;
+	}
+}
+
+int stop_like(int sig, int group)
+{
+	struct sys_sigaction standard = {0, 0, 0, 0}, old = {0, 0, 0, 0};
+	int continued;
+
+	sys_sigaction(sig, &standard, &old);
+	sys_kill(group ? 0 : sys_getpid(), sig);
+	sys_sigprocmask(~SIGNAL_BIT(sig), NULL); /* stops here */
+	continued = (sys_sigpending() & SIGNAL_BIT(SIGCONT)) != 0;
+	sys_sigprocmask(~0ull, NULL);
+	sys_sigaction(sig, &old, NULL);
+	return continued || sig == SIGSTOP;
+}
+
+void end_like(int status)
+{
+	struct sys_sigaction standard = {0, 0, 0, 0};
+	struct rlimit none = {0, 0};
+	int sig;
+
+	if (WIFEXITED(status))
+		sys_exit(WEXITSTATUS(status));
+
+	sig = WTERMSIG(status);
+	sys_setrlimit(RLIMIT_CORE, &none);
+	sys_prctl(PR_SET_DUMPABLE, 0); /* a core_pattern that is a pipe does not look at the limit */
+	sys_sigaction(sig, &standard, NULL);
+	sys_kill(sys_getpid(), sig);
+	sys_sigprocmask(~SIGNAL_BIT(sig), NULL); /* dies here */
+	sys_exit(128 + sig);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A launch until it is decided who runs the program. The token decides: whoever reads the eventfd. A clone takes it
+ * before its first instruction; we take it when the daemon says so, is gone or silent, or a signal means us.
+ *
+ *     ASKED ── LAUNCH_RUNNING, or the token is gone ──► a clone runs: follow it
+ *       └──── LAUNCH_COLD_START, EOF, silence, signal: token taken ──► execve
+ */
+#include <errno.h>
+
+#include "sdk/cli/hot/hot.h"
+#include "sdk/cli/hot/sys.h"
+#include "sdk/cli/hot/text.h"
+
+static long send_request(struct launch *l, struct request *request);
+static int interrupt_fd(struct launch *l);
+static const char *give_up(struct launch *l, const char *why);
+
+void hot_exec(const struct exec_options *options, int daemon_fd, const char *why_cold, struct exec_relay *relay)
+{
+	static struct launch l;
+
+	l.options = options;
+	l.relay = relay;
+	l.daemon_fd = daemon_fd;
+	l.env = options->env;
+	l.stderr_open = sys_fcntl(2, F_GETFD, 0) == 0; /* one of ours that came to be number 2 is close-on-exec */
+	if (sys_getcwd(l.cwd, sizeof(l.cwd)) < 0 || l.cwd[0] != '/') {
+		l.cwd[0] = '\0';
+		if (!why_cold)
+			why_cold = "the working directory has no name";
+	}
+	command_find(&l);
+	command_env(&l);
+
+	if (!why_cold)
+		why_cold = launch_ask(&l);
+	if (!why_cold)
+		why_cold = launch_await(&l);
+	if (why_cold)
+		launch_cold(&l, why_cold);
+	launch_follow(&l);
+}
+
+const char *launch_ask(struct launch *l)
+{
+	static struct request request;
+	const char *why;
+	int pair[2] = {-1, -1};
+	long ret;
+
+	/* from here on a signal is for the program: it waits until it is known who runs it */
+	sys_sigprocmask(~0ull, &l->mask);
+	l->blocked = 1;
+
+	why = request_build(&request, l);
+	if (why)
+		return why;
+	l->token_fd = sys_eventfd(1, EFD_NONBLOCK);
+	if (l->token_fd < 0 || sys_socketpair(AF_UNIX, SOCK_SEQPACKET, pair) < 0)
+		return "no descriptor is left";
+	l->control_fd = pair[0];
+	request.fd[0] = pair[1];
+	request.fd[1] = l->token_fd;
+
+	ret = send_request(l, &request);
+	sys_close(pair[1]);
+	if (ret == -EAGAIN)
+		return "the daemon has too much to do";
+	return ret < 0 ? "the request could not be sent to the daemon" : NULL;
+}
+
+static long send_request(struct launch *l, struct request *request)
+{
+	static struct {
+		struct cmsghdr header;
+		int fd[2 + LAUNCH_FDS_MAX];
+	} aux;
+	struct iovec iov;
+	struct msghdr msg;
+
+	text_copy(aux.fd, request->fd, request->n_fds * sizeof(int));
+	aux.header.cmsg_level = SOL_SOCKET;
+	aux.header.cmsg_type = SCM_RIGHTS;
+	aux.header.cmsg_len = sizeof(aux.header) + request->n_fds * sizeof(int);
+
+	iov.iov_base = request->message;
+	iov.iov_len = request->message->size;
+	msg.msg_name = NULL;
+	msg.msg_namelen = 0;
+	msg.msg_iov = &iov;
+	msg.msg_iovlen = 1;
+	msg.msg_control = &aux;
+	msg.msg_controllen = aux.header.cmsg_len;
+	msg.msg_flags = 0;
+	return sys_sendmsg(l->daemon_fd, &msg, MSG_DONTWAIT);
+}
+
+const char *launch_await(struct launch *l)
+{
+	uint64_t deadline_ns = sys_now_ns() + LAUNCH_SILENCE_MS * 1000000ull, now;
+	struct pollfd fds[3] = {{0}};
+	char peek;
+	long n;
+
+	l->signal_fd = interrupt_fd(l);
+	fds[0].fd = l->daemon_fd;
+	fds[1].fd = l->control_fd;
+	fds[2].fd = l->signal_fd;
+	fds[0].events = fds[1].events = fds[2].events = POLLIN;
+
+	for (;;) {
+		now = sys_now_ns();
+		if (now >= deadline_ns)
+			return give_up(l, "the daemon did not answer in time");
+		if (sys_poll(fds, 3, (int)((deadline_ns - now + 999999) / 1000000)) <= 0)
+			continue;
+
+		if (fds[0].revents) {
+			n = sys_recv(l->daemon_fd, &l->reply, sizeof(l->reply), MSG_DONTWAIT);
+			if (n != sizeof(l->reply) || l->reply.magic != LAUNCH_MAGIC)
+				return give_up(l, n == 0 || n == -ECONNRESET ? "the daemon went away"
+				                                             : "the daemon's answer makes no sense");
+			l->reply.snapshot[sizeof(l->reply.snapshot) - 1] = '\0';
+			l->reply.reason[sizeof(l->reply.reason) - 1] = '\0';
+			if (l->reply.kind == LAUNCH_RUNNING) {
+				l->have_reply = 1;
+				return NULL;
+			}
+			if (l->reply.kind == LAUNCH_COLD_START) {
+				l->have_reply = 1;
+				return give_up(l, l->reply.reason);
+			}
+			deadline_ns = sys_now_ns() + LAUNCH_SILENCE_MS * 1000000ull;
+		}
+		if (fds[1].revents) {
+			/* a word of the supervisor means that the program runs; the daemon is about to say so, too */
+			n = sys_recv(l->control_fd, &peek, 1, MSG_DONTWAIT | MSG_PEEK);
+			if (n > 0 && !l->options->explain)
+				return NULL;
+			l->control_gone = n == 0;
+			fds[1].fd = -1;
+		}
+		if (fds[2].revents)
+			return give_up(l, "a signal came first");
+	}
+}
+
+/* Tells of signals that mean to end us before there is a program to forward them to. The others wait. */
+static int interrupt_fd(struct launch *l)
+{
+	uint64_t set = SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM);
+
+	return sys_signalfd(-1, set & ~l->mask);
+}
+
+/* Exactly once: without the token a clone has it, whatever the daemon said. */
+static const char *give_up(struct launch *l, const char *why)
+{
+	uint64_t token;
+
+	if (sys_read(l->token_fd, &token, sizeof(token)) == sizeof(token))
+		return *why ? why : "the daemon says so";
+	if (l->control_gone)
+		hot_fail(l, EXIT_WARM, "the clone ended before it ran: ", why, "; the next launch starts cold");
+	return NULL;
+}
+
+void launch_cold(struct launch *l, const char *why)
+{
+	if (l->relay)
+		l->relay->finish(l->relay);
+	if (l->options->flags & LAUNCH_REQUIRE)
+		hot_fail(l, EXIT_WARM, l->options->argv[0], ": no snapshot could serve this launch: ", why,
+		         "; run it without --require");
+	hot_explain(l, why);
+	if (l->blocked)
+		sys_sigprocmask(l->mask, NULL);
+	command_execute(l);
+}

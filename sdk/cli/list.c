@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* `warm ls` and `warm show`. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "sdk/cli/json.h"
+#include "sdk/cli/verbs.h"
+
+static void ls_json(const struct answer *answer);
+static void ls_table(const struct answer *answer);
+static void summary_json(struct json *json, const Warm__Rpc__Snapshot *s);
+static void show_json(const Warm__Rpc__Snapshot *s);
+static void show_text(const Warm__Rpc__Snapshot *s);
+static void print_command(const Warm__Rpc__Snapshot *s);
+static const char *size_words(uint64_t bytes, char buf[24]);
+static const char *date_words(uint64_t seconds, char buf[32]);
+
+int verb_ls(const struct options *options, int n, char **arg)
+{
+	Warm__Rpc__List op = WARM__RPC__LIST__INIT;
+	Warm__Rpc__Request request = WARM__RPC__REQUEST__INIT;
+	struct answer answer = {0};
+	struct err err = {0};
+	int ret;
+
+	(void)arg;
+	if (n)
+		return wrong_usage("ls");
+	request.op_case = WARM__RPC__REQUEST__OP_LIST;
+	request.list = &op;
+	ret = rpc_call(options->socket, &request, &answer, &err);
+	if (ret == 0 && options->json)
+		ls_json(&answer);
+	else if (ret == 0)
+		ls_table(&answer);
+	answer_fini(&answer);
+	return ret < 0 ? complain(&err) : 0;
+}
+
+int verb_show(const struct options *options, int n, char **arg)
+{
+	Warm__Rpc__Show op = WARM__RPC__SHOW__INIT;
+	Warm__Rpc__Request request = WARM__RPC__REQUEST__INIT;
+	struct answer answer = {0};
+	struct err err = {0};
+	int ret;
+
+	if (n != 1)
+		return wrong_usage("show SNAP");
+	op.snapshot = arg[0];
+	request.op_case = WARM__RPC__REQUEST__OP_SHOW;
+	request.show = &op;
+	ret = rpc_call(options->socket, &request, &answer, &err);
+	for (size_t i = 0; ret == 0 && i < answer.n; i++)
+		for (size_t k = 0; k < answer.reply[i]->n_snapshot; k++)
+			if (options->json)
+				show_json(answer.reply[i]->snapshot[k]);
+			else
+				show_text(answer.reply[i]->snapshot[k]);
+	answer_fini(&answer);
+	return ret < 0 ? complain(&err) : 0;
+}
+
+static void ls_json(const struct answer *answer)
+{
+	struct json json = {.out = stdout};
+
+	json_open(&json, NULL, '[');
+	for (size_t i = 0; i < answer->n; i++)
+		for (size_t k = 0; k < answer->reply[i]->n_snapshot; k++) {
+			json_open(&json, NULL, '{');
+			summary_json(&json, answer->reply[i]->snapshot[k]);
+			json_close(&json, '}');
+		}
+	json_close(&json, ']');
+	putchar('\n');
+}
+
+static void ls_table(const struct answer *answer)
+{
+	char rss[24], stored[24], created[32];
+
+	printf("%-14s %-11s %-16s %7s %8s %8s %8s  %s\n", "ID", "STATE", "CREATED", "HITS", "MEMORY", "STORED",
+	       "STANDBY", "COMMAND");
+	for (size_t i = 0; i < answer->n; i++)
+		for (size_t k = 0; k < answer->reply[i]->n_snapshot; k++) {
+			const Warm__Rpc__Snapshot *s = answer->reply[i]->snapshot[k];
+
+			printf("%-14.14s %-11s %-16s %7" PRIu64 " %8s %8s %8" PRIu32 "  ", s->id, s->state,
+			       date_words(s->created, created), s->hits, size_words(s->rss_bytes, rss),
+			       size_words(s->stored_bytes, stored), s->standbys);
+			if (*s->name)
+				printf("(%s) ", s->name);
+			print_command(s);
+			if (*s->reason)
+				printf("%-14s %s\n", "", s->reason);
+		}
+}
+
+static void summary_json(struct json *json, const Warm__Rpc__Snapshot *s)
+{
+	json_string(json, "id", s->id);
+	json_string(json, "name", s->name);
+	json_string(json, "state", s->state);
+	json_strings(json, "command", s->command, s->n_command);
+	json_number(json, "uid", s->uid);
+	json_number(json, "created", s->created);
+	json_number(json, "last_used", s->last_used);
+	json_number(json, "hits", s->hits);
+	json_number(json, "processes", s->processes);
+	json_number(json, "threads", s->threads);
+	json_number(json, "rss_bytes", s->rss_bytes);
+	json_number(json, "stored_bytes", s->stored_bytes);
+	json_number(json, "standbys", s->standbys);
+	json_optional(json, "reason", s->reason);
+}
+
+static void file_identity(const Warm__Rpc__File *file, char buf[120])
+{
+	snprintf(buf, 120, "dev %" PRIx64 " ino %" PRIu64 " size %" PRIu64 " mtime %" PRId64 ".%09" PRId64, file->dev,
+	         file->ino, file->size, file->mtime_ns / 1000000000, file->mtime_ns % 1000000000);
+}
+
+static void show_json(const Warm__Rpc__Snapshot *s)
+{
+	struct json json = {.out = stdout};
+	char identity[120];
+
+	json_open(&json, NULL, '{');
+	summary_json(&json, s);
+	json_open(&json, "files", '[');
+	for (size_t i = 0; i < s->n_file; i++) {
+		json_open(&json, NULL, '{');
+		json_string(&json, "path", s->file[i]->path);
+		file_identity(s->file[i], identity);
+		json_string(&json, "identity", identity);
+		json_close(&json, '}');
+	}
+	json_close(&json, ']');
+	json_strings(&json, "descriptors", s->descriptor, s->n_descriptor);
+	json_number(&json, "working_set_bytes", s->working_set_bytes);
+	json_number(&json, "stopped_us", s->stopped_us);
+	json_open(&json, "needs", '{');
+	json_string(&json, "cpu", s->cpu);
+	json_string(&json, "kernel", s->kernel);
+	json_close(&json, '}');
+	json_close(&json, '}');
+	putchar('\n');
+}
+
+static void show_text(const Warm__Rpc__Snapshot *s)
+{
+	char size[24], date[32], identity[120];
+
+	printf("id           %s\n", s->id);
+	if (*s->name)
+		printf("name         %s\n", s->name);
+	printf("state        %s%s%s\n", s->state, *s->reason ? ": " : "", s->reason);
+	printf("command      ");
+	print_command(s);
+	printf("user         %" PRIu32 "\n", s->uid);
+	printf("created      %s\n", date_words(s->created, date));
+	printf("last used    %s, %" PRIu64 " launches\n", date_words(s->last_used, date), s->hits);
+	printf("processes    %" PRIu32 ", threads %" PRIu32 "\n", s->processes, s->threads);
+	printf("memory       %s\n", size_words(s->rss_bytes, size));
+	printf("stored       %s\n", size_words(s->stored_bytes, size));
+	printf("working set  %s\n", size_words(s->working_set_bytes, size));
+	printf("standbys     %" PRIu32 "\n", s->standbys);
+	printf("stopped      %.1f ms while it was taken\n", (double)s->stopped_us / 1000);
+	printf("needs        kernel %s\n             cpu %s\n", s->kernel, s->cpu);
+	for (size_t i = 0; i < s->n_descriptor; i++)
+		printf("%-12s %s\n", i ? "" : "descriptors", s->descriptor[i]);
+	for (size_t i = 0; i < s->n_file; i++) {
+		file_identity(s->file[i], identity);
+		printf("%-12s %s (%s)\n", i ? "" : "files", s->file[i]->path, identity);
+	}
+}
+
+static void print_command(const Warm__Rpc__Snapshot *s)
+{
+	for (size_t i = 0; i < s->n_command; i++)
+		printf("%s%s", i ? " " : "", s->command[i]);
+	putchar('\n');
+}
+
+static const char *size_words(uint64_t bytes, char buf[24])
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	for (; value >= 1024 && unit < 4; unit++)
+		value /= 1024;
+	snprintf(buf, 24, value < 10 && unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	return buf;
+}
+
+static const char *date_words(uint64_t seconds, char buf[32])
+{
+	time_t when = (time_t)seconds;
+	struct tm tm;
+
+	if (!seconds || !localtime_r(&when, &tm) || !strftime(buf, 32, "%Y-%m-%d %H:%M", &tm))
+		strcpy(buf, "never");
+	return buf;
+}

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""Making the interpreter agree with the launch. The kernel's side - descriptors 0 1 2, the working directory - is the
+launch's before ready() returns; this is the side that Python keeps itself."""
+
+import gc
+import io
+import os
+import struct
+import sys
+import time
+
+
+class Process:
+    def __init__(self, argv, env):
+        self.argv_declared = bool(argv)
+        self.names = [os.fsencode(name) for name in env]
+        self.original = original_argv()
+        self.fixed_args = max(1, len(self.original) - len(sys.argv) + 1)
+        self.frozen = False
+
+    def settle(self):
+        """Before the freeze: what was printed is printed once, by the original; and the garbage collector forgets what
+        there is, because looking through it would write to every page of every copy."""
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+            try:
+                stream.flush()
+            except (AttributeError, OSError, ValueError):
+                pass
+        rehearse()
+        if gc.get_freeze_count() == 0:
+            gc.freeze()
+            self.frozen = True
+
+    def unsettle(self):
+        """In the original only: a copy's first full collection would look through everything that there is."""
+        if self.frozen:
+            gc.unfreeze()
+
+    def become(self, answer):
+        """In a copy: argv, environment, streams and random generators."""
+        if self.argv_declared:
+            self.set_argv(self.own_arguments(answer))
+        if self.names:
+            self.set_environment(answer.env)
+        forget_input()
+        reseed()
+
+    def own_arguments(self, answer):
+        """What the launch has behind the interpreter's part of its command line. Where the daemon does not say how long
+        that is, it must be our own."""
+        fixed = answer.fixed_args or self.fixed_args
+        same = [os.fsdecode(argument) for argument in answer.argv[:fixed]] == self.original[:fixed]
+        if len(answer.argv) < fixed or not (answer.fixed_args or same):
+            raise ValueError("the launch's command line is another one than this process's")
+        return answer.argv[fixed:]
+
+    def set_argv(self, arguments):
+        """What comes before the program's own arguments - interpreter, options, script - stays as it was."""
+        arguments = [os.fsdecode(argument) for argument in arguments]
+        sys.argv = sys.argv[:1] + arguments
+        if hasattr(sys, "orig_argv"):
+            sys.orig_argv = self.original[:self.fixed_args] + arguments
+
+    def set_environment(self, env):
+        for name in list(os.environb):
+            if self.is_named(name):
+                del os.environb[name]
+        for assignment in env:
+            name, equals, value = assignment.partition(b"=")
+            if name and equals and self.is_named(name):
+                os.environb[name] = value
+        if self.is_named(b"TZ"):
+            time.tzset()
+
+    def is_named(self, name):
+        for pattern in self.names:
+            if name == pattern or (pattern.endswith(b"*") and name.startswith(pattern[:-1])):
+                return True
+        return False
+
+
+def original_argv():
+    """The interpreter's own command line: `python3 -m NAME ARG` has two elements that sys.argv has not."""
+    if hasattr(sys, "orig_argv"):       # 3.10
+        return list(sys.orig_argv)
+    with open("/proc/self/cmdline", "rb") as file:
+        return [os.fsdecode(arg) for arg in file.read().split(b"\0")[:-1]]
+
+
+def forget_input():
+    """A new standard input: what the old one had read ahead is not the launch's. Standard output and standard error
+    are empty since settle(), and their descriptors are of the same kind as before."""
+    old = sys.stdin
+    if not isinstance(old, io.TextIOWrapper):
+        return                          # None, or the program's own
+    try:
+        if old.fileno() != 0:
+            return
+        raw = io.FileIO(0, "r", closefd=False)
+        raw.name = old.name
+        new = io.TextIOWrapper(io.BufferedReader(raw), encoding=old.encoding, errors=old.errors,
+                               line_buffering=old.line_buffering)
+        new.mode = "r"
+    except (OSError, ValueError):
+        return                          # closed
+    if sys.__stdin__ is old:
+        sys.__stdin__ = new
+    sys.stdin = new
+
+
+def reseed():
+    """Two copies must not draw the same numbers. os.urandom, secrets and uuid4 ask the kernel each time; what else
+    there is is reseeded if it is loaded."""
+    loaded = sys.modules.get
+    random = loaded("random")
+    if random:
+        random.seed()
+    numpy_random = loaded("numpy.random")
+    if numpy_random:
+        numpy_random.seed(numpy_seed())
+    tempfile = loaded("tempfile")
+    if tempfile:
+        tempfile._name_sequence = None
+    stir_openssl()
+
+
+def rehearse():
+    """Before the freeze, without touching a generator of the program: what OpenSSL and numpy do at the first call only
+    would otherwise be done by every copy."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random:
+        numpy_random.RandomState(numpy_seed())
+    stir_openssl()
+
+
+def numpy_seed():
+    """256 bits. Ten times as fast as numpy's own way to a random seed."""
+    return struct.unpack("8I", os.urandom(32))
+
+
+def stir_openssl():
+    """OpenSSL notices a fork by the process id, and a copy has the original's."""
+    ssl = sys.modules.get("_ssl")
+    if ssl:
+        ssl.RAND_add(os.urandom(32), 32.0)

@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Runs the end-to-end tests: all, or those named as test_file[.Class[.test]]. Prints failures and the total."""
+import os
+import sys
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+
+
+class Result(unittest.TextTestResult):
+    def startTest(self, test):
+        super().startTest(test)
+        self.began = time.monotonic()
+
+    def say(self, verdict, test, more=""):
+        print(f"{verdict} {test.id():60} {time.monotonic() - self.began:5.2f} s {more}".rstrip(), flush=True)
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.say("ok  ", test)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.say("FAIL", test, f"\n{self.failures[-1][1]}")
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        if not hasattr(test, "_testMethodName"):
+            self.began = time.monotonic()
+        self.say("FAIL", test, f"\n{self.errors[-1][1]}")
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.say("SKIP", test, reason)
+
+
+def main():
+    from harness import end_politely
+    end_politely()
+    loader = unittest.defaultTestLoader
+    names = sys.argv[1:]
+    suite = loader.loadTestsFromNames(names) if names else loader.discover(HERE, "test_*.py", top_level_dir=HERE)
+    result = unittest.TextTestRunner(stream=open(os.devnull, "w", encoding="utf-8"), resultclass=Result).run(suite)
+    failed = len(result.failures) + len(result.errors)
+    passed = result.testsRun - len(result.failures) - len(result.skipped) - sum(
+        hasattr(test, "_testMethodName") for test, _ in result.errors)
+    print(f"{passed} passed, {failed} failed, {len(result.skipped)} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

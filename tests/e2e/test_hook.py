@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""The SDKs against a daemon that is played here: what they send, and what they make of each answer."""
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness import BUILD, PYTHON, ROOT, base_env  # noqa: E402
+
+sys.path.insert(0, os.path.join(ROOT, "sdk", "python"))
+from warm import _daemon as wire  # noqa: E402
+
+PYTHON_APP = """
+import json, os, random, sys, tempfile
+import warm
+hooks = []
+@warm.before_snapshot
+def first(): hooks.append("before 1")
+@warm.before_snapshot
+def second():
+    hooks.append("before 2")
+    if os.environ.get("FAIL") == "before": raise ValueError("no")
+@warm.after_restore
+def third():
+    hooks.append("after")
+    if os.environ.get("FAIL") == "after": raise ValueError("two\\nlines")
+random.seed(1)
+line = sys.stdin.readline() if os.environ.get("EARLY") else ""
+result = warm.ready(argv=True, env=["APP_*", "ONE"], depends=["data.txt"])
+child = os.fork()
+if child == 0: os._exit(0 if warm.ready() == "cold" else 1)
+print(json.dumps({"result": result, "again": warm.ready(), "argv": sys.argv[1:], "rest": sys.stdin.read(),
+                  "hooks": hooks, "env": {k: v for k, v in os.environ.items() if k[:4] in ("APP_", "ONE", "TWO")},
+                  "generation": warm.generation(), "random": random.random(), "line": line,
+                  "child": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}))
+"""
+
+C_APP = """
+import ctypes, json, os
+lib = ctypes.CDLL(os.environ["LIBWARM"])
+lib.warm_argv.restype = ctypes.POINTER(ctypes.c_char_p)
+lib.warm_generation.restype = ctypes.c_uint64
+libc = ctypes.CDLL(None)
+libc.getenv.restype = ctypes.c_char_p
+call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+hooks, fail = [], os.environ.get("FAIL")
+before = call(lambda _: hooks.append("before") or fail == "before")
+after = call(lambda _: hooks.append("after") or fail == "after")
+lib.warm_on_snapshot(before, None)
+lib.warm_on_restore(after, None)
+assert lib.warm_depends(b"data.txt") == 0 and lib.warm_launch_env(b"APP_*") == 0 and lib.warm_launch_env(b"ONE") == 0
+assert lib.warm_ready(64) == -22
+result = lib.warm_ready(1)
+child = os.fork()
+if child == 0: os._exit(0 if lib.warm_ready(0) == 2 else 1)
+print(json.dumps({"result": {0: "resumed", 1: "restored", 2: "cold"}[result], "hooks": hooks,
+                  "again": {0: "resumed", 1: "restored", 2: "cold"}[lib.warm_ready(0)],
+                  "argv": [lib.warm_argv()[i].decode() for i in range(1, lib.warm_argc())][-2:],
+                  "env": {n: libc.getenv(n.encode()).decode() for n in ("APP_OLD", "APP_NEW", "ONE", "TWO")
+                          if libc.getenv(n.encode())},
+                  "generation": lib.warm_generation(), "child": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}))
+"""
+
+
+class Daemon:
+    """Answers one Ready, or closes the connection."""
+
+    def __init__(self, path, answer):
+        self.answer = answer
+        self.depends, self.ready, self.datagrams = [], None, []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.bind(path)
+        self.socket.listen(1)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        with self.socket.accept()[0] as connection:
+            while True:
+                datagram = connection.recv(1 << 20)
+                if not datagram:
+                    return
+                self.datagrams.append(len(datagram))
+                (kind, body), = wire.fields(datagram[4:])
+                if kind == wire.DEPENDS:
+                    self.depends += [list(wire.fields(item)) for _, item in wire.fields(body)]
+                    continue
+                self.ready = list(wire.fields(body))
+                if self.answer is None:
+                    return
+                connection.send(self.answer)
+
+    def paths(self):
+        return {item[0][1].decode(): [suffix.decode() for _, suffix in item[1:]] for item in self.depends}
+
+
+def reply(outcome, argv=(), env=(), generation=0, fixed=0):
+    hook = (wire.number(wire.OUTCOME, outcome) + b"".join(wire.text(wire.ARGV, a) for a in argv)
+            + b"".join(wire.text(wire.ENV, e) for e in env) + wire.number(wire.GENERATION, generation)
+            + wire.number(wire.LAUNCH_FIXED_ARGS, fixed))
+    return wire.MAGIC + wire.number(1, 1) + wire.text(wire.HOOK, hook)
+
+
+class Hook:
+    """The same for both languages."""
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="warm-hook.")
+        self.addCleanup(self.directory.cleanup)
+        self.script = os.path.join(self.directory.name, "app.py")
+        with open(self.script, "w", encoding="ascii") as file:
+            file.write(self.source)
+
+    def run_app(self, answer, env=None, daemon=True):
+        path = os.path.join(self.directory.name, "s")
+        self.daemon = Daemon(path, answer) if daemon else None
+        done = subprocess.run([PYTHON, self.script, "old"], cwd=self.directory.name, input=b"first\nsecond\n",
+                              capture_output=True, timeout=60, check=False,
+                              env={**base_env(), "WARM_SOCKET": path, "LIBWARM": os.path.join(BUILD, "libwarm.so"),
+                                   "APP_OLD": "old", "ONE": "old", "TWO": "old", **(env or {})})
+        if daemon:
+            self.daemon.socket.close()
+            self.daemon.thread.join(5)
+        self.code, self.errors = done.returncode, done.stderr.decode()
+        self.said = json.loads(done.stdout) if done.stdout and done.returncode == 0 else None
+        return self.said
+
+    def restored(self, **more):
+        return reply(wire.RESTORED, self.launch_argv, [b"APP_NEW=new=", b"ONE=new", b"TWO=new"], 77, **more)
+
+    def test_without_a_daemon_it_is_cold_and_no_hook_runs(self):
+        said = self.run_app(None, daemon=False)
+        self.assertEqual((said["result"], said["again"], said["hooks"]), ("cold", "cold", []))
+
+    def test_original_keeps_everything(self):
+        said = self.run_app(reply(wire.RESUMED))
+        self.assertEqual((said["result"], said["again"], said["generation"]), ("resumed", "resumed", 0))
+        self.assertEqual(said["env"], {"APP_OLD": "old", "ONE": "old", "TWO": "old"})
+        self.assertEqual(said["argv"][-1], "old")
+        self.assertNotIn("after", said["hooks"])
+
+    def test_copy_has_the_launchs_arguments_and_named_variables(self):
+        said = self.run_app(self.restored())
+        self.assertEqual((said["result"], said["again"], said["generation"]), ("restored", "restored", 77))
+        self.assertEqual(said["argv"], ["new", "two"])
+        self.assertEqual(said["env"], {"APP_NEW": "new=", "ONE": "new", "TWO": "old"})
+        self.assertEqual(said["hooks"][-1], "after")
+
+    def test_a_script_line_may_have_added_arguments(self):
+        self.launch_argv = [b"./app", b"new", b"two"]
+        self.assertEqual(self.run_app(self.restored(fixed=1))["argv"], ["new", "two"])
+
+    def test_arguments_that_cannot_be_told_apart_end_the_copy(self):
+        self.launch_argv = [b"./app", b"new", b"two"]
+        self.run_app(self.restored())
+        self.assertEqual((self.code, self.errors.count("\n")), (125, 1), self.errors)
+
+    def test_child_of_the_program_is_cold(self):
+        self.assertEqual(self.run_app(self.restored())["child"], 0)
+
+    def test_daemon_that_goes_away_means_cold(self):
+        self.assertEqual(self.run_app(None)["result"], "cold")
+
+    def test_nonsense_means_cold(self):
+        for answer in (b"XXXX", b"W", wire.MAGIC + b"\x1a\xff", wire.MAGIC + b"\x1f"):
+            with self.subTest(answer):
+                self.setUp()
+                self.assertEqual(self.run_app(answer)["result"], "cold")
+
+    def test_failing_before_hook_calls_it_off(self):
+        said = self.run_app(self.restored(), {"FAIL": "before"})
+        self.assertEqual((said["result"], self.daemon.ready), ("cold", None))
+
+    def test_failing_after_hook_ends_the_copy(self):
+        self.run_app(self.restored(), {"FAIL": "after"})
+        self.assertEqual(self.code, 125)
+        self.assertEqual(self.errors.count("\n"), 1, self.errors)
+        self.assertTrue(self.errors.startswith("warm: "), self.errors)
+
+    def test_socket_is_out_of_the_way_and_request_is_complete(self):
+        self.run_app(reply(wire.COLD))
+        ready = dict(self.daemon.ready)
+        self.assertGreaterEqual(ready[wire.HOOK_FD], 100)
+        self.assertEqual((ready[wire.ARGV_FROM_LAUNCH], ready[wire.FIXED_ARGS]), (1, len(self.launch_argv) - 2))
+        self.assertEqual([v for k, v in self.daemon.ready if k == wire.ENV_FROM_LAUNCH], [b"APP_*", b"ONE"])
+        self.assertNotIn(wire.CWD_FROM_LAUNCH, ready)
+        self.assertIn(os.path.join(self.directory.name, "data.txt"), self.daemon.paths())
+
+
+class Python(Hook, unittest.TestCase):
+    source = PYTHON_APP
+
+    def setUp(self):
+        super().setUp()
+        self.launch_argv = [PYTHON, self.script, b"new", b"two"]
+
+    def test_before_hooks_run_latest_first(self):
+        self.assertEqual(self.run_app(self.restored())["hooks"], ["before 2", "before 1", "after"])
+
+    def test_input_read_ahead_is_dropped_in_a_copy_and_kept_in_the_original(self):
+        self.assertEqual(self.run_app(reply(wire.RESUMED), {"EARLY": "1"})["rest"], "second\n")
+        self.setUp()
+        self.assertEqual(self.run_app(self.restored(), {"EARLY": "1"})["rest"], "")
+
+    def test_default_generator_is_reseeded_in_a_copy_only(self):
+        kept = self.run_app(reply(wire.RESUMED))["random"]
+        self.setUp()
+        self.assertNotEqual(self.run_app(self.restored())["random"], kept)
+        self.setUp()
+        self.assertEqual(self.run_app(reply(wire.COLD))["random"], kept)
+
+    def test_code_and_the_places_it_was_looked_for_are_declared(self):
+        with open(os.path.join(self.directory.name, "other.py"), "w", encoding="ascii") as file:
+            file.write("pass\n")
+        with open(self.script, "w", encoding="ascii") as file:
+            file.write("import other\nimport os.path\n" + self.source)
+        self.run_app(reply(wire.COLD), {"PYTHONPATH": base_env()["PYTHONPATH"] + ":/nowhere/at/all"})
+        paths = self.daemon.paths()
+        for path in (self.script, os.path.join(self.directory.name, "other.py"), os.__file__, "/nowhere/at/all"):
+            self.assertEqual(paths.get(path), [], path)
+        self.assertIn(".py", paths[self.directory.name])
+        self.assertIn("/", paths[self.directory.name])
+
+    def test_many_files_take_several_datagrams(self):
+        with open(self.script, "w", encoding="ascii") as file:
+            file.write("import warm\nwarm.ready(depends=['f%0200d' % i for i in range(3000)])\n")
+        self.run_app(reply(wire.COLD))
+        self.assertGreater(len(self.daemon.datagrams), 5)
+        self.assertLessEqual(max(self.daemon.datagrams), wire.MESSAGE_MAX)
+        self.assertGreaterEqual(len(self.daemon.depends), 3000)
+
+
+class C(Hook, unittest.TestCase):
+    source = C_APP
+
+    def setUp(self):
+        super().setUp()
+        self.launch_argv = [PYTHON, b"new", b"two"]
+
+
+if __name__ == "__main__":
+    unittest.main()

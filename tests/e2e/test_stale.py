@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""An edited file is never served stale: script, module, package, library, interpreter, settings."""
+import os
+import shutil
+import subprocess
+import time
+
+from case import WarmCase, make_snapshot, write
+from harness import BUILD, PYTHON, ROOT
+
+MAIN = """import sys
+import shop.views
+import warm
+warm.ready(argv=True)
+print(shop.views.text(), *sys.argv[1:])
+"""
+
+
+class Python(WarmCase):
+    publish_app = False
+
+    def setUp(self):
+        super().setUp()
+        self.home = self.folder(self._testMethodName)
+        os.mkdir(os.path.join(self.home, "shop"))
+        self.main = write(os.path.join(self.home, "main.py"), MAIN)
+        write(os.path.join(self.home, "shop", "__init__.py"), "")
+        self.views = write(os.path.join(self.home, "shop", "views.py"), "def text():\n    return 'old'\n")
+        make_snapshot(self.daemon, PYTHON, self.main)
+        result = self.assertClone(self.run_main())
+        self.assertEqual(result.out, "old x\n")
+
+    def run_main(self, *argv):
+        self.daemon.full_pool()
+        return self.daemon.exec(PYTHON, self.main, *(argv or ("x",)))
+
+    def test_edited_module(self):
+        write(self.views, "def text():\n    return 'new'\n")
+        result = self.assertCold(self.run_main(), "views.py")
+        self.assertEqual(result.out, "new x\n")
+        self.daemon.published(1)
+
+    def test_edited_module_of_the_same_size_and_time(self):
+        stat = os.stat(self.views)
+        write(self.views, "def text():\n    return 'OLD'\n")
+        os.utime(self.views, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        self.assertEqual(self.run_main().out, "OLD x\n")
+
+    def test_module_replaced_by_rename(self):
+        other = write(self.views + ".new", "def text():\n    return 'renamed'\n")
+        os.rename(other, self.views)
+        self.assertEqual(self.run_main().out, "renamed x\n")
+
+    def test_new_module_that_shadows(self):
+        """A file that appears earlier on the path, where an import had looked for it."""
+        os.mkdir(os.path.join(self.home, "shop", "views"))
+        write(os.path.join(self.home, "shop", "views", "__init__.py"), "def text():\n    return 'package'\n")
+        self.assertEqual(self.run_main().out, "package x\n")
+
+    def test_changed_script(self):
+        write(self.main, MAIN.replace("print(", "print('edited', "))
+        self.assertEqual(self.assertCold(self.run_main(), "main.py").out, "edited old x\n")
+
+    def test_missing_module(self):
+        os.unlink(self.views)
+        result = self.run_main()
+        self.assertEqual(result.code, 1)
+        self.assertIn("ModuleNotFoundError", result.err)
+
+    def test_missing_script(self):
+        os.unlink(self.main)
+        result = self.run_main()
+        self.assertEqual(result.code, 2)
+        self.assertIn("main.py", result.err)
+
+    def test_edited_while_it_is_snapshotted(self):
+        """Whatever was published, no launch sees the text of before the last edit."""
+        for i in range(6):
+            write(self.views, f"def text():\n    return {i!r}\n")
+            first = self.daemon.popen(PYTHON, self.main, "a", options=("--explain",))
+            time.sleep(0.02 * i)
+            write(self.views, f"def text():\n    return 'edit {i}'\n")
+            first.communicate(timeout=20)
+            self.assertEqual(self.run_main("b").out, f"edit {i} b\n")
+
+    def test_other_arguments(self):
+        self.assertEqual(self.assertClone(self.run_main("one", "two words", "")).out, "old one two words \n")
+
+    def test_interpreter_option_is_a_difference(self):
+        self.daemon.full_pool()
+        self.assertCold(self.daemon.exec(PYTHON, "-O", self.main, "x"))
+
+
+LIBRARY = 'const char *text(void);\nconst char *text(void)\n{\n\treturn "%s";\n}\n'
+PROGRAM = """#include <stdio.h>
+#include "sdk/c/warm.h"
+const char *text(void);
+int main(void)
+{
+	warm_ready(0);
+	puts(text());
+	return 0;
+}
+"""
+
+
+class Native(WarmCase):
+    publish_app = False
+
+    def setUp(self):
+        super().setUp()
+        self.home = self.folder(self._testMethodName)
+        self.library = os.path.join(self.home, "libtext.so")
+        self.program = os.path.join(self.home, "program")
+        self.build_library("old")
+        source = write(os.path.join(self.home, "program.c"), PROGRAM)
+        subprocess.run(["gcc", "-I", ROOT, "-o", self.program, source, self.library, os.path.join(BUILD, "libwarm.a"), "-lpthread",
+                        f"-Wl,-rpath,{self.home}"], check=True)
+        make_snapshot(self.daemon, self.program)
+        self.assertEqual(self.assertClone(self.daemon.exec(self.program)).out, "old\n")
+
+    def build_library(self, text):
+        source = write(os.path.join(self.home, "text.c"), LIBRARY % text)
+        subprocess.run(["gcc", "-shared", "-fPIC", "-o", self.library + ".new", source], check=True)
+        os.rename(self.library + ".new", self.library)
+
+    def test_changed_library(self):
+        self.build_library("new")
+        result = self.assertCold(self.daemon.exec(self.program), "libtext.so")
+        self.assertEqual(result.out, "new\n")
+
+    def test_missing_library(self):
+        os.unlink(self.library)
+        result = self.daemon.exec(self.program)
+        self.assertEqual(result.code, 127)
+        self.assertIn("libtext.so", result.err)
+
+    def test_changed_program(self):
+        self.daemon.full_pool()
+        copy = self.program + ".new"
+        shutil.copy(self.program, copy)
+        with open(copy, "ab") as file:
+            file.write(b"\0")
+        os.rename(copy, self.program)
+        self.assertCold(self.daemon.exec(self.program), "program")
+
+    def test_other_program_behind_the_same_link(self):
+        link = os.path.join(self.home, "link")
+        os.symlink("/bin/echo", link)
+        self.assertEqual(self.daemon.exec(link, "a").out, "a\n")
+        os.unlink(link)
+        os.symlink("/bin/true", link)
+        self.assertEqual(self.daemon.exec(link, "a").out, "")

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clean.h"
+#include "base/cpu.h"
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/id.h"
+#include "base/kernel.h"
+#include "base/proc.h"
+
+static void test_err_tells_the_step_before_the_cause(void **state)
+{
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(err_sys(&err, ENOENT, "open %s", "x"), -ENOENT);
+	assert_int_equal(err_step(&err, "restore %d", 7), -ENOENT);
+	assert_string_equal(err.msg, "restore 7: open x: No such file or directory");
+	assert_int_equal(err_set(NULL, EIO, "unheard"), -EIO);
+}
+
+static void test_datagram_brings_descriptors_that_close_on_exec(void **state)
+{
+	int sock[2], pipe_fd[2], got[4];
+	size_t n_got = 4;
+	char buf[16];
+	struct stat sent, received;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock), 0);
+	assert_int_equal(pipe2(pipe_fd, 0), 0);
+	assert_int_equal(fd_send(sock[0], "hello", 5, pipe_fd, 2), 0);
+	assert_int_equal(fd_recv(sock[1], buf, sizeof(buf), got, &n_got, 0), 5);
+	assert_int_equal(n_got, 2);
+	assert_int_equal(fcntl(got[0], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	assert_int_equal(fstat(pipe_fd[1], &sent), 0);
+	assert_int_equal(fstat(got[1], &received), 0);
+	assert_int_equal(sent.st_ino, received.st_ino);
+	fd_close_all(got, n_got);
+
+	/* nothing there; end of file */
+	n_got = 4;
+	assert_int_equal(fd_recv(sock[1], buf, sizeof(buf), got, &n_got, MSG_DONTWAIT), -EAGAIN);
+	close(sock[0]);
+	assert_int_equal(fd_recv(sock[1], buf, sizeof(buf), NULL, NULL, 0), 0);
+	assert_int_equal(fd_send(sock[1], "x", 1, NULL, 0), -EPIPE);
+	close(sock[1]);
+	fd_close_all(pipe_fd, 2);
+}
+
+static void test_oversized_datagram_leaves_no_descriptor(void **state)
+{
+	int sock[2], pipe_fd[2], got[1], before, after;
+	size_t n_got = 1;
+	char buf[4];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock), 0);
+	assert_int_equal(pipe2(pipe_fd, O_CLOEXEC), 0);
+	before = dup(0);
+	close(before);
+	assert_int_equal(fd_send(sock[0], "four", 4, pipe_fd, 2), 0);
+	assert_int_equal(fd_recv(sock[1], buf, sizeof(buf), got, &n_got, 0), -EMSGSIZE);
+	assert_int_equal(n_got, 0);
+	assert_int_equal(fd_send(sock[0], "longer", 6, pipe_fd, 1), 0);
+	n_got = 1;
+	assert_int_equal(fd_recv(sock[1], buf, sizeof(buf), got, &n_got, 0), -EMSGSIZE);
+	after = dup(0);
+	close(after);
+	assert_int_equal(before, after);
+	fd_close_all(sock, 2);
+	fd_close_all(pipe_fd, 2);
+}
+
+static void test_file_is_read_whole_up_to_its_limit(void **state)
+{
+	CLEAN(free) char *data = NULL;
+	char path[] = "/tmp/warm-test-XXXXXX", back[3];
+	CLEAN(fd) int fd = mkstemp(path);
+	size_t len;
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(fd_write_full(fd, "0123456789", 10), 0);
+	assert_int_equal(fd_read_file_at(AT_FDCWD, path, 10000, &data, &len), 0);
+	assert_int_equal(len, 10000);
+	assert_int_equal(strlen(data), 10000);
+	assert_int_equal(fd_pread_full(fd, back, 3, 9999), 1);
+	clean_free(&data);
+	data = NULL;
+	assert_int_equal(fd_read_file_at(AT_FDCWD, path, 9999, &data, &len), -EFBIG);
+	unlink(path);
+	assert_int_equal(fd_read_file_at(AT_FDCWD, path, 9999, &data, &len), -ENOENT);
+}
+
+static void test_status_of_this_process_is_true(void **state)
+{
+	struct proc_status status;
+	struct proc_stat stat;
+	CLEAN(fd) int dir = proc_open(getpid());
+	mode_t mask = umask(027);
+	uint64_t ino = 0;
+	char exe[4096];
+
+	(void)state;
+	assert_true(dir >= 0);
+	assert_int_equal(proc_status_read(dir, &status), 0);
+	umask(mask);
+	assert_int_equal(status.tgid, getpid());
+	assert_int_equal(status.ppid, getppid());
+	assert_int_equal(status.uid[1], geteuid());
+	assert_int_equal(status.gid[0], getgid());
+	assert_int_equal(status.n_groups, getgroups(0, NULL));
+	assert_int_equal(status.umask, 027);
+	assert_int_equal(status.nspid[status.n_nspid - 1], getpid());
+	assert_true(status.threads >= 1 && status.rss_bytes > 0 && status.state == 'R');
+	proc_status_fini(&status);
+
+	assert_int_equal(proc_stat_read(dir, &stat), 0);
+	assert_int_equal(stat.ppid, getppid());
+	assert_int_equal(stat.session, getsid(0));
+	assert_int_equal(stat.pgrp, getpgrp());
+	assert_true(stat.starttime > 0 && stat.start_stack > 0 && stat.env_end >= stat.env_start);
+	assert_int_equal(proc_ns(dir, "pid", &ino), 0);
+	assert_true(ino != 0);
+	assert_true(proc_link(dir, "exe", exe, sizeof(exe)) == 0 && exe[0] == '/');
+	assert_int_equal(proc_link(dir, "exe", exe, 3), -ENAMETOOLONG);
+}
+
+static void test_status_text_is_taken_apart(void **state)
+{
+	static const char text[] =
+	        "Name:\tevil: name\nUmask:\t0022\nState:\tT (stopped)\nTgid:\t7\nPid:\t9\nPPid:\t1\n"
+	        "TracerPid:\t3\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t4 24 1000 \nNSpid:\t9\t2\n"
+	        "SigPnd:\t0000000000000001\nSigIgn:\t0000000000001000\nCapBnd:\t000001ffffffffff\n"
+	        "NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t3\nNewLine\nToCome:\t1";
+	struct proc_status status;
+
+	(void)state;
+	assert_int_equal(proc_status_parse(text, &status), 0);
+	assert_string_equal(status.name, "evil: name");
+	assert_int_equal(status.uid[3], 4);
+	assert_int_equal(status.n_groups, 3);
+	assert_int_equal(status.groups[2], 1000);
+	assert_int_equal(status.n_nspid, 2);
+	assert_int_equal(status.nspid[1], 2);
+	assert_true(status.no_new_privs && status.seccomp == 2 && status.seccomp_filters == 3);
+	assert_int_equal(status.sig_ignored, 0x1000);
+	assert_true(status.cap_bounding == 0x1ffffffffffu);
+	assert_int_equal(status.umask, 022);
+	proc_status_fini(&status);
+	assert_int_equal(proc_status_parse("Name:\tx\n", &status), -EBADMSG);
+	assert_int_equal(proc_status_parse("", &status), -EBADMSG);
+}
+
+static void test_stat_survives_a_name_with_parentheses(void **state)
+{
+	static const char text[] = "7 (a) S 1 (b) S 2 3 4 34816 6 0 0 0 0 0 0 0 0 0 20 -5 3 0 4242 0 0 0 11 12 13 0 0 "
+	                           "0 0 0 0 0 0 0 17 0 0 0 0 0 0 "
+	                           "45 46 47 48 49 50 51 9\n";
+	struct proc_stat stat;
+
+	(void)state;
+	assert_int_equal(proc_stat_parse(text, &stat), 0);
+	assert_int_equal(stat.ppid, 2);
+	assert_int_equal(stat.session, 4);
+	assert_int_equal(stat.nice, -5);
+	assert_int_equal(stat.starttime, 4242);
+	assert_int_equal(stat.start_code, 11);
+	assert_int_equal(stat.start_data, 45);
+	assert_int_equal(stat.env_end, 51);
+	assert_int_equal(stat.exit_code, 9);
+	assert_int_equal(proc_stat_parse("7 (a) S 1 2", &stat), -EBADMSG);
+	assert_int_equal(proc_stat_parse("", &stat), -EBADMSG);
+}
+
+static void test_process_that_ended_is_not_its_successor(void **state)
+{
+	struct proc_status status;
+	pid_t pid = fork();
+	CLEAN(fd) int dir = -1;
+
+	(void)state;
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	dir = proc_open(pid);
+	assert_true(dir >= 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(proc_status_read(dir, &status), -ESRCH);
+	assert_int_equal(proc_open(pid), -ESRCH);
+}
+
+static int count(void *arg, int number)
+{
+	(void)number;
+	++*(int *)arg;
+	return 0;
+}
+
+static int find_fd(void *arg, int fd)
+{
+	return fd == *(int *)arg ? 77 : 0;
+}
+
+static void test_threads_and_descriptors_are_walked(void **state)
+{
+	CLEAN(fd) int dir = proc_open(getpid());
+	int n = 0;
+
+	(void)state;
+	assert_int_equal(proc_each_thread(dir, count, &n), 0);
+	assert_true(n >= 1);
+	assert_int_equal(proc_each_fd(dir, find_fd, &dir), 77);
+}
+
+static void test_checksums_are_the_published_ones(void **state)
+{
+	struct digest digest;
+	char hex[DIGEST_HEX_SIZE];
+	char text[] = "123456789";
+
+	(void)state;
+	assert_int_equal(digest_crc32c(0, text, 9), 0xe3069283);
+	assert_int_equal(digest_crc32c(digest_crc32c(0, text, 4), text + 4, 5), 0xe3069283);
+	assert_int_equal(digest_crc32c(0, NULL, 0), 0);
+	digest_init(&digest);
+	digest_hex(&digest, hex);
+	assert_string_equal(hex, "6c62272e07bb014262b821756295c58d");
+	digest_add(&digest, "a", 1);
+	digest_hex(&digest, hex);
+	assert_string_equal(hex, "d228cb696f1a8caf78912b704e4a8964");
+}
+
+static void test_identities_are_stable_and_ids_are_not(void **state)
+{
+	char cpu[2][CPU_IDENTITY_MAX], kernel[2][KERNEL_IDENTITY_MAX], id[2][ID_LEN + 1];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		cpu_identity(cpu[i]);
+		kernel_identity(kernel[i]);
+		id_new(id[i]);
+		assert_true(id_valid(id[i]));
+	}
+	assert_string_equal(cpu[0], cpu[1]);
+	assert_string_equal(kernel[0], kernel[1]);
+	assert_string_not_equal(id[0], id[1]);
+	assert_true(strlen(cpu[0]) > 20 && strstr(kernel[0], "vdso:"));
+	assert_false(id_valid("0123456789aG") || id_valid("") || id_valid("0123456789ab0") || id_valid("../45678901a"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_err_tells_the_step_before_the_cause),
+	        cmocka_unit_test(test_datagram_brings_descriptors_that_close_on_exec),
+	        cmocka_unit_test(test_oversized_datagram_leaves_no_descriptor),
+	        cmocka_unit_test(test_file_is_read_whole_up_to_its_limit),
+	        cmocka_unit_test(test_status_of_this_process_is_true),
+	        cmocka_unit_test(test_status_text_is_taken_apart),
+	        cmocka_unit_test(test_stat_survives_a_name_with_parentheses),
+	        cmocka_unit_test(test_process_that_ended_is_not_its_successor),
+	        cmocka_unit_test(test_threads_and_descriptors_are_walked),
+	        cmocka_unit_test(test_checksums_are_the_published_ones),
+	        cmocka_unit_test(test_identities_are_stable_and_ids_are_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "policy/key.h"
+
+#define N(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A launch as it usually is; tests change one thing of it. Texts are read only, whatever protobuf-c's types say. */
+struct sample {
+	Warm__Rpc__Conditions conditions;
+	Warm__Rpc__Namespace ns[2], *ns_list[2];
+	ProtobufCBinaryData argv[4], env[6];
+	uint32_t stdio_kind[3], group[2];
+	char *env_from_launch[2];
+};
+
+static char *text(const char *of)
+{
+	return (char *)(uintptr_t)of;
+}
+
+static ProtobufCBinaryData bytes(const char *of)
+{
+	return (ProtobufCBinaryData){.len = strlen(of), .data = (uint8_t *)text(of)};
+}
+
+static void set_env(struct sample *s, const char *a, const char *b, const char *c)
+{
+	const char *const list[] = {a, b, c};
+
+	s->conditions.n_env = 0;
+	for (size_t i = 0; i < N(list); i++) {
+		if (list[i])
+			s->env[s->conditions.n_env++] = bytes(list[i]);
+	}
+}
+
+static void set_argv(struct sample *s, const char *a, const char *b, const char *c)
+{
+	const char *const list[] = {a, b, c};
+
+	s->conditions.n_argv = 0;
+	for (size_t i = 0; i < N(list); i++) {
+		if (list[i])
+			s->argv[s->conditions.n_argv++] = bytes(list[i]);
+	}
+}
+
+static void usual(struct sample *s)
+{
+	memset(s, 0, sizeof(*s));
+	warm__rpc__conditions__init(&s->conditions);
+	warm__rpc__namespace__init(&s->ns[0]);
+	warm__rpc__namespace__init(&s->ns[1]);
+	s->ns[0].name = text("mnt");
+	s->ns[0].ino = 11;
+	s->ns[1].name = text("net");
+	s->ns[1].ino = 12;
+	s->ns_list[0] = &s->ns[0];
+	s->ns_list[1] = &s->ns[1];
+	s->stdio_kind[0] = STDIO_NULL;
+	s->stdio_kind[1] = s->stdio_kind[2] = STDIO_PIPE;
+	s->group[0] = 4;
+	s->group[1] = 24;
+
+	Warm__Rpc__Conditions *c = &s->conditions;
+
+	c->cmd = text("/usr/bin/app");
+	c->uid = c->gid = 1000;
+	c->group = s->group;
+	c->n_group = 2;
+	c->cap_bounding = 0x1ff;
+	c->ns = s->ns_list;
+	c->n_ns = 2;
+	c->stdio_kind = s->stdio_kind;
+	c->n_stdio_kind = 3;
+	c->cpu = text("cpu-1");
+	c->kernel = text("6.18");
+	c->cwd = bytes("/srv");
+	c->umask = 022;
+	c->argv = s->argv;
+	c->env = s->env;
+	c->env_from_launch = s->env_from_launch;
+	set_argv(s, "app", "a", NULL);
+	set_env(s, "HOME=/root", "LANG=C", "PATH=/bin");
+}
+
+static struct sample snap, now;
+
+static int fresh(void **state)
+{
+	(void)state;
+	usual(&snap);
+	usual(&now);
+	return 0;
+}
+
+static void check_equal(void)
+{
+	char reason[240] = "";
+
+	assert_int_equal(key_compare(&snap.conditions, &now.conditions, NULL, reason, sizeof(reason)), 0);
+	assert_string_equal(reason, "");
+}
+
+static int check_differs(const char *want)
+{
+	char reason[240] = "";
+	int ret = key_compare(&snap.conditions, &now.conditions, NULL, reason, sizeof(reason));
+
+	assert_string_equal(reason, want);
+	assert_true(ret > 0);
+	return ret;
+}
+
+static void test_equal_launch_is_served(void **state)
+{
+	(void)state;
+	check_equal();
+}
+
+static void test_first_difference_is_named(void **state)
+{
+	(void)state;
+	now.conditions.cmd = text("/bin/other");
+	now.conditions.uid = 5;
+	check_differs("the command is /bin/other, was /usr/bin/app");
+	fresh(NULL);
+	now.conditions.uid = 5;
+	check_differs("the user is 5, was 1000");
+	fresh(NULL);
+	now.group[1] = 25;
+	check_differs("supplementary groups differ");
+	fresh(NULL);
+	now.conditions.cap_bounding = 0x1fe;
+	check_differs("bounding capabilities are 00000000000001fe, were 00000000000001ff");
+	fresh(NULL);
+	now.conditions.no_new_privs = true;
+	check_differs("no_new_privs is set, was not");
+	fresh(NULL);
+	now.ns[1].ino = 99;
+	check_differs("the net namespace is another one");
+	fresh(NULL);
+	now.conditions.root_ino = 3;
+	check_differs("the root directory is another one");
+	fresh(NULL);
+	now.conditions.cpu = text("cpu-2");
+	check_differs("the CPU is cpu-2, was cpu-1");
+	fresh(NULL);
+	now.conditions.kernel = text("6.19");
+	check_differs("the kernel is 6.19, was 6.18");
+	fresh(NULL);
+	now.stdio_kind[0] = STDIO_TTY;
+	check_differs("standard input is a terminal, was /dev/null");
+	fresh(NULL);
+	now.conditions.umask = 077;
+	check_differs("umask is 077, was 022");
+	fresh(NULL);
+	now.conditions.cwd = bytes("/tmp");
+	check_differs("the working directory is /tmp, was /srv");
+	fresh(NULL);
+	now.conditions.net_private = true;
+	check_differs("--net is private, was host");
+}
+
+static void test_signals_are_named(void **state)
+{
+	(void)state;
+	now.conditions.sig_ignored = 1u << (SIGPIPE - 1);
+	check_differs("signal 13 (SIGPIPE) is ignored, was not");
+	fresh(NULL);
+	snap.conditions.sig_blocked = 1u << (SIGHUP - 1);
+	check_differs("signal 1 (SIGHUP) is not blocked, was blocked");
+}
+
+static void test_arguments_are_compared_to_the_last(void **state)
+{
+	(void)state;
+	set_argv(&now, "app", "b", NULL);
+	check_differs("argument 1 is \"b\", was \"a\"");
+	set_argv(&now, "app", "a", "more");
+	check_differs("argument 2 is \"more\", was not there");
+	set_argv(&now, "app", NULL, NULL);
+	check_differs("argument 1 is missing, was \"a\"");
+}
+
+static void test_declared_arguments_are_the_launchs(void **state)
+{
+	(void)state;
+	snap.conditions.argv_from_launch = true;
+	snap.conditions.fixed_args = 1;
+	set_argv(&now, "app", "other", "more");
+	check_equal();
+	set_argv(&now, "app", NULL, NULL);
+	check_equal();
+	set_argv(&now, "ppa", "a", NULL);
+	check_differs("argument 0 is \"ppa\", was \"app\"");
+	snap.conditions.fixed_args = 2;
+	set_argv(&now, "app", NULL, NULL);
+	check_differs("argument 1 is missing, was \"a\"");
+}
+
+static void test_what_the_launch_declares_does_not_count(void **state)
+{
+	(void)state;
+	now.conditions.argv_from_launch = now.conditions.cwd_from_launch = true;
+	set_argv(&now, "app", "b", NULL);
+	check_differs("argument 1 is \"b\", was \"a\"");
+}
+
+static void test_environment_is_a_set(void **state)
+{
+	(void)state;
+	set_env(&now, "PATH=/bin", "HOME=/root", "LANG=C");
+	check_equal();
+	set_env(&now, "PATH=/sbin", "HOME=/root", "LANG=C");
+	check_differs("environment PATH differs");
+	set_env(&now, "HOME=/root", "LANG=C", NULL);
+	check_differs("environment PATH is gone");
+	set_env(&now, "HOME=/root", "PATH=/bin", NULL);
+	check_differs("environment LANG is gone");
+	set_env(&snap, "HOME=/root", "PATH=/bin", NULL);
+	set_env(&now, "DEBUG=1", "HOME=/root", "PATH=/bin");
+	check_differs("environment DEBUG is new");
+	set_env(&now, "HOME=/root", "PATH=/bin", "PATH=/bin");
+	check_differs("environment PATH is new");
+	set_env(&now, "HOME=/root", "PATH=/bin", "ZZZ");
+	check_differs("environment ZZZ is new");
+}
+
+static void test_names_never_looked_at(void **state)
+{
+	(void)state;
+	set_env(&snap, "PWD=/a", "SSH_TTY=/dev/pts/1", "HOME=/root");
+	set_env(&now, "HOME=/root", "LISTEN_FDS=1", "WARM_SOCKET=/x");
+	check_equal();
+	set_env(&now, "HOME=/root", "PWDX=1", NULL);
+	check_differs("environment PWDX is new");
+}
+
+static void test_configured_list_replaces_the_default(void **state)
+{
+	static const char *const list[] = {"FOO", NULL};
+	char reason[240];
+
+	(void)state;
+	set_env(&snap, "PWD=/a", "FOO=1", NULL);
+	set_env(&now, "PWD=/a", "FOO=2", NULL);
+	assert_int_equal(key_compare(&snap.conditions, &now.conditions, list, reason, sizeof(reason)), 0);
+	set_env(&now, "PWD=/b", "FOO=2", NULL);
+	assert_true(key_compare(&snap.conditions, &now.conditions, list, reason, sizeof(reason)) > 0);
+	assert_string_equal(reason, "environment PWD differs");
+}
+
+static void test_declared_environment_and_cwd_are_the_launchs(void **state)
+{
+	(void)state;
+	snap.env_from_launch[0] = text("LANG");
+	snap.env_from_launch[1] = text("REQUEST_*");
+	snap.conditions.n_env_from_launch = 2;
+	snap.conditions.cwd_from_launch = true;
+	now.conditions.cwd = bytes("/elsewhere");
+	set_env(&now, "HOME=/root", "PATH=/bin", "REQUEST_ID=7");
+	check_equal();
+	set_env(&now, "HOME=/root", "PATH=/bin", "REQUEST=7");
+	check_differs("environment REQUEST is new");
+}
+
+static void test_nearer_snapshot_has_the_larger_result(void **state)
+{
+	int far, near;
+
+	(void)state;
+	now.conditions.cmd = text("/bin/other");
+	far = check_differs("the command is /bin/other, was /usr/bin/app");
+	fresh(NULL);
+	set_env(&now, "HOME=/root", "LANG=C", NULL);
+	near = check_differs("environment PATH is gone");
+	assert_true(near > far);
+}
+
+static void test_long_values_are_cut(void **state)
+{
+	char *long_text = malloc(100001), reason[64];
+
+	(void)state;
+	memset(long_text, 'x', 100000);
+	long_text[100000] = 0;
+	set_argv(&now, "app", long_text, NULL);
+	assert_true(key_compare(&snap.conditions, &now.conditions, NULL, reason, sizeof(reason)) > 0);
+	assert_true(strlen(reason) < sizeof(reason));
+	free(long_text);
+}
+
+static void test_kinds_of_streams(void **state)
+{
+	struct stat st = {.st_mode = S_IFCHR, .st_rdev = makedev(1, 3)};
+
+	(void)state;
+	assert_int_equal(key_stdio_kind(NULL), STDIO_CLOSED);
+	assert_int_equal(key_stdio_kind(&st), STDIO_NULL);
+	st.st_rdev = makedev(136, 0);
+	assert_int_equal(key_stdio_kind(&st), STDIO_TTY);
+	st.st_rdev = makedev(1, 5);
+	assert_int_equal(key_stdio_kind(&st), STDIO_OTHER);
+	st.st_mode = S_IFIFO;
+	assert_int_equal(key_stdio_kind(&st), STDIO_PIPE);
+	st.st_mode = S_IFSOCK;
+	assert_int_equal(key_stdio_kind(&st), STDIO_SOCKET);
+	st.st_mode = S_IFREG;
+	assert_int_equal(key_stdio_kind(&st), STDIO_FILE);
+	st.st_mode = S_IFBLK;
+	assert_int_equal(key_stdio_kind(&st), STDIO_OTHER);
+}
+
+#define TEST(fn) cmocka_unit_test_setup(fn, fresh)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        TEST(test_equal_launch_is_served),
+	        TEST(test_first_difference_is_named),
+	        TEST(test_signals_are_named),
+	        TEST(test_arguments_are_compared_to_the_last),
+	        TEST(test_declared_arguments_are_the_launchs),
+	        TEST(test_what_the_launch_declares_does_not_count),
+	        TEST(test_environment_is_a_set),
+	        TEST(test_names_never_looked_at),
+	        TEST(test_configured_list_replaces_the_default),
+	        TEST(test_declared_environment_and_cwd_are_the_launchs),
+	        TEST(test_nearer_snapshot_has_the_larger_result),
+	        TEST(test_long_values_are_cut),
+	        TEST(test_kinds_of_streams),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

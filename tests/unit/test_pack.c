@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clean.h"
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "cache/pack_internal.h"
+
+#define BLOCK_BYTES ((size_t)PACK_BLOCK_PAGES * PACK_PAGE)
+
+static const char meta_text[] = "what the engine knows";
+static const char record_text[] = "what warmd knows";
+
+/* Pages of three sorts: zeroes, text that compresses, and noise that does not. */
+static int make_pages(uint64_t n_pages, uint8_t **ret_copy)
+{
+	uint8_t *copy = calloc(n_pages ? n_pages : 1, PACK_PAGE);
+	int fd = memfd_create("pages", MFD_CLOEXEC);
+	uint64_t noise = 88172645463325252u;
+
+	for (uint64_t page = 0; page < n_pages; page++) {
+		uint64_t *word = (uint64_t *)(copy + page * PACK_PAGE);
+
+		for (size_t i = 0; i < PACK_PAGE / 8; i++) {
+			noise ^= noise << 13;
+			noise ^= noise >> 7;
+			noise ^= noise << 17;
+			word[i] = page / PACK_BLOCK_PAGES % 3 == 0   ? page % 7 + i % 5
+			          : page / PACK_BLOCK_PAGES % 3 == 1 ? noise
+			                                             : 0;
+		}
+	}
+	assert_int_equal(fd_write_full(fd, copy, n_pages * PACK_PAGE), 0);
+	*ret_copy = copy;
+	return fd;
+}
+
+static int make_image(int pages_fd, uint64_t n_pages, uint64_t *ret_bytes)
+{
+	const void *section[] = {meta_text, record_text};
+	const size_t len[] = {sizeof(meta_text), sizeof(record_text)};
+	int fd = memfd_create("image", MFD_CLOEXEC);
+	struct err err = {0};
+
+	assert_int_equal(pack_write(fd, section, len, pages_fd, n_pages, ret_bytes, &err), 0);
+	return fd;
+}
+
+static void check_round_trip(uint64_t n_pages, unsigned n_threads)
+{
+	CLEAN(free) uint8_t *copy = NULL;
+	CLEAN(fd) int pages_fd = make_pages(n_pages, &copy);
+	uint64_t bytes = 0;
+	CLEAN(fd) int fd = make_image(pages_fd, n_pages, &bytes);
+	struct pack *pack = NULL;
+	struct err err = {0};
+	uint8_t *dst = mmap(NULL, (n_pages + 1) * PACK_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	                    0);
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, bytes);
+	assert_int_equal(pack_open(fd, "test", &pack, &err), 0);
+	assert_int_equal(pack_n_pages(pack), n_pages);
+	assert_int_equal(pack_pages(pack, dst, n_threads, &err), 0);
+	assert_memory_equal(dst, copy, n_pages * PACK_PAGE);
+	assert_int_equal(dst[n_pages * PACK_PAGE], 0);
+	assert_int_equal(pack_verify(pack, &err), 0);
+
+	for (int i = 0; i < PACK_N_SECTIONS; i++) {
+		CLEAN(free) uint8_t *data = NULL;
+		const char *want = i == PACK_META ? meta_text : record_text;
+		size_t len = 0;
+
+		assert_int_equal(pack_section(pack, i, &data, &len, &err), 0);
+		assert_int_equal(len, strlen(want) + 1);
+		assert_memory_equal(data, want, len);
+	}
+	pack_close(pack);
+	munmap(dst, (n_pages + 1) * PACK_PAGE);
+}
+
+static void test_pages_come_back_as_they_were(void **state)
+{
+	static const uint64_t n_pages[] = {0, 1, 63, 64, 65, 128, 200, 1000};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(n_pages) / sizeof(n_pages[0]); i++) {
+		check_round_trip(n_pages[i], 1);
+		check_round_trip(n_pages[i], 3);
+	}
+}
+
+static void test_text_is_stored_smaller_and_noise_not_larger(void **state)
+{
+	CLEAN(free) uint8_t *copy = NULL;
+	CLEAN(fd) int pages_fd = make_pages(3 * (uint64_t)PACK_BLOCK_PAGES, &copy);
+	uint64_t bytes = 0;
+	CLEAN(fd) int fd = make_image(pages_fd, 3 * (uint64_t)PACK_BLOCK_PAGES, &bytes);
+
+	(void)state;
+	assert_true(bytes > BLOCK_BYTES && bytes < BLOCK_BYTES + BLOCK_BYTES / 8);
+}
+
+static void test_missing_pages_are_an_error(void **state)
+{
+	CLEAN(free) uint8_t *copy = NULL;
+	CLEAN(fd) int pages_fd = make_pages(100, &copy);
+	const void *section[] = {"", ""};
+	const size_t len[] = {0, 0};
+	CLEAN(fd) int fd = memfd_create("image", MFD_CLOEXEC);
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(pack_write(fd, section, len, pages_fd, 1000, NULL, &err), -EIO);
+	assert_non_null(strstr(err.msg, "captured pages end early"));
+}
+
+static void test_full_disk_is_reported(void **state)
+{
+	CLEAN(free) uint8_t *copy = NULL;
+	CLEAN(fd) int pages_fd = make_pages(300, &copy);
+	const void *section[] = {"", ""};
+	const size_t len[] = {0, 0};
+	CLEAN(fd) int fd = open("/dev/full", O_RDWR | O_CLOEXEC);
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(pack_write(fd, section, len, pages_fd, 300, NULL, &err), -ENOSPC);
+	assert_non_null(strstr(err.msg, "No space left on device"));
+}
+
+/* Reads all that a reader can. 0: everything was there and verified. */
+static int read_all(int fd, uint64_t n_pages, const uint8_t *copy, struct err *err)
+{
+	struct pack *pack = NULL;
+	uint8_t *dst;
+	int ret = pack_open(fd, "mutant", &pack, err);
+
+	if (ret < 0)
+		return ret;
+	assert_int_equal(pack_n_pages(pack), n_pages); /* else the destination would be too small: open must refuse */
+	ret = pack_verify(pack, err);
+	dst = calloc(n_pages, PACK_PAGE);
+	if (ret == 0)
+		ret = pack_pages(pack, dst, 1, err);
+	if (ret == 0)
+		assert_memory_equal(dst, copy, n_pages * PACK_PAGE);
+	free(dst);
+	pack_close(pack);
+	return ret;
+}
+
+static void test_every_altered_byte_is_noticed(void **state)
+{
+	const uint64_t n_pages = 3;
+	CLEAN(free) uint8_t *copy = NULL;
+	CLEAN(fd) int pages_fd = make_pages(n_pages, &copy);
+	uint64_t bytes = 0;
+	CLEAN(fd) int fd = make_image(pages_fd, n_pages, &bytes);
+
+	(void)state;
+	for (uint64_t at = 0; at < bytes; at++) {
+		struct err err = {0};
+		uint8_t byte, altered;
+
+		assert_int_equal(fd_pread_full(fd, &byte, 1, at), 1);
+		altered = (uint8_t)(byte ^ (1u << (at % 8)));
+		assert_int_equal(fd_pwrite_full(fd, &altered, 1, at), 0);
+		assert_true(read_all(fd, n_pages, copy, &err) < 0);
+		assert_non_null(strstr(err.msg, "mutant"));
+		assert_non_null(strstr(err.msg, "`warm rm` it"));
+		assert_int_equal(fd_pwrite_full(fd, &byte, 1, at), 0);
+	}
+	assert_int_equal(read_all(fd, n_pages, copy, NULL), 0);
+}
+
+static void test_every_truncation_is_noticed(void **state)
+{
+	const uint64_t n_pages = 2;
+	CLEAN(free) uint8_t *copy = NULL;
+	CLEAN(fd) int pages_fd = make_pages(n_pages, &copy);
+	uint64_t bytes = 0;
+	CLEAN(fd) int fd = make_image(pages_fd, n_pages, &bytes);
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, (off_t)bytes + 1), 0);
+	assert_true(read_all(fd, n_pages, copy, &err) < 0);
+	for (uint64_t len = bytes; len-- > 0;) {
+		assert_int_equal(ftruncate(fd, (off_t)len), 0);
+		assert_true(read_all(fd, n_pages, copy, &err) < 0);
+	}
+}
+
+/* Somebody who also makes the checksum of the header right: lengths and counts must be judged by the file alone. */
+static void test_lying_header_is_refused(void **state)
+{
+	CLEAN(free) uint8_t *copy = NULL;
+	CLEAN(fd) int pages_fd = make_pages(100, &copy);
+	uint64_t bytes = 0;
+	CLEAN(fd) int fd = make_image(pages_fd, 100, &bytes);
+	static const uint64_t lies[] = {0,         1, 7, 4096, 1u << 20, UINT32_MAX, UINT64_MAX / 2, UINT64_MAX - 4095,
+	                                UINT64_MAX};
+	uint8_t good[PACK_HEADER_SIZE], page[PACK_HEADER_SIZE];
+
+	(void)state;
+	assert_int_equal(fd_pread_full(fd, good, sizeof(good), 0), sizeof(good));
+	for (size_t at = 0; at + 8 <= sizeof(struct pack_header); at += 8) {
+		if (at == offsetof(struct pack_header, version)) /* and crc, which is made right */
+			continue;
+		for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+			struct pack_header *header = (struct pack_header *)page;
+			struct pack *pack = NULL;
+			struct err err = {0};
+
+			memcpy(page, good, sizeof(page));
+			memcpy(page + at, &lies[i], 8);
+			header->crc = 0;
+			header->crc = digest_crc32c(0, page, sizeof(page));
+			if (memcmp(page, good, sizeof(page)) == 0)
+				continue;
+			assert_int_equal(fd_pwrite_full(fd, page, sizeof(page), 0), 0);
+			if (pack_open(fd, "liar", &pack, &err) == 0) {
+				/* a count of pages that fits the same blocks, a section's checksum */
+				assert_in_range(pack_n_pages(pack), 65, 128);
+				assert_true(pack_verify(pack, &err) < 0);
+				pack_close(pack);
+			}
+		}
+	}
+}
+
+static void test_newer_format_is_named(void **state)
+{
+	CLEAN(free) uint8_t *copy = NULL;
+	CLEAN(fd) int pages_fd = make_pages(1, &copy);
+	uint64_t bytes = 0;
+	CLEAN(fd) int fd = make_image(pages_fd, 1, &bytes);
+	uint8_t page[PACK_HEADER_SIZE];
+	struct pack_header *header = (struct pack_header *)page;
+	struct pack *pack = NULL;
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(fd_pread_full(fd, page, sizeof(page), 0), sizeof(page));
+	header->version = 9;
+	header->crc = 0;
+	header->crc = digest_crc32c(0, page, sizeof(page));
+	assert_int_equal(fd_pwrite_full(fd, page, sizeof(page), 0), 0);
+	assert_int_equal(pack_open(fd, "later", &pack, &err), -EPROTO);
+	assert_string_equal(err.msg, "image later: format 9, this warm reads format 1; `warm rm` it");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_pages_come_back_as_they_were),
+	        cmocka_unit_test(test_text_is_stored_smaller_and_noise_not_larger),
+	        cmocka_unit_test(test_missing_pages_are_an_error),
+	        cmocka_unit_test(test_full_disk_is_reported),
+	        cmocka_unit_test(test_every_altered_byte_is_noticed),
+	        cmocka_unit_test(test_every_truncation_is_noticed),
+	        cmocka_unit_test(test_lying_header_is_refused),
+	        cmocka_unit_test(test_newer_format_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "policy/file.h"
+#include "policy/histogram.h"
+#include "policy/pool.h"
+
+#define SECOND 1000u
+#define MINUTE (60 * SECOND)
+#define MIB    (1024u * 1024u)
+
+/* ---- files ------------------------------------------------------------------------------------------------------ */
+
+static Warm__Rpc__File note(struct stat *st, mode_t mode)
+{
+	static char path[] = "/srv/views.py";
+	Warm__Rpc__File file = WARM__RPC__FILE__INIT;
+
+	memset(st, 0, sizeof(*st));
+	st->st_mode = mode;
+	st->st_dev = 1;
+	st->st_ino = 2;
+	st->st_size = 3;
+	st->st_mtim.tv_sec = 4;
+	st->st_ctim.tv_nsec = 5;
+	file.path = path;
+	file_note(&file, st);
+	return file;
+}
+
+static void check_file(const Warm__Rpc__File *file, const struct stat *st, const struct digest *names, const char *want)
+{
+	char reason[240] = "";
+
+	assert_int_equal(file_compare(file, st, names, reason, sizeof(reason)), want[0] != 0);
+	assert_string_equal(reason, want);
+}
+
+static void test_changed_file_is_named(void **state)
+{
+	struct stat st;
+	Warm__Rpc__File file = note(&st, S_IFREG);
+
+	(void)state;
+	check_file(&file, &st, NULL, "");
+	check_file(&file, NULL, NULL, "/srv/views.py is gone");
+	st.st_size++;
+	check_file(&file, &st, NULL, "/srv/views.py changed");
+	file = note(&st, S_IFREG);
+	st.st_mtim.tv_nsec++;
+	check_file(&file, &st, NULL, "/srv/views.py changed");
+	file = note(&st, S_IFREG);
+	st.st_ctim.tv_nsec++;
+	check_file(&file, &st, NULL, "/srv/views.py was touched (its status changed)");
+	st.st_ino++;
+	check_file(&file, &st, NULL, "/srv/views.py was replaced");
+}
+
+static void test_written_file_has_to_be_the_same_one_only(void **state)
+{
+	struct stat st;
+	Warm__Rpc__File file = note(&st, S_IFREG);
+
+	(void)state;
+	file.same_inode_only = true;
+	st.st_size = 1000;
+	st.st_mtim.tv_sec = 1000;
+	check_file(&file, &st, NULL, "");
+	st.st_dev = 9;
+	check_file(&file, &st, NULL, "/srv/views.py was replaced");
+}
+
+static void test_device_may_be_used_meanwhile(void **state)
+{
+	struct stat st;
+	Warm__Rpc__File file = note(&st, S_IFCHR);
+
+	(void)state;
+	st.st_mtim.tv_sec = 1000;
+	check_file(&file, &st, NULL, "");
+}
+
+static void test_directory_is_its_names_that_count(void **state)
+{
+	static char py[] = ".py", sub[] = "/";
+	char *suffix[] = {py, sub};
+	uint8_t was[DIGEST_SIZE];
+	struct digest names;
+	struct stat st;
+	Warm__Rpc__File file = note(&st, S_IFDIR);
+
+	(void)state;
+	file_names_init(&names);
+	file_names_add(&names, suffix, 2, "a.py", false);
+	file_names_add(&names, suffix, 2, "pkg", true);
+	digest_bytes(&names, was);
+	file.names_digest.data = was;
+	file.names_digest.len = sizeof(was);
+
+	file_names_init(&names);
+	file_names_add(&names, suffix, 2, "a.pyc", false);
+	file_names_add(&names, suffix, 2, "pkg", true);
+	file_names_add(&names, suffix, 2, "a.py", false);
+	file_names_add(&names, suffix, 2, "pkg.txt", false);
+	st.st_mtim.tv_sec = 1000; /* a cache was written into it */
+	check_file(&file, &st, &names, "");
+	file_names_add(&names, suffix, 2, "b.py", false);
+	check_file(&file, &st, &names, "/srv/views.py has other entries");
+	check_file(&file, &st, NULL, "/srv/views.py is no directory any more");
+	file_names_init(&names);
+	check_file(&file, &st, &names, "/srv/views.py has other entries");
+}
+
+static void test_every_name_counts_without_suffixes(void **state)
+{
+	struct digest a, b;
+
+	(void)state;
+	file_names_init(&a);
+	file_names_init(&b);
+	file_names_add(&b, NULL, 0, "x", true);
+	assert_memory_not_equal(&a, &b, sizeof(a));
+}
+
+/* ---- pools ------------------------------------------------------------------------------------------------------ */
+
+static unsigned want(const struct pool_history *history, uint64_t now)
+{
+	return pool_want(history, now, 0, 5, MIB, 1000 * (uint64_t)MIB);
+}
+
+static void test_standbys_decay_with_disuse(void **state)
+{
+	struct pool_history history = {0};
+	uint64_t now = 1000 * (uint64_t)MINUTE;
+
+	(void)state;
+	assert_int_equal(want(&history, now), 0);
+	pool_note_launch(&history, now);
+	assert_int_equal(want(&history, now), 3);
+	assert_int_equal(want(&history, now + 9 * MINUTE), 3);
+	assert_int_equal(want(&history, now + 11 * MINUTE), 1);
+	assert_int_equal(want(&history, now + 61 * MINUTE), 0);
+	assert_int_equal(pool_next_change_ms(&history, now), 10 * MINUTE);
+	assert_int_equal(pool_next_change_ms(&history, now + 10 * MINUTE), 50 * MINUTE);
+	assert_true(pool_next_change_ms(&history, now + 60 * MINUTE) == UINT64_MAX);
+}
+
+static void test_dense_arrivals_have_up_to_eight(void **state)
+{
+	struct pool_history history = {0};
+	uint64_t now = 1000 * (uint64_t)MINUTE;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		pool_note_launch(&history, now += 2);
+	assert_int_equal(want(&history, now), 8);
+	assert_int_equal(want(&history, now + 5 * SECOND), 3);
+	for (int i = 0; i < 20; i++)
+		pool_note_launch(&history, now += SECOND);
+	assert_int_equal(want(&history, now), 3);
+}
+
+static void test_budget_limits_new_standbys_only(void **state)
+{
+	struct pool_history history = {0};
+
+	(void)state;
+	pool_note_launch(&history, 1000);
+	assert_int_equal(pool_want(&history, 1000, 0, 5, 10, 25), 2);
+	assert_int_equal(pool_want(&history, 1000, 2, 5, 10, 5), 2);
+	assert_int_equal(pool_want(&history, 1000, 3, 5, 10, 0), 3);
+}
+
+static void test_pinned_number_holds(void **state)
+{
+	struct pool_history history = {.pinned = 5 + 1};
+
+	(void)state;
+	assert_int_equal(want(&history, 1000), 5);
+	history.pinned = 0 + 1;
+	pool_note_launch(&history, 1000);
+	assert_int_equal(want(&history, 1000), 0);
+}
+
+static void test_least_useful_template_goes_first(void **state)
+{
+	struct pool_template templates[] = {
+	        {.history = {.last_ms = 100 * SECOND}, .bytes = 10},
+	        {.history = {.last_ms = 1 * SECOND}, .bytes = 10},
+	        {.history = {.last_ms = 100 * SECOND}, .bytes = 10000},
+	        {.history = {.last_ms = 1, .pinned = 2}, .bytes = 1u << 30},
+	};
+
+	(void)state;
+	assert_int_equal(pool_evict(templates, 2, 101 * SECOND), 1);
+	assert_int_equal(pool_evict(templates, 4, 101 * SECOND), 2);
+	assert_int_equal(pool_evict(templates + 3, 1, 101 * SECOND), -1);
+	assert_int_equal(pool_evict(NULL, 0, 1), -1);
+}
+
+/* ---- histogram -------------------------------------------------------------------------------------------------- */
+
+static void test_quantiles_are_within_a_sixteenth(void **state)
+{
+	struct histogram histogram = {0};
+
+	(void)state;
+	assert_int_equal(histogram_quantile(&histogram, 50), 0);
+	for (uint64_t us = 1; us <= 100000; us++)
+		histogram_add(&histogram, us);
+	assert_in_range(histogram_quantile(&histogram, 50), 50000, 53200);
+	assert_in_range(histogram_quantile(&histogram, 90), 90000, 95700);
+	assert_in_range(histogram_quantile(&histogram, 99), 99000, 105200);
+	assert_int_equal(histogram_quantile(&histogram, 0), 1);
+	assert_int_equal(histogram.count, 100000);
+}
+
+static void test_one_value_is_every_quantile(void **state)
+{
+	static const uint64_t value[] = {0, 1, 15, 16, 17, 1000, 134217727};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(value) / sizeof(value[0]); i++) {
+		struct histogram histogram = {0};
+
+		histogram_add(&histogram, value[i]);
+		assert_in_range(histogram_quantile(&histogram, 1), value[i], value[i] + value[i] / 16);
+		assert_in_range(histogram_quantile(&histogram, 100), value[i], value[i] + value[i] / 16);
+	}
+}
+
+static void test_absurd_latency_lands_in_the_last_bucket(void **state)
+{
+	struct histogram histogram = {0};
+
+	(void)state;
+	histogram_add(&histogram, UINT64_MAX);
+	assert_int_equal(histogram_quantile(&histogram, 50), 134217727);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_changed_file_is_named),
+	        cmocka_unit_test(test_written_file_has_to_be_the_same_one_only),
+	        cmocka_unit_test(test_device_may_be_used_meanwhile),
+	        cmocka_unit_test(test_directory_is_its_names_that_count),
+	        cmocka_unit_test(test_every_name_counts_without_suffixes),
+	        cmocka_unit_test(test_standbys_decay_with_disuse),
+	        cmocka_unit_test(test_dense_arrivals_have_up_to_eight),
+	        cmocka_unit_test(test_budget_limits_new_standbys_only),
+	        cmocka_unit_test(test_pinned_number_holds),
+	        cmocka_unit_test(test_least_useful_template_goes_first),
+	        cmocka_unit_test(test_quantiles_are_within_a_sixteenth),
+	        cmocka_unit_test(test_one_value_is_every_quantile),
+	        cmocka_unit_test(test_absurd_latency_lands_in_the_last_bucket),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/* warmd without a daemon: its configuration, launches as they come from the socket, limits from /proc, watched files.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "warmd/config.h"
+#include "warmd/daemon.h"
+#include "warmd/files.h"
+#include "warmd/peer.h"
+#include "warmd/request.h"
+#include "warmd/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- configuration ----------------------------------------------------------------------------------------------- */
+
+static int parse(struct config *config, const char *text, struct err *err)
+{
+	CLEAN(free) char *copy = strdup(text);
+
+	assert_int_equal(config_init(config, err), 0);
+	return config_parse(config, "warmd.conf", copy, err);
+}
+
+static void test_config_reads_every_key(void **state)
+{
+	struct config config;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse(&config,
+	                       "# comment\n[exec]\nnever-warm = one, two\n[cache]\n max-age = 2h \n[pool]\nbudget=3M\n"
+	                       "[key]\nignore-env = FOO BAR_*\n",
+	                       &err),
+	                 0);
+	assert_true(config_never_warm(&config, "/usr/bin/two"));
+	assert_false(config_never_warm(&config, "/usr/bin/sudo"));
+	assert_int_equal(config.max_age_s, 7200);
+	assert_int_equal(config.budget_bytes, 3 << 20);
+	assert_string_equal(config.ignore_env[1], "BAR_*");
+	assert_null(config.ignore_env[2]);
+	config_fini(&config);
+}
+
+static void test_config_names_line_and_word(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} bad[] = {
+	        {"[exec]\nnever-worm = a\n", "warmd.conf:2: unknown key never-worm in [exec]"},
+	        {"\n\nhello\n", "warmd.conf:3: neither [section] nor key = value: hello"},
+	        {"[cache]\nmax-age = soon\n", "warmd.conf:2: max-age: not understood: soon"},
+	        {"[pool]\nbudget = 99999999999999999999G\n",
+	         "warmd.conf:2: budget: not understood: 99999999999999999999G"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct config config;
+		struct err err;
+
+		assert_int_equal(parse(&config, bad[i].text, &err), -EINVAL);
+		assert_string_equal(err.msg, bad[i].words);
+		config_fini(&config);
+	}
+}
+
+static void test_config_never_warms_sudo_by_default(void **state)
+{
+	struct config config;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse(&config, "", &err), 0);
+	assert_true(config_never_warm(&config, "/usr/bin/sudo"));
+	assert_true(config_never_warm(&config, "ps"));
+	assert_false(config_never_warm(&config, "/usr/bin/python3"));
+	config_fini(&config);
+}
+
+/* ---- launches ---------------------------------------------------------------------------------------------------- */
+
+struct message {
+	struct launch_request head;
+	char text[64];
+};
+
+static size_t build(struct message *msg)
+{
+	static const char text[] = "/bin/cat\0/srv\0\0\0cat\0-n\0A=1";
+
+	memset(msg, 0, sizeof(*msg));
+	msg->head.magic = LAUNCH_MAGIC;
+	msg->head.version = LAUNCH_VERSION;
+	msg->head.n_argv = 2;
+	msg->head.n_env = 1;
+	msg->head.n_numbers = 2;
+	msg->head.fd_number[0] = 0;
+	msg->head.fd_number[1] = 7;
+	memcpy(msg->text, text, sizeof(text));
+	msg->head.size = offsetof(struct message, text) + sizeof(text);
+	return msg->head.size;
+}
+
+static int take(struct request *request, const struct message *msg, size_t len, size_t n_fds, struct err *err)
+{
+	int fds[8];
+
+	for (size_t i = 0; i < n_fds; i++)
+		fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	return request_parse(request, msg, len, fds, n_fds, err);
+}
+
+static void test_request_is_taken_apart(void **state)
+{
+	struct request request;
+	struct message msg;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(take(&request, &msg, build(&msg), 4, &err), 0);
+	assert_string_equal(request.cmd, "/bin/cat");
+	assert_string_equal(request.cwd, "/srv");
+	assert_string_equal(request.name, "");
+	assert_string_equal(request.argv[1], "-n");
+	assert_null(request.argv[2]);
+	assert_string_equal(request.env[0], "A=1");
+	assert_int_equal(request_fd(&request, 7), request.fds[REQUEST_FIRST + 1]);
+	assert_int_equal(request_fd(&request, 1), -1);
+	request_fini(&request);
+}
+
+static void refused(struct message *msg, size_t len, size_t n_fds)
+{
+	struct request request;
+	struct err err;
+
+	assert_int_equal(take(&request, msg, len, n_fds, &err), -EINVAL);
+	assert_true(err.msg[0]);
+	request_fini(&request);
+}
+
+static void test_malformed_request_is_refused(void **state)
+{
+	struct message msg;
+	size_t len;
+
+	(void)state;
+	len = build(&msg);
+	refused(&msg, len, 3); /* one descriptor too few */
+	refused(&msg, len, 5);
+	refused(&msg, 20, 0);
+	refused(&msg, len - 1, 4); /* not as long as announced */
+	msg.head.n_env = 2;
+	refused(&msg, len, 4);
+	msg.head.n_env = UINT32_MAX;
+	refused(&msg, len, 4);
+	len = build(&msg);
+	msg.head.n_argv = 0;
+	refused(&msg, len, 4);
+	len = build(&msg);
+	msg.head.fd_number[1] = 0;
+	refused(&msg, len, 4);
+	len = build(&msg);
+	msg.head.n_numbers = 60000;
+	refused(&msg, len, 4);
+	len = build(&msg);
+	msg.head.version = 9;
+	refused(&msg, len, 4);
+}
+
+/* Every truncation of a good message, sizes set to match: refused, and nothing is read behind its end. */
+static void test_truncated_request_is_refused(void **state)
+{
+	struct message msg;
+	size_t len = build(&msg);
+
+	(void)state;
+	for (size_t n = offsetof(struct message, text); n < len; n++) {
+		CLEAN(free) struct message *cut = malloc(n);
+
+		memcpy(cut, &msg, n);
+		cut->head.size = (uint32_t)n;
+		refused(cut, n, 4);
+	}
+}
+
+/* ---- limits ------------------------------------------------------------------------------------------------------ */
+
+static void test_limits_from_proc_are_those_of_prlimit(void **state)
+{
+	CLEAN(free) char *text = NULL;
+	struct launch_traits traits = {0};
+
+	(void)state;
+	assert_int_equal(fd_read_file_at(AT_FDCWD, "/proc/self/limits", 8192, &text, NULL), 0);
+	assert_int_equal(peer_limits_parse(text, &traits), 0);
+	for (int i = 0; i < LAUNCH_N_LIMITS; i++) {
+		struct rlimit limit;
+
+		assert_int_equal(getrlimit((__rlimit_resource_t)i, &limit), 0);
+		assert_int_equal(traits.limit[i].rlim_cur, limit.rlim_cur);
+		assert_int_equal(traits.limit[i].rlim_max, limit.rlim_max);
+	}
+	assert_int_equal(peer_limits_parse("nonsense", &traits), -EPROTO);
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+
+struct place {
+	char dir[64];
+	struct daemon daemon;
+	struct watch *watch;
+	struct watch_set *set;
+	Warm__Rpc__File file[3], *list[3];
+	char path[3][96], reason[ERR_MSG_MAX];
+};
+
+static char *py[] = {(char *)".py"};
+
+static void write_file(const char *path, const char *text)
+{
+	CLEAN(file) FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+}
+
+/* file[0] app, file[1] lib.py, file[2] the directory with names that end in .py */
+static int setup(void **state)
+{
+	struct place *place = calloc(1, sizeof(*place));
+	struct err err;
+
+	strcpy(place->dir, "/tmp/warm-test-XXXXXX");
+	assert_non_null(mkdtemp(place->dir));
+	snprintf(place->path[0], sizeof(place->path[0]), "%s/app", place->dir);
+	snprintf(place->path[1], sizeof(place->path[1]), "%s/lib.py", place->dir);
+	snprintf(place->path[2], sizeof(place->path[2]), "%s", place->dir);
+	write_file(place->path[0], "a");
+	write_file(place->path[1], "b");
+	place->daemon.loop = ev_loop_new(EVFLAG_AUTO);
+	assert_int_equal(watch_new(&place->daemon, &place->watch, &err), 0);
+	for (int i = 0; i < 3; i++) {
+		warm__rpc__file__init(&place->file[i]);
+		place->file[i].path = place->path[i];
+		place->list[i] = &place->file[i];
+	}
+	place->file[2].suffix = py;
+	place->file[2].n_suffix = 1;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(file_look(&place->file[i]), 0);
+	place->set = watch_set_new(place->watch, place->list, 3);
+	assert_int_equal(watch_set_check(place->set, place->reason, sizeof(place->reason)), 0);
+	*state = place;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct place *place = *state;
+	char command[96];
+
+	watch_set_free(place->set);
+	watch_free(place->watch);
+	ev_loop_destroy(place->daemon.loop);
+	free(place->file[2].names_digest.data);
+	snprintf(command, sizeof(command), "rm -rf %s", place->dir);
+	assert_int_equal(system(command), 0);
+	free(place);
+	return 0;
+}
+
+static int changed(struct place *place)
+{
+	watch_drain(place->watch);
+	return watch_set_check(place->set, place->reason, sizeof(place->reason));
+}
+
+static void test_untouched_files_stay_trusted(void **state)
+{
+	struct place *place = *state;
+	char other[160];
+
+	snprintf(other, sizeof(other), "%s/cache.pyc", place->dir);
+	write_file(other, "x"); /* a name that does not count */
+	assert_int_equal(changed(place), 0);
+	assert_int_equal(changed(place), 0);
+}
+
+static void test_edited_file_is_named(void **state)
+{
+	struct place *place = *state;
+
+	write_file(place->path[1], "edited");
+	assert_int_equal(changed(place), 1);
+	assert_non_null(strstr(place->reason, "lib.py changed"));
+}
+
+static void test_replaced_file_is_noticed(void **state)
+{
+	struct place *place = *state;
+	char other[160];
+
+	snprintf(other, sizeof(other), "%s/new", place->dir);
+	write_file(other, "b");
+	assert_int_equal(rename(other, place->path[1]), 0);
+	assert_int_equal(changed(place), 1);
+}
+
+static void test_new_module_is_noticed(void **state)
+{
+	struct place *place = *state;
+	char other[160];
+
+	snprintf(other, sizeof(other), "%s/shadow.py", place->dir);
+	write_file(other, "");
+	assert_int_equal(changed(place), 1);
+	assert_non_null(strstr(place->reason, "has other entries"));
+}
+
+static void test_removed_file_is_noticed(void **state)
+{
+	struct place *place = *state;
+
+	assert_int_equal(unlink(place->path[0]), 0);
+	assert_int_equal(changed(place), 1);
+	assert_non_null(strstr(place->reason, "is gone"));
+}
+
+static void test_sweep_sees_without_inotify(void **state)
+{
+	struct place *place = *state;
+
+	write_file(place->path[1], "edited");
+	assert_int_equal(watch_set_sweep(place->set, 3, place->reason, sizeof(place->reason)), 1);
+}
+
+static void test_missing_file_that_appears_is_a_change(void **state)
+{
+	struct place *place = *state;
+	char path[160], reason[ERR_MSG_MAX];
+	Warm__Rpc__File file = WARM__RPC__FILE__INIT;
+
+	snprintf(path, sizeof(path), "%s/later", place->dir);
+	file.path = path;
+	assert_int_equal(file_look(&file), 0);
+	assert_int_equal(file_check(&file, reason, sizeof(reason)), 0);
+	write_file(path, "");
+	assert_int_equal(file_check(&file, reason, sizeof(reason)), 1);
+}
+
+static void test_file_changed_after_the_start_is_newer(void **state)
+{
+	struct place *place = *state;
+	char which[ERR_MSG_MAX];
+	int64_t start = place->file[1].ctime_ns;
+
+	assert_false(file_newer(&place->file[1], start, which, sizeof(which)));
+	assert_true(file_newer(&place->file[1], start - 1, which, sizeof(which)));
+	assert_true(file_newer(&place->file[2], start - 1, which, sizeof(which)));
+	assert_non_null(strstr(which, "lib.py"));
+	place->file[1].same_inode_only = true;
+	assert_false(file_newer(&place->file[1], start - 1, which, sizeof(which)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_config_reads_every_key),
+	        cmocka_unit_test(test_config_names_line_and_word),
+	        cmocka_unit_test(test_config_never_warms_sudo_by_default),
+	        cmocka_unit_test(test_request_is_taken_apart),
+	        cmocka_unit_test(test_malformed_request_is_refused),
+	        cmocka_unit_test(test_truncated_request_is_refused),
+	        cmocka_unit_test(test_limits_from_proc_are_those_of_prlimit),
+	        cmocka_unit_test_setup_teardown(test_untouched_files_stay_trusted, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_edited_file_is_named, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_replaced_file_is_noticed, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_new_module_is_noticed, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_removed_file_is_noticed, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_sweep_sees_without_inotify, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_missing_file_that_appears_is_a_change, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_file_changed_after_the_start_is_newer, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "warmd/config.h"
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "policy/key.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONFIG_FILE_MAX        (256 * 1024)
+#define DEFAULT_MAX_AGE_S      (14ull * 86400)
+#define DEFAULT_BUDGET_PERCENT 25
+
+/* A clone lives in a pid and mount namespace of its own: what shows or changes those of its caller cannot be one. */
+static const char *const default_never_warm[] = {
+        "sudo",   "su",     "doas",  "runuser", "login",   "newgrp",    "sg",          "pkexec",
+        "ps",     "top",    "htop",  "atop",    "pgrep",   "pkill",     "kill",        "killall",
+        "pidof",  "fuser",  "lsof",  "mount",   "umount",  "findmnt",   "losetup",     "podman",
+        "docker", "runc",   "crun",  "conmon",  "buildah", "skopeo",    "nsenter",     "unshare",
+        "lsns",   "ip",     "bwrap", "chroot",  "setpriv", "systemctl", "systemd-run", "gdb",
+        "strace", "ltrace", "perf",  "criu",    "warm",    "warmd",     NULL,
+};
+
+static uint64_t memory_bytes(void)
+{
+	return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void list_free(char **list)
+{
+	for (char **p = list; p && *p; p++)
+		free(*p);
+	free(list);
+}
+
+static char **list_copy(const char *const *list)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (list[n])
+		n++;
+	copy = calloc(n + 1, sizeof(*copy));
+	for (size_t i = 0; copy && i < n; i++) {
+		copy[i] = strdup(list[i]);
+		if (!copy[i]) {
+			list_free(copy);
+			return NULL;
+		}
+	}
+	return copy;
+}
+
+int config_init(struct config *config, struct err *err)
+{
+	memset(config, 0, sizeof(*config));
+	config->never_warm = list_copy(default_never_warm);
+	config->ignore_env = list_copy(key_ignored_env);
+	config->max_age_s = DEFAULT_MAX_AGE_S;
+	config->budget_bytes = memory_bytes() / 100 * DEFAULT_BUDGET_PERCENT;
+	if (config->never_warm && config->ignore_env)
+		return 0;
+	config_fini(config);
+	return err_set(err, ENOMEM, "out of memory");
+}
+
+void config_fini(struct config *config)
+{
+	list_free(config->never_warm);
+	list_free(config->ignore_env);
+	memset(config, 0, sizeof(*config));
+}
+
+/* ---- values ----------------------------------------------------------------------------------------------------- */
+
+static int value_list(char *text, char ***list)
+{
+	size_t n = 0, room = strlen(text) / 2 + 2;
+	const char **words = calloc(room, sizeof(*words));
+	char **copy, *save = NULL;
+
+	if (!words)
+		return -ENOMEM;
+	for (char *word = strtok_r(text, " \t,", &save); word; word = strtok_r(NULL, " \t,", &save))
+		words[n++] = word;
+	copy = list_copy(words);
+	free(words);
+	if (!copy)
+		return -ENOMEM;
+	list_free(*list);
+	*list = copy;
+	return 0;
+}
+
+/* A number and one of the letters of `units`, each of which is worth the factor at its place. */
+static int value_number(const char *text, const char *units, const uint64_t *factor, uint64_t *ret)
+{
+	const char *unit;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	if (errno)
+		return -errno;
+	if (!*end)
+		return 0;
+	unit = strchr(units, *end);
+	if (!unit || end[1] || __builtin_mul_overflow(*ret, factor[unit - units], ret))
+		return -EINVAL;
+	return 0;
+}
+
+static int value_age(char *text, uint64_t *ret)
+{
+	return value_number(text, "smhd", (const uint64_t[]){1, 60, 3600, 86400}, ret);
+}
+
+static int value_memory(char *text, uint64_t *ret)
+{
+	return value_number(text, "KMG%", (const uint64_t[]){1 << 10, 1 << 20, 1 << 30, memory_bytes() / 100}, ret);
+}
+
+/* -ENOENT: there is no such key. */
+static int config_set(struct config *config, const char *section, const char *key, char *value)
+{
+	if (!strcmp(section, "exec") && !strcmp(key, "never-warm"))
+		return value_list(value, &config->never_warm);
+	if (!strcmp(section, "key") && !strcmp(key, "ignore-env"))
+		return value_list(value, &config->ignore_env);
+	if (!strcmp(section, "cache") && !strcmp(key, "max-age"))
+		return value_age(value, &config->max_age_s);
+	if (!strcmp(section, "pool") && !strcmp(key, "budget"))
+		return value_memory(value, &config->budget_bytes);
+	return -ENOENT;
+}
+
+/* ---- the file --------------------------------------------------------------------------------------------------- */
+
+static char *trim(char *text)
+{
+	size_t len;
+
+	text += strspn(text, " \t\r");
+	len = strlen(text);
+	while (len && strchr(" \t\r", text[len - 1]))
+		text[--len] = '\0';
+	return text;
+}
+
+int config_parse(struct config *config, const char *name, char *text, struct err *err)
+{
+	char section[32] = "";
+	int number = 0;
+
+	for (char *line = strsep(&text, "\n"); line; line = strsep(&text, "\n")) {
+		char *value, *key;
+		int r;
+
+		number++;
+		key = trim(line);
+		if (!*key || *key == '#' || *key == ';')
+			continue;
+		if (*key == '[' && key[strlen(key) - 1] == ']' && strlen(key) - 2 < sizeof(section)) {
+			memcpy(section, key + 1, strlen(key) - 2);
+			section[strlen(key) - 2] = '\0';
+			continue;
+		}
+		value = strchr(key, '=');
+		if (!value)
+			return err_set(err, EINVAL, "%s:%d: neither [section] nor key = value: %s", name, number, key);
+		*value++ = '\0';
+		key = trim(key);
+		value = trim(value);
+		r = config_set(config, section, key, value);
+		if (r == -ENOENT)
+			return err_set(err, EINVAL, "%s:%d: unknown key %s in [%s]", name, number, key, section);
+		if (r)
+			return err_set(err, EINVAL, "%s:%d: %s: not understood: %s", name, number, key, value);
+	}
+	return 0;
+}
+
+int config_read(struct config *config, const char *path, bool must_exist, struct err *err)
+{
+	CLEAN(free) char *text = NULL;
+	int r = fd_read_file_at(AT_FDCWD, path, CONFIG_FILE_MAX, &text, NULL);
+
+	if (r == -ENOENT && !must_exist)
+		return 0;
+	if (r)
+		return err_sys(err, -r, "configuration %s", path);
+	return config_parse(config, path, text, err);
+}
+
+bool config_never_warm(const struct config *config, const char *cmd)
+{
+	const char *slash = strrchr(cmd, '/'), *base = slash ? slash + 1 : cmd;
+
+	for (char **name = config->never_warm; *name; name++) {
+		if (!strcmp(*name, base))
+			return true;
+	}
+	return false;
+}

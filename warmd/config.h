@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * warmd.conf: `[section]`, `key = value`, `#` comments. Lists are separated by blanks or commas.
+ *
+ *     [exec]   never-warm = sudo su ...   base names of commands that always start cold
+ *     [cache]  max-age = 14d              images older than this are not served (s, m, h, d)
+ *     [pool]   budget = 25%               memory of templates and standbys (a share of all memory, or 512M, 2G)
+ *     [key]    ignore-env = PWD SSH_* ... environment variables that are never looked at
+ */
+#ifndef WARM_WARMD_CONFIG_H
+#define WARM_WARMD_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+
+struct config {
+	char **never_warm; /* NULL at the end, as ignore_env */
+	char **ignore_env;
+	uint64_t max_age_s;
+	uint64_t budget_bytes;
+};
+
+/* What holds without a file. */
+int config_init(struct config *config, struct err *err);
+void config_fini(struct config *config);
+
+/* Reads `path` over it. must_exist: whether a missing file is an error. The error names file, line and word. */
+int config_read(struct config *config, const char *path, bool must_exist, struct err *err);
+
+/* The same from text, for tests. */
+int config_parse(struct config *config, const char *name, char *text, struct err *err);
+
+bool config_never_warm(const struct config *config, const char *cmd);
+
+#endif

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+#include "warmd/exec_job.h"
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "proto/launch.h"
+#include "warmd/client.h"
+#include "warmd/daemon.h"
+#include "warmd/entry.h"
+#include "warmd/first_run.h"
+#include "warmd/go.h"
+#include "warmd/log.h"
+#include "warmd/peer.h"
+#include "warmd/pool.h"
+#include "warmd/privileged.h"
+#include "warmd/request.h"
+#include "warmd/standby.h"
+#include "warmd/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAIT_MAX_MS 30000 /* for a clone to be made */
+#define GO_MAX_MS   3000  /* from GO until it runs */
+
+enum exec_state { EXEC_ASKED, EXEC_FOUND, EXEC_STANDING, EXEC_RUNNING, EXEC_COLD, EXEC_EXITED };
+
+struct exec_job {
+	LIST_ENTRY(exec_job) link;
+	struct daemon *daemon;
+	struct client *client;
+	struct entry *entry;
+	struct standby *standby;
+	enum exec_state state;
+	struct request request;
+	enum launch_tier tier;
+	uint64_t found_ns, go_ns, since_ms;
+	char id[24];
+	ev_timer timer; /* keep-alive, and the limit of each wait */
+};
+
+static void exec_job_move(struct exec_job *job, enum exec_state to)
+{
+	static const unsigned allowed[] = {
+	        [EXEC_ASKED] = 1 << EXEC_FOUND | 1 << EXEC_COLD,
+	        [EXEC_FOUND] = 1 << EXEC_STANDING | 1 << EXEC_COLD,
+	        [EXEC_STANDING] = 1 << EXEC_RUNNING | 1 << EXEC_COLD,
+	        [EXEC_RUNNING] = 1 << EXEC_EXITED,
+	        [EXEC_COLD] = 1 << EXEC_EXITED,
+	        [EXEC_EXITED] = 0,
+	};
+
+	if (!(allowed[job->state] & 1u << to))
+		log_line("a launch moves from state %d to %d: this is a bug in warmd", job->state, to);
+	job->state = to;
+	job->since_ms = daemon_now_ms();
+}
+
+static void exec_job_free(struct exec_job *job)
+{
+	ev_timer_stop(job->daemon->loop, &job->timer);
+	standby_free(job->standby);
+	request_fini(&job->request);
+	LIST_REMOVE(job, link);
+	free(job);
+}
+
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+static uint32_t since_accept_us(const struct exec_job *job, uint64_t then_ns)
+{
+	return then_ns > job->client->accepted_ns ? (uint32_t)((then_ns - job->client->accepted_ns) / 1000) : 0;
+}
+
+static void answer(struct exec_job *job, enum launch_answer kind, const char *reason)
+{
+	struct launch_reply reply = {.magic = LAUNCH_MAGIC, .kind = kind, .tier = job->tier, .go_ns = job->go_ns};
+
+	reply.lookup_us = since_accept_us(job, job->found_ns);
+	reply.go_us = since_accept_us(job, job->go_ns);
+	snprintf(reply.snapshot, sizeof(reply.snapshot), "%s", job->id);
+	snprintf(reply.reason, sizeof(reply.reason), "%s", reason);
+	client_send(job->client, &reply, sizeof(reply));
+}
+
+/* The last word to the client, which is gone on return; so is the job. */
+static void exec_job_finish(struct exec_job *job)
+{
+	struct client *client = job->client;
+
+	exec_job_move(job, EXEC_EXITED);
+	client->exec_job = NULL;
+	exec_job_free(job);
+	client_close(client);
+}
+
+static void exec_job_cold(struct exec_job *job, const char *reason)
+{
+	struct stats *stats = &job->daemon->stats;
+
+	exec_job_move(job, EXEC_COLD);
+	job->tier = TIER_COLD_START;
+	stats_launch(stats, TIER_COLD_START, since_accept_us(job, daemon_now_ns()));
+	stats_fallback(stats, reason);
+	answer(job, LAUNCH_COLD_START, reason);
+	exec_job_finish(job);
+}
+
+static const char *why_not_hotter(enum launch_tier tier)
+{
+	switch (tier) {
+	case TIER_TEMPLATE:
+		return "no standby was ready";
+	case TIER_COLD_RESTORE:
+		return "no template was ready";
+	default:
+		return "";
+	}
+}
+
+static void exec_job_running(struct exec_job *job)
+{
+	exec_job_move(job, EXEC_RUNNING);
+	stats_launch(&job->daemon->stats, job->tier, since_accept_us(job, job->go_ns));
+	if (job->tier != TIER_HOT)
+		stats_fallback(&job->daemon->stats, why_not_hotter(job->tier));
+	answer(job, LAUNCH_RUNNING, why_not_hotter(job->tier));
+	if (job->entry) {
+		entry_used(job->entry);
+		pool_launched(job->entry);
+	}
+	exec_job_finish(job);
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------------------------- */
+
+static void exec_job_tick(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct exec_job *job = timer->data;
+	uint64_t limit = job->state == EXEC_FOUND ? WAIT_MAX_MS : GO_MAX_MS;
+
+	(void)loop;
+	(void)revents;
+	if (daemon_now_ms() - job->since_ms < limit)
+		answer(job, LAUNCH_PENDING, "");
+	else
+		exec_job_cold(job,
+		              job->state == EXEC_FOUND ? "making a clone takes too long" : "the clone does not start");
+}
+
+/* A clone failed under this launch. If it has the token nevertheless, the launcher will find that out. */
+static void exec_job_clone_failed(struct exec_job *job, const char *reason)
+{
+	struct entry *entry = job->entry;
+
+	job->entry = NULL; /* failing may set it aside, which ends what waits for it: not this job */
+	if (entry)
+		entry_failed(entry, reason);
+	exec_job_cold(job, reason);
+}
+
+/* ---- STANDING ---------------------------------------------------------------------------------------------------- */
+
+static int send_application(struct exec_job *job, struct err *err)
+{
+	int r = go_application(job->standby, job->entry, &job->request, &job->client->peer, ++job->daemon->generation,
+	                       err);
+
+	job->go_ns = daemon_now_ns();
+	return r;
+}
+
+static void exec_job_stand(struct exec_job *job, struct standby *standby)
+{
+	struct err err;
+	int r;
+
+	exec_job_move(job, EXEC_STANDING);
+	standby_take(standby, job);
+	job->standby = standby;
+	r = go_supervisor(standby, &job->request, &err);
+	if (!r && !(job->request.head.flags & LAUNCH_TTY)) /* else behind REPORT_SUP_READY */
+		r = send_application(job, &err);
+	if (r) {
+		exec_job_cold(job, err.msg);
+		return;
+	}
+	ev_timer_again(job->daemon->loop, &job->timer);
+}
+
+void exec_job_report(struct exec_job *job, const struct report *report, bool supervisor)
+{
+	char reason[ERR_MSG_MAX];
+	struct err err;
+
+	if (supervisor && report->kind == REPORT_SUP_READY) {
+		if (job->request.head.flags & LAUNCH_TTY && send_application(job, &err))
+			exec_job_cold(job, err.msg);
+	} else if (supervisor && report->kind == REPORT_FAILED && report->err == EPIPE && job->go_ns) {
+		return; /* it closes its socket once it has what it needs */
+	} else if (!supervisor && report->kind == REPORT_RUNNING) {
+		exec_job_running(job);
+	} else if (!supervisor && report->kind == REPORT_TOKEN_GONE) {
+		exec_job_cold(job, "the launcher did not wait");
+	} else {
+		worker_reason(report, reason, sizeof(reason));
+		exec_job_clone_failed(job, reason);
+	}
+}
+
+/* ---- the pool's word --------------------------------------------------------------------------------------------- */
+
+unsigned exec_jobs_waiting(const struct entry *entry)
+{
+	struct exec_job *job;
+	unsigned n = 0;
+
+	LIST_FOREACH(job, &entry->daemon->exec_jobs, link)
+	n += job->state == EXEC_FOUND && job->entry == entry;
+	return n;
+}
+
+static struct exec_job *longest_waiting(const struct entry *entry)
+{
+	struct exec_job *job, *last = NULL;
+
+	LIST_FOREACH(job, &entry->daemon->exec_jobs, link) /* the newest is the first */
+	{
+		if (job->state == EXEC_FOUND && job->entry == entry)
+			last = job;
+	}
+	return last;
+}
+
+void exec_jobs_serve(struct entry *entry)
+{
+	struct exec_job *job;
+
+	while ((job = longest_waiting(entry))) {
+		enum launch_tier now;
+		struct standby *standby = pool_get(entry, &now);
+
+		if (!standby) {
+			pool_need(entry, exec_jobs_waiting(entry));
+			return;
+		}
+		exec_job_stand(job, standby);
+	}
+}
+
+void exec_jobs_pool_failed(struct entry *entry, const char *reason)
+{
+	struct exec_job *job, *next;
+
+	for (job = LIST_FIRST(&entry->daemon->exec_jobs); job; job = next) {
+		next = LIST_NEXT(job, link);
+		if (job->entry != entry)
+			continue;
+		job->entry = NULL;
+		if (job->state == EXEC_FOUND)
+			exec_job_cold(job, reason);
+	}
+}
+
+/* ---- ASKED ------------------------------------------------------------------------------------------------------- */
+
+/* Whether this launch can have anything to do with snapshots. */
+static bool eligible(const struct exec_job *job, const struct caller *caller, char *reason, size_t size)
+{
+	const struct machine *machine = &job->daemon->machine;
+	const struct request *request = &job->request;
+
+	if (!machine->hot)
+		snprintf(reason, size, "%s", machine->cold_reason);
+	else if (request->head.flags & LAUNCH_COLD)
+		snprintf(reason, size, "--cold");
+	else if (request->ready[0] && strcmp(request->ready, "sdk"))
+		snprintf(reason, size, "--ready %s: this version takes snapshots at the hook only", request->ready);
+	else if (request->head.flags & LAUNCH_NET_PRIVATE)
+		snprintf(reason, size, "--net private: not in this version");
+	else if (config_never_warm(&job->daemon->config, request->cmd))
+		snprintf(reason, size, "%s is on the never-warm list", request->cmd);
+	else if (request->argv[0][0] == '-')
+		snprintf(reason, size, "a login shell");
+	else if (caller->mnt_ns != machine->mnt_ns || caller->msg.root_dev != machine->root_dev ||
+	         caller->msg.root_ino != machine->root_ino)
+		snprintf(reason, size, "the caller has another mount namespace or root directory than warmd");
+	else
+		return true;
+	return false;
+}
+
+/* Starts cold, and if it may become a snapshot, that is remembered. */
+static void exec_job_miss(struct exec_job *job, const struct caller *caller, const char *reason)
+{
+	struct err err;
+
+	if (privileged_file(caller->msg.cmd, &err) ||
+	    first_run_register(job->client, &job->request, &caller->msg, &err))
+		exec_job_cold(job, err.msg);
+	else
+		exec_job_cold(job, reason);
+}
+
+static void exec_job_found(struct exec_job *job)
+{
+	struct entry *entry = job->entry;
+	struct standby *standby;
+	struct err err;
+
+	job->found_ns = daemon_now_ns();
+	snprintf(job->id, sizeof(job->id), "%s", entry->id);
+	if (entry->skip_next) {
+		entry->skip_next = false;
+		exec_job_cold(job, entry->reason);
+		return;
+	}
+	if (go_check(entry, &job->request, &err)) {
+		exec_job_cold(job, err.msg);
+		return;
+	}
+	exec_job_move(job, EXEC_FOUND);
+	standby = pool_get(entry, &job->tier);
+	if (standby) {
+		exec_job_stand(job, standby);
+		return;
+	}
+	answer(job, LAUNCH_PENDING, "");
+	ev_timer_again(job->daemon->loop, &job->timer);
+	pool_note_launch(&entry->pool.history, daemon_now_ms());
+	pool_need(entry, exec_jobs_waiting(entry)); /* the job may be gone on return */
+}
+
+static void exec_job_run(struct exec_job *job)
+{
+	struct caller *caller = &job->client->caller;
+	char reason[ERR_MSG_MAX];
+	int r = job->client->looked;
+
+	if (!r)
+		r = caller_ask(caller, &job->request);
+	if (r) {
+		snprintf(reason, sizeof(reason), "cannot see who is calling: %s", strerror(-r));
+		exec_job_cold(job, reason);
+	} else if (!eligible(job, caller, reason, sizeof(reason))) {
+		exec_job_cold(job, reason);
+	} else {
+		job->entry = entry_find(job->daemon, &caller->msg, reason, sizeof(reason));
+		if (job->entry)
+			exec_job_found(job);
+		else
+			exec_job_miss(job, caller, reason);
+	}
+}
+
+void exec_job_start(struct client *client, const void *msg, size_t len, const int *fds, size_t n_fds)
+{
+	struct exec_job *job = calloc(1, sizeof(*job));
+	struct err err;
+
+	if (!job) {
+		fd_close_all(fds, n_fds);
+		client_free(client);
+		return;
+	}
+	job->daemon = client->daemon;
+	job->client = client;
+	job->tier = TIER_COLD_START;
+	client->exec_job = job;
+	LIST_INSERT_HEAD(&job->daemon->exec_jobs, job, link);
+	ev_timer_init(&job->timer, exec_job_tick, 0, LAUNCH_KEEPALIVE_MS / 1000.0);
+	job->timer.data = job;
+	if (request_parse(&job->request, msg, len, fds, n_fds, &err))
+		exec_job_cold(job, err.msg);
+	else
+		exec_job_run(job);
+}
+
+void exec_job_client_gone(struct exec_job *job)
+{
+	job->client->exec_job = NULL;
+	exec_job_free(job);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "warmd/first_run.h"
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "warmd/client.h"
+#include "warmd/daemon.h"
+#include "warmd/entry.h"
+#include "warmd/request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_RUNS_MAX 1024 /* those of programs that never call the hook last as long as these */
+
+static void first_run_drop(struct first_run *run)
+{
+	first_run_take(run);
+	first_run_free(run);
+}
+
+/* Its process has ended. */
+static void first_run_ended(struct ev_loop *loop, ev_io *io, int revents)
+{
+	(void)loop;
+	(void)revents;
+	first_run_drop(io->data);
+}
+
+static int64_t realtime_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static int check_others(struct daemon *daemon, pid_t pid, const Warm__Rpc__Conditions *conditions, struct err *err)
+{
+	struct first_run *run, *next;
+	unsigned n = 0;
+
+	for (run = LIST_FIRST(&daemon->first_runs); run; run = next) {
+		next = LIST_NEXT(run, link);
+		if (run->pid == pid) { /* `warm exec warm exec app`: the inner one is what it becomes */
+			first_run_drop(run);
+			continue;
+		}
+		n++;
+		if (conditions_same(daemon, run->conditions, conditions))
+			return err_set(err, EBUSY, "another first launch of it is under way");
+	}
+	return n < FIRST_RUNS_MAX ? 0 : err_set(err, EBUSY, "too many first launches are under way");
+}
+
+int first_run_register(struct client *client, const struct request *request, const Warm__Rpc__Conditions *conditions,
+                       struct err *err)
+{
+	struct daemon *daemon = client->daemon;
+	struct first_run *run;
+	int r = check_others(daemon, client->peer.pid, conditions, err);
+
+	if (r)
+		return r;
+	run = calloc(1, sizeof(*run));
+	if (!run)
+		return err_set(err, ENOMEM, "out of memory");
+	run->daemon = daemon;
+	run->pid = client->peer.pid;
+	run->pidfd = fcntl(client->peer.pidfd, F_DUPFD_CLOEXEC, 3);
+	run->started_ns = realtime_ns();
+	run->name = strdup(request->name);
+	run->conditions = conditions_copy(conditions);
+	LIST_INSERT_HEAD(&daemon->first_runs, run, link);
+	ev_io_init(&run->io, first_run_ended, run->pidfd, EV_READ);
+	run->io.data = run;
+	if (run->pidfd < 0 || !run->name || !run->conditions) {
+		first_run_drop(run);
+		return err_set(err, ENOMEM, "out of memory or descriptors");
+	}
+	ev_io_start(daemon->loop, &run->io);
+	return 0;
+}
+
+struct first_run *first_run_of(const struct client *client)
+{
+	struct first_run *run;
+
+	/* As long as a run is on the list its process lives, so the number means it and nobody else. */
+	LIST_FOREACH(run, &client->daemon->first_runs, link)
+	{
+		struct peer peer = {.pidfd = run->pidfd};
+
+		if (run->pid == client->peer.pid && peer_alive(&peer))
+			return run;
+	}
+	return NULL;
+}
+
+void first_run_take(struct first_run *run)
+{
+	ev_io_stop(run->daemon->loop, &run->io);
+	LIST_REMOVE(run, link);
+}
+
+void first_run_free(struct first_run *run)
+{
+	if (!run)
+		return;
+	clean_fd(&run->pidfd);
+	free(run->name);
+	if (run->conditions)
+		warm__rpc__conditions__free_unpacked(run->conditions, NULL);
+	free(run);
+}

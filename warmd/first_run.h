@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes that `warm exec` became after a miss and that may call the hook. Only they are snapshotted: not their
+ * children, not nested programs. Ends with the process.
+ */
+#ifndef WARM_WARMD_FIRST_RUN_H
+#define WARM_WARMD_FIRST_RUN_H
+
+#include <ev.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+#include "proto/rpc.pb-c.h"
+
+struct client;
+struct daemon;
+struct err;
+struct request;
+
+struct first_run {
+	LIST_ENTRY(first_run) link;
+	struct daemon *daemon;
+	pid_t pid;
+	int pidfd;
+	ev_io io;
+	int64_t started_ns; /* CLOCK_REALTIME: a file that changed later may have been read in either state */
+	char *name;
+	Warm__Rpc__Conditions *conditions;
+};
+
+/* The client's process is about to start cold. Refused, with the reason, where another first run of the same launch is
+ * under way. Returns 0 or -errno. */
+int first_run_register(struct client *client, const struct request *request, const Warm__Rpc__Conditions *conditions,
+                       struct err *err);
+
+/* The first run that the client's process is, or NULL. */
+struct first_run *first_run_of(const struct client *client);
+
+/* Takes it off the list (snap_job has it from here on), frees it. */
+void first_run_take(struct first_run *run);
+void first_run_free(struct first_run *run);
+
+#endif

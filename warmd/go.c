@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "warmd/go.h"
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "policy/launch.h"
+#include "proto/launch.h"
+#include "proto/rpc.pb-c.h"
+#include "warmd/entry.h"
+#include "warmd/peer.h"
+#include "warmd/request.h"
+#include "warmd/standby.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int go_check(const struct entry *entry, const struct request *request, struct err *err)
+{
+	const Warm__Rpc__Summary *summary = entry->record->summary;
+
+	for (unsigned i = 0; i < request->head.n_numbers; i++) {
+		int number = request->head.fd_number[i];
+
+		for (size_t j = 0; number > 2 && j < summary->n_fds; j++) {
+			if (summary->fds[j] == number)
+				return err_set(err, EBUSY, "descriptor %d of the launch is in use in the snapshot",
+				               number);
+		}
+	}
+	return 0;
+}
+
+int go_supervisor(const struct standby *standby, const struct request *request, struct err *err)
+{
+	struct sup_go go = {.magic = SUP_MAGIC, .flags = request->head.flags & (LAUNCH_TTY | LAUNCH_BACKGROUND)};
+	int fds[2] = {request->fds[REQUEST_CONTROL], -1};
+	size_t n_fds = 1;
+	int r;
+
+	/* The pty is whichever of 0 1 2 is a terminal: they are all the same one. */
+	for (int i = 0; i < 3 && go.flags & LAUNCH_TTY && n_fds == 1; i++) {
+		int fd = request_fd(request, i);
+
+		if (fd >= 0 && isatty(fd))
+			fds[n_fds++] = fd;
+	}
+	if (go.flags & LAUNCH_TTY && n_fds == 1)
+		return err_set(err, EINVAL, "malformed launch: a terminal was announced, none came");
+	r = fd_send(standby->sup_fd, &go, sizeof(go), fds, n_fds);
+	return r ? err_sys(err, -r, "send GO to the supervisor") : 0;
+}
+
+/* ---- the hook's answer ------------------------------------------------------------------------------------------- */
+
+static int hook_answer(const struct request *request, uint64_t generation, uint8_t **ret, size_t *ret_len,
+                       struct err *err)
+{
+	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
+	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
+	size_t n_argv = request->head.n_argv, n_env = request->head.n_env;
+	CLEAN(free) ProtobufCBinaryData *bytes = calloc(n_argv + n_env + 1, sizeof(*bytes));
+	CLEAN(free) uint8_t *buf = NULL;
+	uint32_t magic = RPC_MAGIC;
+
+	if (!bytes)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < n_argv; i++)
+		bytes[i] = (ProtobufCBinaryData){strlen(request->argv[i]), (uint8_t *)request->argv[i]};
+	for (size_t i = 0; i < n_env; i++)
+		bytes[n_argv + i] = (ProtobufCBinaryData){strlen(request->env[i]), (uint8_t *)request->env[i]};
+
+	hook.outcome = WARM__RPC__OUTCOME__RESTORED;
+	hook.argv = bytes;
+	hook.n_argv = n_argv;
+	hook.env = bytes + n_argv;
+	hook.n_env = n_env;
+	hook.cwd = (ProtobufCBinaryData){strlen(request->cwd), (uint8_t *)request->cwd};
+	hook.generation = generation;
+	reply.last = true;
+	reply.hook = &hook;
+
+	*ret_len = warm__rpc__reply__get_packed_size(&reply) + sizeof(magic);
+	if (*ret_len > MESSAGE_MAX)
+		return err_set(err, E2BIG, "arguments and environment do not fit into one message");
+	buf = malloc(*ret_len);
+	if (!buf)
+		return err_set(err, ENOMEM, "out of memory");
+	memcpy(buf, &magic, sizeof(magic));
+	warm__rpc__reply__pack(&reply, buf + sizeof(magic));
+	*ret = take_ptr(buf);
+	return 0;
+}
+
+/* ---- GO ---------------------------------------------------------------------------------------------------------- */
+
+/* Descriptors by slot: the token, 0 1 2 (the token for a closed one), the others. Returns how many. */
+static size_t go_fds(const struct request *request, int fds[GO_FDS_MAX], int32_t *extra)
+{
+	size_t n = 0;
+
+	fds[SLOT_TOKEN] = request->fds[REQUEST_TOKEN];
+	for (int i = 0; i < 3; i++) {
+		int fd = request_fd(request, i);
+
+		fds[SLOT_STDIN + i] = fd >= 0 ? fd : fds[SLOT_TOKEN];
+	}
+	for (unsigned i = 0; i < request->head.n_numbers; i++) {
+		if (request->head.fd_number[i] < 3)
+			continue;
+		extra[n] = request->head.fd_number[i];
+		fds[SLOT_EXTRA + n++] = request->fds[REQUEST_FIRST + i];
+	}
+	return n;
+}
+
+int go_application(const struct standby *standby, const struct entry *entry, const struct request *request,
+                   const struct peer *peer, uint64_t generation, struct err *err)
+{
+	struct launch_traits traits;
+	int32_t extra[LAUNCH_FDS_MAX];
+	int fds[GO_FDS_MAX], size, r;
+	size_t n_extra = go_fds(request, fds, extra), answer_len = 0;
+	const struct launch_brings brings = {
+	        .launch = &traits,
+	        .standby = &standby->traits,
+	        .cwd = entry->record->conditions->cwd_from_launch ? request->cwd : NULL,
+	        .umask = -1, /* equal, or it was no hit */
+	        .extra = extra,
+	        .n_extra = n_extra,
+	};
+	CLEAN(free) uint8_t *answer = NULL;
+	uint8_t go[GO_SIZE_MAX];
+
+	r = peer_traits(peer->pid, &traits);
+	if (r)
+		return err_sys(err, -r, "read limits and scheduling of the caller");
+	size = launch_build_go(&brings, go, err);
+	if (size < 0)
+		return size;
+	r = hook_answer(request, generation, &answer, &answer_len, err);
+	if (r)
+		return r;
+	/* The answer first would be wrong (GO is what the restorer reads), GO alone harmless: the answer cannot fail
+	 * for want of room, both fit into an empty socket's buffer. */
+	r = fd_send(standby->go_fd, go, (size_t)size, fds, SLOT_EXTRA + n_extra);
+	if (!r)
+		r = fd_send(standby->go_fd, answer, answer_len, NULL, 0);
+	return r ? err_sys(err, -r, "send GO") : 0;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "warmd/peer.h"
+
+#include "base/clean.h"
+#include "base/fd.h"
+#include "policy/key.h"
+#include "warmd/daemon.h"
+#include "warmd/request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+
+#define LIMITS_TEXT_MAX 8192
+
+int peer_init(struct peer *peer, int sock)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	int pidfd = -1;
+
+	peer->pidfd = -1;
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		return -errno;
+	peer->pid = cred.pid;
+	peer->uid = cred.uid;
+	peer->gid = cred.gid;
+
+	len = sizeof(pidfd);
+	if (!getsockopt(sock, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len))
+		peer->pidfd = pidfd;
+	else if (errno == ENOPROTOOPT) /* a window for a reused pid remains there, as narrow as it gets */
+		peer->pidfd = (int)syscall(SYS_pidfd_open, cred.pid, 0);
+	return peer->pidfd < 0 ? -ESRCH : 0;
+}
+
+void peer_fini(struct peer *peer)
+{
+	clean_fd(&peer->pidfd);
+	peer->pidfd = -1;
+}
+
+bool peer_alive(const struct peer *peer)
+{
+	struct pollfd fd = {.fd = peer->pidfd, .events = POLLIN};
+
+	return poll(&fd, 1, 0) == 0;
+}
+
+/* ---- conditions ------------------------------------------------------------------------------------------------- */
+
+static void fill_status(struct caller *caller)
+{
+	Warm__Rpc__Conditions *msg = &caller->msg;
+	struct proc_status *status = &caller->status;
+
+	msg->uid = status->uid[1];
+	msg->gid = status->gid[1];
+	msg->group = status->groups;
+	msg->n_group = status->n_groups;
+	msg->cap_inheritable = status->cap_inheritable;
+	msg->cap_permitted = status->cap_permitted;
+	msg->cap_effective = status->cap_effective;
+	msg->cap_bounding = status->cap_bounding;
+	msg->cap_ambient = status->cap_ambient;
+	msg->no_new_privs = status->no_new_privs;
+	msg->sig_ignored = status->sig_ignored;
+	msg->umask = status->umask;
+}
+
+/* The label of a security module (AppArmor, SELinux); "" without one. */
+static void fill_label(struct caller *caller, int dir_fd)
+{
+	CLEAN(fd) int fd = openat(dir_fd, "attr/current", O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? 0 : read(fd, caller->label, sizeof(caller->label) - 1);
+
+	caller->label[len > 0 ? len : 0] = '\0';
+	caller->label[strcspn(caller->label, "\n")] = '\0';
+}
+
+static int fill_places(struct caller *caller, int dir_fd)
+{
+	static const char *const name[] = {"mnt", "net", "uts", "ipc", "user", "cgroup", "time"};
+	Warm__Rpc__Conditions *msg = &caller->msg;
+	struct stat root;
+
+	for (size_t i = 0; i < sizeof(name) / sizeof(*name); i++) {
+		Warm__Rpc__Namespace *ns = &caller->ns[msg->n_ns];
+		int r = proc_ns(dir_fd, name[i], &ns->ino);
+
+		if (r == -ENOENT)
+			continue; /* a kernel without this kind */
+		if (r)
+			return r;
+		ns->name = (char *)name[i];
+		caller->ns_list[msg->n_ns++] = ns;
+		if (i == 0)
+			caller->mnt_ns = ns->ino;
+	}
+	msg->ns = caller->ns_list;
+
+	if (fstatat(dir_fd, "root", &root, 0))
+		return -errno;
+	msg->root_dev = root.st_dev;
+	msg->root_ino = root.st_ino;
+
+	return 0;
+}
+
+static ProtobufCBinaryData *bytes_list(char *const *list, size_t n)
+{
+	ProtobufCBinaryData *bytes = calloc(n + 1, sizeof(*bytes));
+
+	for (size_t i = 0; bytes && i < n; i++)
+		bytes[i] = (ProtobufCBinaryData){strlen(list[i]), (uint8_t *)list[i]};
+	return bytes;
+}
+
+int caller_ask(struct caller *caller, const struct request *request)
+{
+	Warm__Rpc__Conditions *msg = &caller->msg;
+	size_t len = (size_t)snprintf(caller->cmd, sizeof(caller->cmd), "%s%s%s",
+	                              request->cmd[0] == '/' ? "" : request->cwd, request->cmd[0] == '/' ? "" : "/",
+	                              request->cmd);
+
+	if (len >= sizeof(caller->cmd))
+		return -ENAMETOOLONG;
+	msg->cmd = caller->cmd;
+	msg->cwd = (ProtobufCBinaryData){strlen(request->cwd), (uint8_t *)request->cwd};
+	msg->sig_blocked = request->head.sig_blocked;
+	msg->net_private = request->head.flags & LAUNCH_NET_PRIVATE;
+
+	caller->argv = bytes_list(request->argv, request->head.n_argv);
+	caller->env = bytes_list(request->env, request->head.n_env);
+	if (!caller->argv || !caller->env)
+		return -ENOMEM;
+	msg->argv = caller->argv;
+	msg->n_argv = request->head.n_argv;
+	msg->env = caller->env;
+	msg->n_env = request->head.n_env;
+
+	for (int i = 0; i < 3; i++) {
+		struct stat st;
+		int fd = request_fd(request, i);
+
+		caller->stdio[i] = key_stdio_kind(fd >= 0 && !fstat(fd, &st) ? &st : NULL);
+	}
+	msg->stdio_kind = caller->stdio;
+	msg->n_stdio_kind = 3;
+	return 0;
+}
+
+int caller_look(struct caller *caller, const struct peer *peer, const struct machine *machine)
+{
+	CLEAN(fd) int dir_fd = proc_open(peer->pid);
+	int r;
+
+	memset(caller, 0, offsetof(struct caller, cmd));
+	warm__rpc__conditions__init(&caller->msg);
+	for (int i = 0; i < CALLER_NS; i++)
+		warm__rpc__namespace__init(&caller->ns[i]);
+	if (dir_fd < 0)
+		return dir_fd;
+	r = proc_status_read(dir_fd, &caller->status);
+	if (r)
+		return r;
+	fill_status(caller);
+	r = fill_places(caller, dir_fd);
+	if (r)
+		return r;
+	if (machine->labels)
+		fill_label(caller, dir_fd);
+	caller->msg.label = caller->label;
+	caller->msg.cpu = (char *)machine->cpu;
+	caller->msg.kernel = (char *)machine->kernel;
+	/* dir_fd was opened by number: it is the peer's if the peer is alive after all that was read through it. */
+	return peer_alive(peer) ? 0 : -ESRCH;
+}
+
+void caller_fini(struct caller *caller)
+{
+	proc_status_fini(&caller->status);
+	free(caller->argv);
+	free(caller->env);
+}
+
+Warm__Rpc__Conditions *conditions_copy(const Warm__Rpc__Conditions *conditions)
+{
+	size_t len = warm__rpc__conditions__get_packed_size(conditions);
+	CLEAN(free) uint8_t *buf = malloc(len + 1);
+
+	if (!buf)
+		return NULL;
+	warm__rpc__conditions__pack(conditions, buf);
+	return warm__rpc__conditions__unpack(NULL, len, buf);
+}
+
+/* ---- traits ----------------------------------------------------------------------------------------------------- */
+
+static rlim_t limit_value(const char *text)
+{
+	return strncmp(text, "unlimited", 9) ? strtoull(text, NULL, 10) : RLIM_INFINITY;
+}
+
+int peer_limits_parse(const char *text, struct launch_traits *traits)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} limit[] = {
+	        {"Max cpu time", RLIMIT_CPU},
+	        {"Max file size", RLIMIT_FSIZE},
+	        {"Max data size", RLIMIT_DATA},
+	        {"Max stack size", RLIMIT_STACK},
+	        {"Max core file size", RLIMIT_CORE},
+	        {"Max resident set", RLIMIT_RSS},
+	        {"Max processes", RLIMIT_NPROC},
+	        {"Max open files", RLIMIT_NOFILE},
+	        {"Max locked memory", RLIMIT_MEMLOCK},
+	        {"Max address space", RLIMIT_AS},
+	        {"Max file locks", RLIMIT_LOCKS},
+	        {"Max pending signals", RLIMIT_SIGPENDING},
+	        {"Max msgqueue size", RLIMIT_MSGQUEUE},
+	        {"Max nice priority", RLIMIT_NICE},
+	        {"Max realtime priority", RLIMIT_RTPRIO},
+	        {"Max realtime timeout", RLIMIT_RTTIME},
+	};
+
+	for (size_t i = 0; i < sizeof(limit) / sizeof(*limit); i++) {
+		const char *line = strstr(text, limit[i].name);
+		char soft[32], hard[32];
+
+		if (!line || sscanf(line + strlen(limit[i].name), "%31s %31s", soft, hard) != 2)
+			return -EPROTO;
+		traits->limit[limit[i].number].rlim_cur = limit_value(soft);
+		traits->limit[limit[i].number].rlim_max = limit_value(hard);
+	}
+	return 0;
+}
+
+static int read_limits(pid_t pid, struct launch_traits *traits)
+{
+	CLEAN(free) char *text = NULL;
+	char path[64];
+	int i, r;
+
+	for (i = 0; i < LAUNCH_N_LIMITS; i++) {
+		if (prlimit(pid, (__rlimit_resource_t)i, NULL, &traits->limit[i]))
+			break;
+	}
+	if (i == LAUNCH_N_LIMITS)
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/%d/limits", pid);
+	r = fd_read_file_at(AT_FDCWD, path, LIMITS_TEXT_MAX, &text, NULL);
+	return r ? r : peer_limits_parse(text, traits);
+}
+
+int peer_traits(pid_t pid, struct launch_traits *traits)
+{
+	char path[64], text[32] = "";
+	ssize_t len;
+	int r;
+
+	memset(traits, 0, sizeof(*traits));
+	r = read_limits(pid, traits);
+	if (r)
+		return r;
+	errno = 0;
+	traits->nice = getpriority(PRIO_PROCESS, (id_t)pid);
+	if (errno)
+		return -errno;
+	/* The system call and not the function: it says how many bytes the kernel knows, and leaves the rest zero. */
+	if (syscall(SYS_sched_getaffinity, pid, sizeof(traits->cpus), traits->cpus) < 0)
+		memset(traits->cpus, 0, sizeof(traits->cpus));
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	CLEAN(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (len < 0)
+		return -errno;
+	traits->oom_score_adj = atoi(text);
+	return 0;
+}

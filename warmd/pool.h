@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The template and the standbys of one image: made when wanted (policy/pool), refilled behind a launch and not before
+ * it, given up when memory is short or nobody has asked for long.
+ */
+#ifndef WARM_WARMD_POOL_H
+#define WARM_WARMD_POOL_H
+
+#include <ev.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include "policy/pool.h"
+#include "proto/launch.h"
+
+struct daemon;
+struct entry;
+struct standby;
+struct template;
+
+struct entry_pool {
+	struct template *tmpl;
+	LIST_HEAD(, standby) standbys; /* parked or being made */
+	unsigned n_parked, n_making;
+	struct pool_history history;
+	uint64_t make_ms, standby_bytes; /* of the last one made */
+	uint64_t paused_until_ms;        /* after a failure */
+	ev_timer refill;
+};
+
+struct pool_figures {
+	unsigned templates, standbys;
+	uint64_t template_bytes, standby_bytes;
+};
+
+void pool_entry_init(struct entry *entry);
+
+/* Ends everything parked; launches that wait for it start cold for this reason. */
+void pool_entry_drop(struct entry *entry, const char *reason);
+
+/* A parked standby, the caller's to take, or NULL. *ret_tier: which tier the launch has, also when it must wait. */
+struct standby *pool_get(struct entry *entry, enum launch_tier *ret_tier);
+
+/* n launches (or a trial) wait: makes what is missing for them. */
+void pool_need(struct entry *entry, unsigned n);
+
+/* A standby was taken, or the wish changed: refill soon, off the launch path. */
+void pool_launched(struct entry *entry);
+void pool_refill_soon(struct entry *entry);
+
+/* From time to time: shrinks, grows and evicts as policy/pool says. */
+void pool_balance(struct daemon *daemon);
+
+struct pool_figures pool_figures(const struct entry *entry);
+
+/* From templates and standbys. */
+void pool_template_ready(struct entry *entry);
+void pool_template_failed(struct entry *entry, const struct report *report);
+void pool_standby_parked(struct standby *standby);
+void pool_standby_failed(struct standby *standby, const struct report *report);
+
+#endif

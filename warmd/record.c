@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "warmd/record.h"
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "warmd/files.h"
+#include "warmd/first_run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define RECORD_FILES_MAX 65536
+
+/* Messages built here end in ..._free_unpacked(): every string in them is malloc'ed. */
+static char **strings_copy(char *const *list, size_t n)
+{
+	char **copy = calloc(n + 1, sizeof(*copy));
+
+	for (size_t i = 0; copy && i < n; i++) {
+		copy[i] = strdup(list[i]);
+		if (!copy[i])
+			return NULL; /* the process is out of memory: a leak is the least of it */
+	}
+	return copy;
+}
+
+int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__Rpc__Conditions **ret, struct err *err)
+{
+	Warm__Rpc__Conditions *conditions = run->conditions;
+
+	conditions->env_from_launch = strings_copy(ready->env_from_launch, ready->n_env_from_launch);
+	if (!conditions->env_from_launch)
+		return err_set(err, ENOMEM, "out of memory");
+	conditions->n_env_from_launch = ready->n_env_from_launch;
+	conditions->argv_from_launch = ready->argv_from_launch;
+	conditions->fixed_args = ready->fixed_args;
+	conditions->cwd_from_launch = ready->cwd_from_launch;
+	run->conditions = NULL;
+	*ret = conditions;
+	return 0;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+
+struct list {
+	Warm__Rpc__File **file;
+	size_t n, room;
+};
+
+static Warm__Rpc__File *file_new(const char *path, char *const *suffix, size_t n_suffix)
+{
+	Warm__Rpc__File *file = malloc(sizeof(*file));
+
+	if (!file)
+		return NULL;
+	warm__rpc__file__init(file);
+	file->path = strdup(path);
+	file->suffix = strings_copy(suffix, n_suffix);
+	file->n_suffix = n_suffix;
+	return file;
+}
+
+static int list_add(struct list *list, Warm__Rpc__File *file, struct err *err)
+{
+	if (!file || !file->path)
+		return err_set(err, ENOMEM, "out of memory");
+	if (list->n == list->room) {
+		size_t room = list->room ? 2 * list->room : 256;
+		Warm__Rpc__File **more = realloc(list->file, room * sizeof(*more));
+
+		if (!more)
+			return err_set(err, ENOMEM, "out of memory");
+		list->file = more;
+		list->room = room;
+	}
+	if (list->n == RECORD_FILES_MAX)
+		return err_set(err, E2BIG, "it depends on more than %d files", RECORD_FILES_MAX);
+	list->file[list->n++] = file;
+	return 0;
+}
+
+static int add_as_is_now(struct list *list, const char *path, char *const *suffix, size_t n_suffix, struct err *err)
+{
+	Warm__Rpc__File *file = file_new(path, suffix, n_suffix);
+	int r = list_add(list, file, err);
+
+	if (r)
+		return r;
+	r = file_look(file);
+	return r ? err_sys(err, -r, "%s, which it depends on", path) : 0;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const Warm__Rpc__File *x = *(Warm__Rpc__File *const *)a, *y = *(Warm__Rpc__File *const *)b;
+	int r = strcmp(x->path, y->path);
+
+	/* Of two for one path the stricter one, with content, comes first and stays. */
+	return r ? r : x->same_inode_only - y->same_inode_only;
+}
+
+static void drop_doubles(struct list *list)
+{
+	size_t kept = 0;
+
+	qsort(list->file, list->n, sizeof(*list->file), by_path);
+	for (size_t i = 0; i < list->n; i++) {
+		Warm__Rpc__File *last = kept ? list->file[kept - 1] : NULL;
+
+		if (last && !strcmp(last->path, list->file[i]->path) && last->n_suffix == list->file[i]->n_suffix)
+			warm__rpc__file__free_unpacked(list->file[i], NULL);
+		else
+			list->file[kept++] = list->file[i];
+	}
+	list->n = kept;
+}
+
+/* The command first: watch looks at that one in each launch. */
+static void command_first(struct list *list, const char *cmd)
+{
+	for (size_t i = 1; i < list->n; i++) {
+		Warm__Rpc__File *file = list->file[i];
+
+		if (!strcmp(file->path, cmd)) {
+			list->file[i] = list->file[0];
+			list->file[0] = file;
+			return;
+		}
+	}
+}
+
+static int gather(struct list *list, const char *cmd, Warm__Rpc__Summary *summary, Warm__Rpc__Depends *const *depends,
+                  size_t n_depends, struct err *err)
+{
+	int r = add_as_is_now(list, cmd, NULL, 0, err);
+
+	for (size_t i = 0; !r && i < summary->n_file; i++) {
+		r = list_add(list, summary->file[i], err);
+		if (!r)
+			summary->file[i] = NULL; /* the conditions' now */
+	}
+	for (size_t i = 0; !r && i < n_depends; i++) {
+		for (size_t j = 0; !r && j < depends[i]->n_item; j++) {
+			const Warm__Rpc__Dependency *item = depends[i]->item[j];
+
+			if (item->path[0] != '/')
+				r = err_set(err, EINVAL, "the hook declared %s, which is no absolute path", item->path);
+			else
+				r = add_as_is_now(list, item->path, item->suffix, item->n_suffix, err);
+		}
+	}
+	return r;
+}
+
+static int check_times(const struct list *list, int64_t since_ns, struct err *err)
+{
+	char which[ERR_MSG_MAX - 64];
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (file_newer(list->file[i], since_ns, which, sizeof(which)))
+			return err_set(err, ESTALE, "%s changed while the program started; start it once more", which);
+	}
+	return 0;
+}
+
+/* ---- record ------------------------------------------------------------------------------------------------------ */
+
+/* What was handed over to the conditions leaves holes. */
+static void summary_forget_files(Warm__Rpc__Summary *summary)
+{
+	for (size_t i = 0; i < summary->n_file; i++) {
+		if (summary->file[i])
+			warm__rpc__file__free_unpacked(summary->file[i], NULL);
+	}
+	free(summary->file);
+	summary->file = NULL;
+	summary->n_file = 0;
+}
+
+int record_new(const char *id, const char *name, Warm__Rpc__Conditions *conditions, Warm__Rpc__Summary *summary,
+               Warm__Rpc__Depends *const *depends, size_t n_depends, int64_t since_ns, Warm__Rpc__Record **ret,
+               struct err *err)
+{
+	Warm__Rpc__Record *record = malloc(sizeof(*record));
+	struct list list = {0};
+	int r;
+
+	if (!record)
+		return err_set(err, ENOMEM, "out of memory");
+	warm__rpc__record__init(record);
+	record->conditions = conditions;
+	record->summary = summary;
+	record->id = strdup(id);
+	record->name = strdup(name);
+	record->created = (uint64_t)time(NULL);
+
+	r = gather(&list, conditions->cmd, summary, depends, n_depends, err);
+	summary_forget_files(summary);
+	if (!r) {
+		drop_doubles(&list);
+		command_first(&list, conditions->cmd);
+		r = check_times(&list, since_ns, err);
+	}
+	conditions->file = list.file;
+	conditions->n_file = list.n;
+	if (!r) {
+		*ret = record;
+		return 0;
+	}
+	warm__rpc__record__free_unpacked(record, NULL);
+	return r;
+}
+
+int record_memfd(const Warm__Rpc__Record *record, int *ret_fd, struct err *err)
+{
+	size_t len = warm__rpc__record__get_packed_size(record);
+	CLEAN(fd) int fd = memfd_create("warm-record", MFD_CLOEXEC);
+	CLEAN(free) uint8_t *buf = malloc(len + 1);
+	int r;
+
+	if (fd < 0 || !buf)
+		return err_sys(err, errno, "keep the record");
+	warm__rpc__record__pack(record, buf);
+	r = fd_pwrite_full(fd, buf, len, 0);
+	if (r)
+		return err_sys(err, -r, "keep the record");
+	*ret_fd = take_fd(&fd);
+	return 0;
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+#include "warmd/snap_job.h"
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/id.h"
+#include "cache/store.h"
+#include "proto/launch.h"
+#include "warmd/client.h"
+#include "warmd/daemon.h"
+#include "warmd/entry.h"
+#include "warmd/first_run.h"
+#include "warmd/log.h"
+#include "warmd/pool.h"
+#include "warmd/record.h"
+#include "warmd/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define SNAP_TIMEOUT_S  120
+#define STORE_TIMEOUT_S 600
+#define SUMMARY_MAX     (64u << 20)
+
+enum snap_state { SNAP_ASKED, SNAP_ADMITTED, SNAP_TAKING, SNAP_STORING, SNAP_TRIAL, SNAP_PUBLISHED, SNAP_REFUSED };
+
+struct snap_job {
+	LIST_ENTRY(snap_job) link;
+	struct daemon *daemon;
+	struct client *client;
+	enum snap_state state;
+	char id[ID_LEN + 1];
+	struct first_run *run;
+	Warm__Rpc__Ready *ready;
+	Warm__Rpc__Conditions *conditions; /* until the record has them */
+	Warm__Rpc__Depends **depends;
+	size_t n_depends;
+	int meta_fd, summary_fd, pages_fd;
+	struct worker *worker;
+	Warm__Rpc__Record *record; /* until the entry has it */
+	struct entry *entry;
+};
+
+static void snap_job_move(struct snap_job *job, enum snap_state to)
+{
+	if (to != SNAP_REFUSED && to != job->state + 1)
+		log_line("a snapshot moves from state %d to %d: this is a bug in warmd", job->state, to);
+	job->state = to;
+}
+
+static void snap_job_free(struct snap_job *job)
+{
+	worker_free(job->worker);
+	first_run_free(job->run);
+	if (job->ready)
+		warm__rpc__ready__free_unpacked(job->ready, NULL);
+	if (job->conditions)
+		warm__rpc__conditions__free_unpacked(job->conditions, NULL);
+	for (size_t i = 0; i < job->n_depends; i++)
+		warm__rpc__depends__free_unpacked(job->depends[i], NULL);
+	free(job->depends);
+	clean_fd(&job->meta_fd);
+	clean_fd(&job->summary_fd);
+	clean_fd(&job->pages_fd);
+	if (job->record)
+		warm__rpc__record__free_unpacked(job->record, NULL);
+	if (job->entry)
+		job->entry->trial = NULL;
+	LIST_REMOVE(job, link);
+	free(job);
+}
+
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+static void hook_answer(struct client *client, Warm__Rpc__Outcome outcome, const char *reason)
+{
+	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
+	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
+
+	hook.outcome = outcome;
+	hook.reason = (char *)reason;
+	reply.hook = &hook;
+	client->snap_job = NULL;
+	client_reply_last(client, &reply);
+}
+
+static void snap_job_answer(struct snap_job *job, Warm__Rpc__Outcome outcome, const char *reason)
+{
+	struct client *client = job->client;
+
+	job->client = NULL;
+	if (client)
+		hook_answer(client, outcome, reason);
+}
+
+/* The job is gone on return. */
+static void snap_job_refuse(struct snap_job *job, const char *reason)
+{
+	snap_job_move(job, SNAP_REFUSED);
+	log_line("no snapshot %s: %s", job->id, reason);
+	snap_job_answer(job, WARM__RPC__OUTCOME__COLD, reason);
+	snap_job_free(job);
+}
+
+void snap_job_client_gone(struct snap_job *job)
+{
+	job->client->snap_job = NULL;
+	job->client = NULL;
+}
+
+bool snap_job_storing(struct daemon *daemon, const char *id)
+{
+	struct snap_job *job;
+
+	LIST_FOREACH(job, &daemon->snap_jobs, link)
+	{
+		if (!strcmp(job->id, id))
+			return true;
+	}
+	return false;
+}
+
+/* ---- TRIAL ------------------------------------------------------------------------------------------------------- */
+
+bool snap_job_trial_passed(struct snap_job *job)
+{
+	struct entry *entry = job->entry;
+	struct err err;
+
+	entry->trial = NULL;
+	job->entry = NULL;
+	if (entry_publish(entry, &err)) {
+		snap_job_refuse(job, err.msg);
+		entry_retire(entry, err.msg);
+		return false;
+	}
+	snap_job_move(job, SNAP_PUBLISHED);
+	log_line("snapshot %s of %s is published: %llu KiB", entry->id, entry->record->conditions->cmd,
+	         (unsigned long long)(entry->stored_bytes >> 10));
+	pool_launched(entry); /* a launch is expected */
+	snap_job_free(job);
+	return true;
+}
+
+void snap_job_trial_failed(struct snap_job *job, const char *reason)
+{
+	struct entry *entry = job->entry;
+	char text[ERR_MSG_MAX];
+
+	entry->trial = NULL;
+	job->entry = NULL;
+	snprintf(text, sizeof(text), "trial restore: %.200s", reason);
+	entry_quarantine(entry, text);
+	snap_job_refuse(job, text);
+}
+
+static void snap_job_try(struct snap_job *job, uint64_t stored_bytes)
+{
+	struct entry *entry = entry_new(job->daemon, job->record);
+
+	if (!entry) {
+		snap_job_refuse(job, "out of memory");
+		return;
+	}
+	snap_job_move(job, SNAP_TRIAL);
+	worker_free(job->worker);
+	job->worker = NULL;
+	job->record = NULL;
+	job->entry = entry;
+	entry->state = ENTRY_TRIAL;
+	entry->stored_bytes = stored_bytes;
+	entry->trial = job;
+	pool_need(entry, 1); /* the job may be gone on return */
+}
+
+/* ---- STORING ----------------------------------------------------------------------------------------------------- */
+
+static void stored(void *arg, const struct report *report)
+{
+	struct snap_job *job = arg;
+	char reason[ERR_MSG_MAX];
+
+	if (report->kind == REPORT_STORED) {
+		snap_job_try(job, (uint64_t)report->value);
+	} else if (report->kind == REPORT_FAILED) {
+		worker_reason(report, reason, sizeof(reason));
+		snap_job_refuse(job, reason);
+	}
+}
+
+static int read_summary(struct snap_job *job, Warm__Rpc__Summary **ret, struct err *err)
+{
+	CLEAN(free) char *data = NULL;
+	size_t len;
+	int r;
+
+	if (lseek(job->summary_fd, 0, SEEK_SET) || lseek(job->meta_fd, 0, SEEK_SET) ||
+	    lseek(job->pages_fd, 0, SEEK_SET))
+		return err_sys(err, errno, "read the summary");
+	r = fd_read_all(job->summary_fd, SUMMARY_MAX, &data, &len);
+	if (r)
+		return err_sys(err, -r, "read the summary");
+	*ret = warm__rpc__summary__unpack(NULL, len, (uint8_t *)data);
+	return *ret ? 0 : err_set(err, EBADMSG, "warm-snap wrote a summary that nobody understands");
+}
+
+static int start_store(struct snap_job *job, struct err *err)
+{
+	char name[STORE_NAME_MAX];
+	CLEAN(fd) int record_fd = -1;
+	const char *const argv[] = {
+	        "warm-store", "pack",    "--report", "3",     "--meta", "4",      "--record",
+	        "5",          "--pages", "6",        "--dir", "7",      "--name", store_image_name(job->id, name),
+	        NULL};
+	int r = record_memfd(job->record, &record_fd, err);
+
+	if (r)
+		return r;
+	const int fds[] = {-1, job->meta_fd, record_fd, job->pages_fd, store_dir_fd(job->daemon->store)};
+	const struct worker_spec spec = {.program = SPAWN_STORE,
+	                                 .argv = argv,
+	                                 .fds = fds,
+	                                 .n_fds = 5,
+	                                 .timeout_s = STORE_TIMEOUT_S,
+	                                 .cb = stored,
+	                                 .arg = job};
+
+	job->worker = worker_start(job->daemon, &spec, err);
+	return job->worker ? 0 : -err->code;
+}
+
+static int snap_job_store(struct snap_job *job, struct err *err)
+{
+	Warm__Rpc__Summary *summary;
+	Warm__Rpc__Conditions *conditions = job->conditions;
+	int r = read_summary(job, &summary, err);
+
+	if (r)
+		return r;
+	job->conditions = NULL;
+	r = record_new(job->id, job->run->name, conditions, summary, job->depends, job->n_depends, job->run->started_ns,
+	               &job->record, err);
+	return r ? r : start_store(job, err);
+}
+
+/* ---- TAKING ------------------------------------------------------------------------------------------------------ */
+
+static void captured(void *arg, const struct report *report)
+{
+	struct snap_job *job = arg;
+	char reason[ERR_MSG_MAX];
+	struct err err;
+
+	if (report->kind == REPORT_FAILED) {
+		worker_reason(report, reason, sizeof(reason));
+		snap_job_refuse(job, reason);
+		return;
+	}
+	if (report->kind != REPORT_CAPTURED)
+		return;
+	/* First of all the application goes on. */
+	snap_job_answer(job, WARM__RPC__OUTCOME__RESUMED, "");
+	snap_job_move(job, SNAP_STORING);
+	worker_free(job->worker);
+	job->worker = NULL;
+	if (snap_job_store(job, &err))
+		snap_job_refuse(job, err.msg);
+}
+
+static int start_snap(struct snap_job *job, struct err *err)
+{
+	char pid[16], hook_fd[16];
+	const char *const argv[] = {"warm-snap", "--pid", pid,         "--hook-fd", hook_fd,   "--report", "3",
+	                            "--meta",    "4",     "--summary", "5",         "--pages", "6",        NULL};
+	const int fds[] = {-1, job->meta_fd, job->summary_fd, job->pages_fd};
+	const struct worker_spec spec = {.program = SPAWN_SNAP,
+	                                 .argv = argv,
+	                                 .fds = fds,
+	                                 .n_fds = 4,
+	                                 .timeout_s = SNAP_TIMEOUT_S,
+	                                 .cb = captured,
+	                                 .arg = job};
+
+	snprintf(pid, sizeof(pid), "%d", job->run->pid);
+	snprintf(hook_fd, sizeof(hook_fd), "%u", job->ready->hook_fd);
+	job->worker = worker_start(job->daemon, &spec, err);
+	return job->worker ? 0 : -err->code;
+}
+
+static int snap_job_take(struct snap_job *job, struct err *err)
+{
+	job->meta_fd = memfd_create("warm-meta", MFD_CLOEXEC);
+	job->summary_fd = memfd_create("warm-summary", MFD_CLOEXEC);
+	job->pages_fd = memfd_create("warm-pages", MFD_CLOEXEC);
+	if (job->meta_fd < 0 || job->summary_fd < 0 || job->pages_fd < 0)
+		return err_sys(err, errno, "make room for the image");
+	return start_snap(job, err);
+}
+
+/* ---- ASKED ------------------------------------------------------------------------------------------------------- */
+
+/* Whether a snapshot of this process is wanted: with what the hook declared, another one may serve already. */
+static int snap_job_admit(struct snap_job *job, struct err *err)
+{
+	struct snap_job *other;
+	struct entry *entry;
+	int r = record_declare(job->run, job->ready, &job->conditions, err);
+
+	if (r)
+		return r;
+	entry = entry_find_same(job->daemon, job->conditions);
+	if (entry && entry->state == ENTRY_QUARANTINED)
+		return err_set(err, EEXIST, "its snapshot %s is quarantined: %.150s", entry->id, entry->reason);
+	if (entry)
+		return err_set(err, EEXIST, "snapshot %s serves the next launch already", entry->id);
+	LIST_FOREACH(other, &job->daemon->snap_jobs, link)
+	{
+		const Warm__Rpc__Conditions *theirs = other->record ? other->record->conditions : other->conditions;
+
+		if (other != job && theirs && conditions_same(job->daemon, theirs, job->conditions))
+			return err_set(err, EBUSY, "another process of it is being snapshotted");
+	}
+	return 0;
+}
+
+void snap_job_start(struct client *client, Warm__Rpc__Ready *ready)
+{
+	struct first_run *run = first_run_of(client);
+	struct snap_job *job = run ? calloc(1, sizeof(*job)) : NULL;
+	struct err err;
+
+	if (!job) {
+		hook_answer(client, WARM__RPC__OUTCOME__COLD,
+		            run ? "out of memory" : "not started by `warm exec`, or not by one that missed");
+		warm__rpc__ready__free_unpacked(ready, NULL);
+		return;
+	}
+	first_run_take(run);
+	id_new(job->id);
+	job->daemon = client->daemon;
+	job->client = client;
+	client->snap_job = job;
+	job->run = run;
+	job->ready = ready;
+	job->meta_fd = job->summary_fd = job->pages_fd = -1;
+	job->depends = take_ptr(client->depends);
+	job->n_depends = client->n_depends;
+	client->n_depends = 0;
+	LIST_INSERT_HEAD(&job->daemon->snap_jobs, job, link);
+
+	if (snap_job_admit(job, &err)) {
+		snap_job_refuse(job, err.msg);
+		return;
+	}
+	snap_job_move(job, SNAP_ADMITTED);
+	if (snap_job_take(job, &err)) {
+		snap_job_refuse(job, err.msg);
+		return;
+	}
+	snap_job_move(job, SNAP_TAKING);
+}

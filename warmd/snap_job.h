@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One snapshot, from the hook's Ready to a published image.
+ *
+ *     ASKED ─► ADMITTED ─► TAKING ─► STORING ─► TRIAL ─► PUBLISHED
+ *       │         │          │ warm-snap  │ warm-store  │ a template and one standby
+ *       └─────────┴──────────┴────────────┴─────────────┴──► REFUSED, with the reason
+ *
+ *     moves: each state to the next one or to REFUSED
+ *
+ * The hook is answered once: RESUMED as soon as the application runs again (REPORT_CAPTURED), COLD with the reason
+ * where there is nothing to come back from. What fails behind that is logged and kept as the reason of the entry.
+ * Invariant: client != NULL until the hook is answered or its process is gone; entry != NULL from TRIAL on.
+ */
+#ifndef WARM_WARMD_SNAP_JOB_H
+#define WARM_WARMD_SNAP_JOB_H
+
+#include <stdbool.h>
+#include "proto/rpc.pb-c.h"
+
+struct client;
+struct daemon;
+struct snap_job;
+
+/* The hook. Takes ready. The client may be gone on return. */
+void snap_job_start(struct client *client, Warm__Rpc__Ready *ready);
+void snap_job_client_gone(struct snap_job *job);
+
+/* From the pool, of an entry in TRIAL. false: it could not be published and the entry is gone. */
+bool snap_job_trial_passed(struct snap_job *job);
+void snap_job_trial_failed(struct snap_job *job, const char *reason);
+
+/* Whether the image of this id is being written right now. */
+bool snap_job_storing(struct daemon *daemon, const char *id);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "warmd/standby.h"
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "warmd/daemon.h"
+#include "warmd/entry.h"
+#include "warmd/exec_job.h"
+#include "warmd/pool.h"
+#include "warmd/template.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define STANDBY_TIMEOUT_S 10.0
+
+/* The callee may free the standby. */
+static void standby_hear(struct standby *standby, const struct report *report, bool supervisor)
+{
+	if (standby->state == STANDBY_TAKEN) {
+		exec_job_report(standby->job, report, supervisor);
+		return;
+	}
+	if (report->kind == REPORT_STANDBY_PARKED && !supervisor) {
+		standby->parked |= 1;
+		standby->bytes = (uint64_t)report->value;
+	} else if (report->kind == REPORT_SUP_PARKED && supervisor) {
+		standby->parked |= 2;
+	} else {
+		pool_standby_failed(standby, report);
+		return;
+	}
+	if (standby->parked == 3 && standby->state == STANDBY_MAKING) {
+		ev_timer_stop(standby->loop, &standby->timer);
+		standby->state = STANDBY_PARKED;
+		pool_standby_parked(standby);
+	}
+}
+
+static void standby_read(struct standby *standby, ev_io *io, bool supervisor)
+{
+	struct report report;
+	ssize_t len = fd_recv(io->fd, &report, sizeof(report), NULL, NULL, MSG_DONTWAIT);
+
+	if (len == -EAGAIN)
+		return;
+	if (len != sizeof(report) || report.magic != REPORT_MAGIC) {
+		report = (struct report){.magic = REPORT_MAGIC, .kind = REPORT_FAILED, .op = -1, .err = EPIPE};
+		snprintf(report.text, sizeof(report.text), "%s of a clone ended before it ran",
+		         supervisor ? "the supervisor" : "the application");
+		ev_io_stop(standby->loop, io);
+	}
+	report.text[sizeof(report.text) - 1] = '\0';
+	standby_hear(standby, &report, supervisor);
+}
+
+static void go_event(struct ev_loop *loop, ev_io *io, int revents)
+{
+	(void)loop;
+	(void)revents;
+	standby_read(io->data, io, false);
+}
+
+static void sup_event(struct ev_loop *loop, ev_io *io, int revents)
+{
+	(void)loop;
+	(void)revents;
+	standby_read(io->data, io, true);
+}
+
+static void standby_late(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct report report = {.magic = REPORT_MAGIC, .kind = REPORT_FAILED, .op = -1, .err = ETIMEDOUT};
+
+	(void)loop;
+	(void)revents;
+	snprintf(report.text, sizeof(report.text), "a clone took longer than %.0f s to park", STANDBY_TIMEOUT_S);
+	pool_standby_failed(timer->data, &report);
+}
+
+struct standby *standby_make(struct entry *entry, struct template *tmpl, struct err *err)
+{
+	struct standby *standby = calloc(1, sizeof(*standby));
+	int go[2] = {-1, -1}, sup[2] = {-1, -1}, r = 0;
+
+	if (!standby || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, go) ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sup))
+		r = -errno;
+	if (!r)
+		r = template_make_standby(tmpl, go[1], sup[1]);
+	clean_fd(&go[1]);
+	clean_fd(&sup[1]);
+	if (r) {
+		clean_fd(&go[0]);
+		clean_fd(&sup[0]);
+		free(standby);
+		err_sys(err, -r, "make a standby");
+		return NULL;
+	}
+	standby->entry = entry;
+	standby->loop = entry->daemon->loop;
+	standby->go_fd = go[0];
+	standby->sup_fd = sup[0];
+	standby->started_ms = daemon_now_ms();
+	standby->traits = *template_traits(tmpl);
+	ev_io_init(&standby->go_io, go_event, standby->go_fd, EV_READ);
+	ev_io_init(&standby->sup_io, sup_event, standby->sup_fd, EV_READ);
+	ev_timer_init(&standby->timer, standby_late, STANDBY_TIMEOUT_S, 0);
+	standby->go_io.data = standby->sup_io.data = standby->timer.data = standby;
+	ev_io_start(standby->loop, &standby->go_io);
+	ev_io_start(standby->loop, &standby->sup_io);
+	ev_timer_start(standby->loop, &standby->timer);
+	return standby;
+}
+
+void standby_free(struct standby *standby)
+{
+	if (!standby)
+		return;
+	ev_io_stop(standby->loop, &standby->go_io);
+	ev_io_stop(standby->loop, &standby->sup_io);
+	ev_timer_stop(standby->loop, &standby->timer);
+	close(standby->go_fd);
+	close(standby->sup_fd);
+	free(standby);
+}
+
+void standby_take(struct standby *standby, struct exec_job *job)
+{
+	LIST_REMOVE(standby, link);
+	standby->state = STANDBY_TAKEN;
+	standby->entry = NULL;
+	standby->job = job;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A clone that waits for its launch: the application, all threads parked, and its supervisor, each on a socket of ours.
+ *
+ *     standby_make() ──► MAKING ──both have reported──► PARKED ──standby_take()──► TAKEN ──► standby_free()
+ *                           └─────────┴── one fails or closes ──► pool_standby_failed()
+ *     From TAKEN on everything that it says goes to the exec_job that has it.
+ */
+#ifndef WARM_WARMD_STANDBY_H
+#define WARM_WARMD_STANDBY_H
+
+#include <ev.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include "policy/launch.h"
+
+struct entry;
+struct err;
+struct exec_job;
+struct template;
+
+enum standby_state { STANDBY_MAKING, STANDBY_PARKED, STANDBY_TAKEN };
+
+struct standby {
+	LIST_ENTRY(standby) link; /* of the entry's pool, until taken */
+	struct entry *entry;      /* NULL once taken: the entry may go */
+	struct exec_job *job;     /* TAKEN */
+	struct ev_loop *loop;
+	enum standby_state state;
+	unsigned parked; /* bit 0: the application, bit 1: the supervisor */
+	int go_fd, sup_fd;
+	uint64_t started_ms, bytes;
+	struct launch_traits traits;
+	ev_io go_io, sup_io;
+	ev_timer timer;
+};
+
+struct standby *standby_make(struct entry *entry, struct template *tmpl, struct err *err);
+
+/* Ends what is parked there (its sockets close); harmless to a clone that runs. */
+void standby_free(struct standby *standby);
+
+void standby_take(struct standby *standby, struct exec_job *job);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the plan of a snapshot says, line by line: `warm-restore --plan`, run as a worker. For `warm plan`, and for the
+ * words behind "operation 17 of the plan".
+ */
+#ifndef WARM_WARMD_WORDS_H
+#define WARM_WARMD_WORDS_H
+
+#include <stdint.h>
+
+struct client;
+struct daemon;
+struct err;
+struct plan_reader;
+
+/* Called for each line and, with NULL, at the end; then the reader is gone. n_lines: so many came. */
+typedef void plan_line_cb(void *arg, const char *line, unsigned n_lines);
+
+struct plan_reader *plan_read(struct daemon *daemon, const char *id, plan_line_cb *cb, void *arg, struct err *err);
+void plan_reader_free(struct plan_reader *reader);
+
+/* Logs what the operation was and keeps it as the reason of the snapshot. */
+void words_fetch(struct daemon *daemon, const char *id, int op, int code);
+
+#endif
