@@ -5,7 +5,6 @@ launch's before ready() returns; this is the side that Python keeps itself."""
 import gc
 import io
 import os
-import struct
 import sys
 import time
 
@@ -17,6 +16,8 @@ class Process:
         self.original = original_argv()
         self.fixed_args = max(1, len(self.original) - len(sys.argv) + 1)
         self.frozen = False
+        self.stdin = None       # made before the freeze, as all that can be: what a copy writes to, it has to copy first
+        self.present = []
 
     def settle(self):
         """Before the freeze: what was printed is printed once, by the original; and the garbage collector forgets what
@@ -27,6 +28,8 @@ class Process:
             except (AttributeError, OSError, ValueError):
                 pass
         rehearse()
+        self.stdin = new_input()
+        self.present = [name for name in os.environb if self.is_named(name)]
         if gc.get_freeze_count() == 0:
             gc.freeze()
             self.frozen = True
@@ -42,7 +45,7 @@ class Process:
             self.set_argv(self.own_arguments(answer))
         if self.names:
             self.set_environment(answer.env)
-        forget_input()
+        self.set_input()
         reseed()
 
     def own_arguments(self, answer):
@@ -62,15 +65,22 @@ class Process:
             sys.orig_argv = self.original[:self.fixed_args] + arguments
 
     def set_environment(self, env):
-        for name in list(os.environb):
-            if self.is_named(name):
-                del os.environb[name]
+        for name in self.present:
+            del os.environb[name]
         for assignment in env:
             name, equals, value = assignment.partition(b"=")
             if name and equals and self.is_named(name):
                 os.environb[name] = value
         if self.is_named(b"TZ"):
             time.tzset()
+
+    def set_input(self):
+        """What standard input had read ahead is not the launch's. Standard output and standard error are empty since
+        settle(), and their descriptors are of the same kind as before."""
+        if self.stdin:
+            if sys.__stdin__ is sys.stdin:
+                sys.__stdin__ = self.stdin
+            sys.stdin = self.stdin
 
     def is_named(self, name):
         for pattern in self.names:
@@ -87,25 +97,22 @@ def original_argv():
         return [os.fsdecode(arg) for arg in file.read().split(b"\0")[:-1]]
 
 
-def forget_input():
-    """A new standard input: what the old one had read ahead is not the launch's. Standard output and standard error
-    are empty since settle(), and their descriptors are of the same kind as before."""
+def new_input():
+    """A standard input that has read nothing ahead, or None where there is none or the program has made its own."""
     old = sys.stdin
     if not isinstance(old, io.TextIOWrapper):
-        return                          # None, or the program's own
+        return None
     try:
         if old.fileno() != 0:
-            return
+            return None
         raw = io.FileIO(0, "r", closefd=False)
         raw.name = old.name
         new = io.TextIOWrapper(io.BufferedReader(raw), encoding=old.encoding, errors=old.errors,
                                line_buffering=old.line_buffering)
         new.mode = "r"
+        return new
     except (OSError, ValueError):
-        return                          # closed
-    if sys.__stdin__ is old:
-        sys.__stdin__ = new
-    sys.stdin = new
+        return None                     # closed
 
 
 def reseed():
@@ -117,7 +124,7 @@ def reseed():
         random.seed()
     numpy_random = loaded("numpy.random")
     if numpy_random:
-        numpy_random.seed(numpy_seed())
+        reseed_numpy(numpy_random)
     tempfile = loaded("tempfile")
     if tempfile:
         tempfile._name_sequence = None
@@ -129,13 +136,14 @@ def rehearse():
     would otherwise be done by every copy."""
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random:
-        numpy_random.RandomState(numpy_seed())
+        reseed_numpy(numpy_random.RandomState())
     stir_openssl()
 
 
-def numpy_seed():
-    """256 bits. Ten times as fast as numpy's own way to a random seed."""
-    return struct.unpack("8I", os.urandom(32))
+def reseed_numpy(generator):
+    """The whole state of the Mersenne twister, from the kernel: seed() hashes its way to one, and takes twice as long."""
+    state = sys.modules["numpy"].frombuffer(os.urandom(4 * 624), dtype="uint32")
+    generator.set_state(("MT19937", state, 624))
 
 
 def stir_openssl():
