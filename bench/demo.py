@@ -65,12 +65,12 @@ def main():
 
         say("one more clone, and a cold process, kept alive to look at their memory")
         more_clone, cold_process = look_at_memory(bench, pool, cases[0])
-        if not more_clone:
-            not_hot.append("not hot: the clone whose memory was to be looked at (other signals or descriptors?)")
 
     print_table(cold, first, warm, true, more_clone, cold_process)
     n = LAUNCHES + 1    # with the first, which started cold
     print(f"\n{len(warm) - len(not_hot)} of {len(warm)} launches hot, {n - len(wrong)} of {n} answers right.")
+    if not more_clone:
+        not_hot.append("not hot: the clone whose memory was to be looked at")
     for line in not_hot + wrong:
         print(line)
     return 1 if not_hot or wrong else 0

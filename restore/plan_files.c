@@ -147,8 +147,6 @@ static void arm_timerfd(struct plan *p, size_t i)
 
 	if (t->value_ns == 0 && t->interval_ns == 0 && t->ticks == 0)
 		return;
-	if (t->ticks && t->value_ns == 0 && t->interval_ns)
-		value.it_value = value.it_interval; /* expired, and not yet re-armed by a read */
 	/* fdinfo shows the time that is left, whatever TFD_TIMER_ABSTIME said when it was set. */
 	PLAN_SYS(p, SYS_timerfd_settime, "arm the timerfd", fd, 0, plan_data(p, &value, sizeof(value), 8), 0);
 	if (t->ticks)
@@ -200,6 +198,9 @@ void plan_files_open(struct plan *p)
 			break;
 		case WARM__IMAGE__DESCRIPTION_KIND__SOCKET:
 			plan_socket_bind(p, i);
+			break;
+		case WARM__IMAGE__DESCRIPTION_KIND__PIPE:
+			plan_fifo_open(p, i);
 			break;
 		case WARM__IMAGE__DESCRIPTION_KIND__HOOK:
 			put_hook(p, i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes, with their bytes. A FIFO whose ends are all in the process comes back as a pipe of the clone's own: two clones and
- * the original must not read each other's bytes through one file.
+ * Pipes, with their bytes. An empty FIFO is opened again by its path at GO: it is a meeting point with other programs. One
+ * with bytes in it comes back as a pipe of the clone's own: written into the file, others would read them again.
  */
 #include <fcntl.h>
 #include <stddef.h>
@@ -92,12 +92,48 @@ static void open_end(struct plan *p, size_t i)
 	plan_place(p, SLOT_TMP, i);
 }
 
+static bool is_meeting_point(const struct plan *p, size_t description)
+{
+	const desc_t *d = p->image->description[description];
+
+	if (!d->path || !d->path[0])
+		return false;
+	for (size_t i = 0; i < p->image->n_description; i++) {
+		const Warm__Image__Pipe *pipe = p->image->description[i]->pipe;
+
+		if (pipe && pipe->id == d->pipe->id && pipe->data.len)
+			return false;
+	}
+	return true;
+}
+
+/* Held open at both ends for the moment, so that opening one end does not wait for the other. */
+void plan_fifo_open(struct plan *p, size_t description)
+{
+	const desc_t *d = p->image->description[description];
+	uint64_t path_at;
+
+	if (!is_meeting_point(p, description))
+		return;
+	path_at = plan_string(p, d->path);
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_openat, .flags = ROP_TO_SLOT, .expect = SLOT_TMP2,
+				.args = {(uint64_t)AT_FDCWD, path_at, O_RDWR | O_CLOEXEC}},
+		"open %s", d->path);
+	plan_raise(p, SLOT_READ);
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_openat, .flags = ROP_TO_SLOT, .expect = SLOT_TMP2,
+				.args = {(uint64_t)AT_FDCWD, path_at, (d->flags & (O_ACCMODE | O_NONBLOCK | O_APPEND)) | O_CLOEXEC}},
+		"open %s", d->path);
+	plan_raise(p, SLOT_TMP);
+	plan_place(p, SLOT_TMP, description);
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_READ}}, "both ends");
+}
+
 int plan_pipe(struct plan *p, size_t description, struct err *err)
 {
 	uint64_t id = p->image->description[description]->pipe->id;
 
 	(void)err;
-	if (!is_first(p, description))
+	if (!is_first(p, description) || is_meeting_point(p, description))
 		return 0;
 	plan_two(p, SYS_pipe2, 0, 0, 0, SLOT_READ);
 	fill(p, p->image->description[description]->pipe);

@@ -16,6 +16,7 @@
 
 #define ARCH_SET_GS 0x1001
 #define ARCH_SET_FS 0x1002
+#define DEFAULT_SLACK 50000 /* ns: prctl(2) */
 
 typedef Warm__Image__Thread thread_t;
 
@@ -57,6 +58,8 @@ int plan_thread_state(struct plan *p, const thread_t *t, struct err *err)
 		PLAN_SYS(p, SYS_arch_prctl, "gs base", ARCH_SET_GS, regs.gs_base);
 	PLAN_SYS(p, SYS_set_tid_address, "tid address", t->tid_address);
 	PLAN_SYS(p, SYS_prctl, "thread name", PR_SET_NAME, plan_string(p, t->name));
+	if (t->timer_slack_ns && t->timer_slack_ns != DEFAULT_SLACK)
+		PLAN_SYS(p, SYS_prctl, "timer slack", PR_SET_TIMERSLACK, t->timer_slack_ns);
 	if (t->robust_list)
 		PLAN_SYS(p, SYS_set_robust_list, "robust list", t->robust_list, t->robust_len);
 	/* A thread that is on its alternate stack now cannot set it; the signal frame does (uc_stack). */

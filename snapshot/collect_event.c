@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 
+#include "base/clean.h"
 #include "base/err.h"
+#include "base/fd.h"
 
 static int said(struct subject *s, const struct open_file *f, const char *words, struct err *err)
 {
@@ -32,34 +35,42 @@ int collect_signalfd(struct subject *s, struct open_file *f, struct err *err)
 	return said(s, f, "signalfd", err);
 }
 
-/* "it_value: (sec, nsec)" */
-static int64_t pair_ns(const char *info, const char *name)
+static int64_t nanoseconds(const struct timespec *ts)
 {
-	const char *at = strstr(info, name);
-	long long sec, nsec;
-
-	if (!at || sscanf(at + strlen(name), ": (%lld, %lld)", &sec, &nsec) != 2)
-		return 0;
-	return sec * 1000000000 + nsec;
+	return ts->tv_sec * 1000000000LL + ts->tv_nsec;
 }
 
+/* Expirations that a periodic timer missed since nobody reads it are only counted when somebody asks: timerfd_gettime() does,
+ * and changes nothing that a reader could see. */
 int collect_timerfd(struct subject *s, struct open_file *f, struct err *err)
 {
 	Warm__Image__Timerfd *t = malloc(sizeof(*t));
+	struct itimerspec value;
+	CLEAN(free) char *info = NULL;
+	char name[32];
 	uint64_t clock = 0, flags = 0;
+	int r;
 
 	if (!t)
 		return err_sys(err, ENOMEM, "descriptors");
 	warm__image__timerfd__init(t);
 	f->desc->timerfd = t;
+	if (f->local < 0 || timerfd_gettime(f->local, &value) < 0)
+		return err_sys(err, errno, "fd %d: state of the timerfd", f->fd);
+	snprintf(name, sizeof(name), "fdinfo/%d", f->fd);
+	r = fd_read_file_at(s->proc_fd, name, 1u << 16, &info, NULL);
+	if (r < 0)
+		return err_sys(err, -r, "fd %d: state of the timerfd", f->fd);
+	f->info = info;
 	if (!info_number(f, "clockid", 10, &clock))
 		return err_set(err, EPROTO, "fd %d: timerfd without a clock in fdinfo", f->fd);
 	info_number(f, "ticks", 10, &t->ticks);
 	info_number(f, "settime flags", 8, &flags);
+	f->info = NULL;
 	t->clock = (int32_t)clock;
 	t->settime_flags = (uint32_t)flags;
-	t->value_ns = pair_ns(f->info, "it_value");
-	t->interval_ns = pair_ns(f->info, "it_interval");
+	t->value_ns = nanoseconds(&value.it_value);
+	t->interval_ns = nanoseconds(&value.it_interval);
 	return said(s, f, "timerfd", err);
 }
 

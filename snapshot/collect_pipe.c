@@ -76,6 +76,15 @@ int collect_pipe(struct subject *s, struct open_file *f, struct err *err)
 	pipe->both_ends = mode == O_RDWR;
 	pipe->capacity = (uint32_t)capacity;
 	pipe->mode = f->st.st_mode;
+	if (f->link[0] == '/') {
+		size_t len = strlen(f->link);
+
+		if (len > 10 && strcmp(f->link + len - 10, " (deleted)") == 0)
+			return err_set(err, ENOTSUP, "fd %d: deleted FIFO %.*s", f->fd, (int)len - 10, f->link);
+		f->desc->path = strdup(f->link);
+		if (!f->desc->path)
+			return err_sys(err, ENOMEM, "descriptors");
+	}
 	if (summary_descriptor(s, "%d: %s, %s", f->fd, f->link[0] == '/' ? f->link : "pipe",
 			       pipe->both_ends    ? "both ends"
 			       : pipe->write_end ? "write end"

@@ -15,14 +15,14 @@
 
 static int take_actions(struct subject *s, Warm__Image__Process *process, struct err *err)
 {
-	uint64_t interesting = s->status.sig_caught | s->status.sig_ignored;
+	static const uint8_t untouched[KERNEL_SIGACTION];
 	uint8_t actions[N_SIGNALS][KERNEL_SIGACTION] = {{0}};
 	int r;
 
 	for (int sig = 1; sig <= N_SIGNALS; sig++) {
 		long ret;
 
-		if (!(interesting >> (sig - 1) & 1))
+		if (sig == SIGKILL || sig == SIGSTOP)
 			continue;
 		r = subject_syscall(s, &ret, SYS_rt_sigaction, (uint64_t)sig, 0,
 				    s->scratch + (uint64_t)(sig - 1) * KERNEL_SIGACTION, 8, err);
@@ -31,11 +31,11 @@ static int take_actions(struct subject *s, Warm__Image__Process *process, struct
 		if (ret < 0)
 			return err_sys(err, (int)-ret, "action of signal %d", sig);
 	}
-	r = subject_read(s, s->scratch, actions, sizeof(actions), err);
+	r = subject_read(s, s->scratch, actions, sizeof(actions), err); /* fresh memory: zero where nothing was asked */
 	if (r < 0)
 		return r;
 	for (int i = 0; i < N_SIGNALS; i++) {
-		bool kept = interesting >> i & 1;
+		bool kept = memcmp(actions[i], untouched, sizeof(untouched)) != 0;
 
 		if (GROW(process, sigaction, bytes_copy(actions[i], kept ? KERNEL_SIGACTION : 0)) < 0)
 			return err_sys(err, ENOMEM, "signal actions");

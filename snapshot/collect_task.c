@@ -63,7 +63,7 @@ static int take_directory(struct subject *s, const char *link, char **ret_path, 
 int collect_task(struct subject *s, struct err *err)
 {
 	Warm__Image__Process *process = s->image->process;
-	CLEAN(free) char *text = NULL, *slack = NULL;
+	CLEAN(free) char *text = NULL;
 	uint32_t word = 0;
 	long ret;
 	int r;
@@ -77,11 +77,10 @@ int collect_task(struct subject *s, struct err *err)
 		return r;
 	process->umask = s->status.umask;
 	process->no_new_privs = s->status.no_new_privs;
-	if ((r = fd_read_file_at(s->proc_fd, "personality", 64, &text, NULL)) < 0 ||
-	    (r = fd_read_file_at(s->proc_fd, "timerslack_ns", 64, &slack, NULL)) < 0)
+	r = fd_read_file_at(s->proc_fd, "personality", 64, &text, NULL);
+	if (r < 0)
 		return err_sys(err, -r, "personality of process %d", s->pid);
 	process->personality = (uint32_t)strtoul(text, NULL, 16);
-	process->timer_slack_ns = strtoull(slack, NULL, 10);
 	r = ask(s, PR_GET_DUMPABLE, 0, &ret, err);
 	if (r < 0)
 		return r;

@@ -36,11 +36,12 @@ static int ask_thread(struct subject *s, struct tracee *t, Warm__Image__Thread *
 {
 	stack_t stack;
 	uint64_t tid_address;
-	long ret, ret2;
+	long ret, ret2, slack;
 	int r;
 
 	if ((r = subject_thread_syscall(s, t, &ret, SYS_sigaltstack, 0, s->scratch, 0, err)) < 0 ||
 	    (r = subject_thread_syscall(s, t, &ret2, SYS_prctl, PR_GET_TID_ADDRESS, s->scratch + sizeof(stack), 0, err)) < 0 ||
+	    (r = subject_thread_syscall(s, t, &slack, SYS_prctl, PR_GET_TIMERSLACK, 0, 0, err)) < 0 ||
 	    (r = subject_read(s, s->scratch, &stack, sizeof(stack), err)) < 0 ||
 	    (r = subject_read(s, s->scratch + sizeof(stack), &tid_address, sizeof(tid_address), err)) < 0)
 		return r;
@@ -50,6 +51,7 @@ static int ask_thread(struct subject *s, struct tracee *t, Warm__Image__Thread *
 	thread->altstack_size = stack.ss_size;
 	thread->altstack_flags = (uint32_t)stack.ss_flags;
 	thread->tid_address = tid_address;
+	thread->timer_slack_ns = (uint64_t)slack;
 	return 0;
 }
 

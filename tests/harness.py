@@ -137,18 +137,18 @@ class Daemon:
         return self
 
     def warmd_pid(self):
-        """The daemon itself, not warm-spawn in front of it."""
-        table = processes()
-        for pid in [self.process.pid] + descendants(self.process.pid):
-            if table.get(pid, (0, ""))[1] == "warmd":
-                return pid
-        return None
+        """The daemon itself: not warm-spawn in front of it, nor a short-lived child of it that still has its name."""
+        def child():
+            found = [pid for pid, (parent, comm) in processes().items() if parent == self.process.pid and comm == "warmd"]
+            return found[0] if found else None
+        return wait_for(child, 1)
 
     def stop(self, sig=signal.SIGTERM):
         """Ends warmd and what it started but running clones; returns the seconds that took."""
         if self.process is None:
             return 0.0
         began = time.monotonic()
+        warmd = self.warmd_pid()
         kill_quietly(self.process.pid, sig)
         try:
             self.process.wait(5)
@@ -157,6 +157,7 @@ class Daemon:
                 kill_quietly(pid, signal.SIGCONT)
                 kill_quietly(pid)
             self.process.wait(5)
+        wait_for(lambda: warmd is None or not alive(warmd), 2)
         self.process = None
         return time.monotonic() - began
 

@@ -165,8 +165,8 @@ static void exec_job_clone_failed(struct exec_job *job, const char *reason)
 
 static int send_application(struct exec_job *job, struct err *err)
 {
-	int r = go_application(job->standby, job->entry, &job->request, &job->client->peer, ++job->daemon->generation,
-	                       err);
+	int r = go_application(job->standby, job->entry, &job->request, &job->client->caller.traits,
+	                       ++job->daemon->generation, err);
 
 	job->go_ns = daemon_now_ns();
 	return r;

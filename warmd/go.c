@@ -8,7 +8,6 @@
 #include "proto/launch.h"
 #include "proto/rpc.pb-c.h"
 #include "warmd/entry.h"
-#include "warmd/peer.h"
 #include "warmd/request.h"
 #include "warmd/standby.h"
 
@@ -116,14 +115,13 @@ static size_t go_fds(const struct request *request, int fds[GO_FDS_MAX], int32_t
 }
 
 int go_application(const struct standby *standby, const struct entry *entry, const struct request *request,
-                   const struct peer *peer, uint64_t generation, struct err *err)
+                   const struct launch_traits *traits, uint64_t generation, struct err *err)
 {
-	struct launch_traits traits;
 	int32_t extra[LAUNCH_FDS_MAX];
 	int fds[GO_FDS_MAX], size, r;
 	size_t n_extra = go_fds(request, fds, extra), answer_len = 0;
 	const struct launch_brings brings = {
-	        .launch = &traits,
+	        .launch = traits,
 	        .standby = &standby->traits,
 	        .cwd = entry->record->conditions->cwd_from_launch ? request->cwd : NULL,
 	        .umask = -1, /* equal, or it was no hit */
@@ -133,9 +131,6 @@ int go_application(const struct standby *standby, const struct entry *entry, con
 	CLEAN(free) uint8_t *answer = NULL;
 	uint8_t go[GO_SIZE_MAX];
 
-	r = peer_traits(peer->pid, &traits);
-	if (r)
-		return err_sys(err, -r, "read limits and scheduling of the caller");
 	size = launch_build_go(&brings, go, err);
 	if (size < 0)
 		return size;

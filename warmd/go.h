@@ -9,7 +9,7 @@
 
 struct entry;
 struct err;
-struct peer;
+struct launch_traits;
 struct request;
 struct standby;
 
@@ -18,6 +18,6 @@ int go_check(const struct entry *entry, const struct request *request, struct er
 
 int go_supervisor(const struct standby *standby, const struct request *request, struct err *err);
 int go_application(const struct standby *standby, const struct entry *entry, const struct request *request,
-                   const struct peer *peer, uint64_t generation, struct err *err);
+                   const struct launch_traits *traits, uint64_t generation, struct err *err);
 
 #endif

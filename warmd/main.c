@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -206,6 +207,9 @@ static int daemon_start(struct daemon *daemon, struct err *err)
 	if (r)
 		return r;
 	entry_load_all(daemon);
+	/* So that what a launch wakes does not take the CPU from the one who is still sending. Of no consequence to
+	 * clones: they do not descend from this process. Without the right to do so it stays as it is. */
+	setpriority(PRIO_PROCESS, 0, -10);
 	r = listener_new(daemon, options.socket, options.socket_default && geteuid() == 0, &daemon->listener, err);
 	return r ? r : confine(err);
 }

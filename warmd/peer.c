@@ -181,6 +181,9 @@ int caller_look(struct caller *caller, const struct peer *peer, const struct mac
 	r = fill_places(caller, dir_fd);
 	if (r)
 		return r;
+	r = peer_traits(peer->pid, &caller->traits);
+	if (r)
+		return r;
 	if (machine->labels)
 		fill_label(caller, dir_fd);
 	caller->msg.label = caller->label;

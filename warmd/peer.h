@@ -33,6 +33,7 @@ bool peer_alive(const struct peer *peer);
 struct caller {
 	Warm__Rpc__Conditions msg;
 	struct proc_status status;
+	struct launch_traits traits;
 	Warm__Rpc__Namespace ns[CALLER_NS], *ns_list[CALLER_NS];
 	ProtobufCBinaryData *argv, *env;
 	uint32_t stdio[3];
@@ -41,9 +42,9 @@ struct caller {
 	uint64_t mnt_ns;
 };
 
-/* What the kernel says: namespaces, credentials, signals. It takes longer than the rest of a launch, so it is asked as
- * soon as the caller has connected, while that still writes its request. 0 or -errno (-ESRCH: the caller is gone).
- * caller_fini() in either case. */
+/* What the kernel says: namespaces, credentials, signals, limits. It takes longer than the rest of a launch, so it is
+ * asked as soon as the caller has connected, while that still writes its request. 0 or -errno (-ESRCH: the caller is
+ * gone). caller_fini() in either case. */
 int caller_look(struct caller *caller, const struct peer *peer, const struct machine *machine);
 
 /* What the request says, which must outlive the caller. 0 or -errno. */

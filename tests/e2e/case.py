@@ -55,12 +55,24 @@ class WarmCase(unittest.TestCase):
 
 
 def make_snapshot(daemon, *argv, **keywords):
-    """Launches (app.c, or argv) once; returns the row of what was published."""
+    """Launches (app.c, or argv) until a published snapshot with a standby would serve it; returns its row."""
     argv = argv or (APP, "outcome")
+    known = {row["id"] for row in daemon.ls()}
     first = daemon.exec(*argv, **keywords)
     if first.code != 0:
         raise AssertionError(f"the first launch failed: {first!r}\n{daemon.log()[-2000:]}")
-    return daemon.published(1, command=argv[0])[0]
+
+    def served():
+        for row in daemon.ls():
+            mine = row["id"] == first.explained.get("snapshot") if first.tier in CLONE_TIERS else (
+                row["id"] not in known and row["command"] == list(argv))
+            if mine and row["state"] == "published" and row["standbys"]:
+                return row
+        return None
+    row = harness.wait_for(served, 20, 0.02)
+    if not row:
+        raise AssertionError(f"no snapshot of {argv} was published; cache: {daemon.ls()}\n{daemon.log()[-2000:]}")
+    return row
 
 
 def write(path, content, mode=0o644):

@@ -20,6 +20,7 @@ class Shell:
         self.seen = ""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            os.closerange(3, 4096)  # what we inherited is nobody's business there
             os.chdir(cwd)
             shell_env = dict(env, PS1=PROMPT, TERM="xterm", HOME=cwd, HISTFILE="", INPUTRC="/dev/null")
             os.execve("/bin/bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"], shell_env)

@@ -60,7 +60,8 @@ class ExitCodes(WarmCase):
 
     def test_cold_option_uses_and_takes_no_snapshot(self):
         before = len(self.daemon.ls())
-        self.assertCold(self.app("outcome", options=("--cold", "--explain")))
+        self.assertCold(self.app("outcome", options=("--cold", "--explain"), env={"UNDECLARED": "cold"}))
+        time.sleep(0.3)
         self.assertEqual(len(self.daemon.ls()), before)
 
 

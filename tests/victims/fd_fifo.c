@@ -7,7 +7,7 @@
 int main(void)
 {
 	char back[64] = "";
-	int both, reader, writer;
+	int both, reader, writer, meeting;
 	struct stat a, b;
 
 	unlink("fifo");
@@ -17,10 +17,15 @@ int main(void)
 	writer = open("fifo", O_WRONLY | O_CLOEXEC);
 	CHECK(both >= 0 && reader >= 0 && writer >= 0);
 	CHECK_EQ(write(writer, "through the hook", 16), 16);
-	CHECK_EQ(fstat(both, &a), 0);
+	unlink("meeting");
+	CHECK_EQ(mkfifo("meeting", 0600), 0);
+	meeting = open("meeting", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	CHECK_EQ(fstat(meeting, &a), 0);
 	hook();
 
-	CHECK(fstat(both, &b) == 0 && a.st_ino == b.st_ino && S_ISFIFO(b.st_mode));
+	CHECK(fstat(both, &b) == 0 && S_ISFIFO(b.st_mode)); /* with bytes in it: a pipe of the clone's own */
+	CHECK(fstat(meeting, &b) == 0 && a.st_ino == b.st_ino); /* empty: the file */
+	CHECK_EQ(fcntl(meeting, F_GETFL) & ~0100000, O_RDWR | O_NONBLOCK);
 	CHECK_EQ(fcntl(both, F_GETFL) & ~0100000, O_RDWR);
 	CHECK_EQ(fcntl(reader, F_GETFL) & ~0100000, O_RDONLY | O_NONBLOCK);
 	CHECK_EQ(fcntl(writer, F_GETFL) & ~0100000, O_WRONLY);

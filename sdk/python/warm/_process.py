@@ -16,7 +16,8 @@ class Process:
         self.original = original_argv()
         self.fixed_args = max(1, len(self.original) - len(sys.argv) + 1)
         self.frozen = False
-        self.stdin = None       # made before the freeze, as all that can be: what a copy writes to, it has to copy first
+        # Made before the freeze, as all that can be: each page that a copy writes to has to be copied first.
+        self.stdin = None
         self.present = []
 
     def settle(self):
@@ -141,7 +142,7 @@ def rehearse():
 
 
 def reseed_numpy(generator):
-    """The whole state of the Mersenne twister, from the kernel: seed() hashes its way to one, and takes twice as long."""
+    """The whole state of the Mersenne twister, from the kernel: seed() hashes its way to one in twice the time."""
     state = sys.modules["numpy"].frombuffer(os.urandom(4 * 624), dtype="uint32")
     generator.set_state(("MT19937", state, 624))
 
