@@ -22,7 +22,7 @@ class WarmCase(unittest.TestCase):
             cls.snapshot = make_snapshot(cls.daemon)
 
     def setUp(self):
-        if self.daemon.process and self.daemon.process.poll() is not None:
+        if self.daemon.process is None or self.daemon.process.poll() is not None:
             self.daemon.start()
         self.daemon.full_pool()
 
@@ -55,24 +55,20 @@ class WarmCase(unittest.TestCase):
 
 
 def make_snapshot(daemon, *argv, **keywords):
-    """Launches (app.c, or argv) until a published snapshot with a standby would serve it; returns its row."""
+    """Launches (app.c, or argv) until what comes is a clone; returns the row of its snapshot, a standby ready."""
     argv = argv or (APP, "outcome")
-    known = {row["id"] for row in daemon.ls()}
-    first = daemon.exec(*argv, **keywords)
-    if first.code != 0:
-        raise AssertionError(f"the first launch failed: {first!r}\n{daemon.log()[-2000:]}")
+    last = None
 
     def served():
-        for row in daemon.ls():
-            mine = row["id"] == first.explained.get("snapshot") if first.tier in CLONE_TIERS else (
-                row["id"] not in known and row["command"] == list(argv))
-            if mine and row["state"] == "published" and row["standbys"]:
-                return row
-        return None
-    row = harness.wait_for(served, 20, 0.02)
-    if not row:
-        raise AssertionError(f"no snapshot of {argv} was published; cache: {daemon.ls()}\n{daemon.log()[-2000:]}")
-    return row
+        nonlocal last
+        last = daemon.exec(*argv, **keywords)
+        if last.code != 0:
+            raise AssertionError(f"a launch of {argv} failed: {last!r}\n{daemon.log()[-2000:]}")
+        return last.tier in CLONE_TIERS
+    if not harness.wait_for(served, 20, 0.1):
+        raise AssertionError(f"{argv} never became a clone: {last!r}\ncache: {daemon.ls()}\n{daemon.log()[-2000:]}")
+    daemon.full_pool()
+    return [row for row in daemon.ls() if row["id"] == last.explained["snapshot"]][0]
 
 
 def write(path, content, mode=0o644):

@@ -13,6 +13,8 @@ class Clones(WarmCase):
     def hold(self):
         """A launch that holds, and the pid of its program."""
         process = self.daemon.popen(APP, "pid", "hold", options=("--explain",))
+        self.addCleanup(process.wait)  # in reverse order: killed first
+        self.addCleanup(process.kill)
         process.stdout.readline()
         self.assertEqual(process.stdout.readline(), b"holding\n")
         return process, program_behind(process)

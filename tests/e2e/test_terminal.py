@@ -11,7 +11,7 @@ from terminal import Shell
 PROMPT_PROGRAM = """import code, sys
 import warm
 warm.ready()
-code.interact(banner="python is here", exitmsg="python has gone")
+code.interact(local={"sys": sys}, banner="python is here", exitmsg="python has gone")
 """
 SIZE_PROGRAM = """import os, signal, sys
 import warm
@@ -32,8 +32,10 @@ class Terminal(WarmCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.shell = Shell(cls.daemon.env, cls.daemon.dir)
-        cls.addClassCleanup(cls.shell.close)
-        cls.warm_up(f"{APP} outcome")
+        try:
+            cls.warm_up(f"{APP} outcome")
+        finally:
+            cls.shell.close()
 
     @classmethod
     def warm_up(cls, command, how=""):
@@ -47,6 +49,8 @@ class Terminal(WarmCase):
 
     def setUp(self):
         super().setUp()
+        type(self).shell = Shell(self.daemon.env, self.daemon.dir)  # its own for each test
+        self.addCleanup(self.shell.close)
         self.modes = self.shell.run("stty -g").strip()
 
     def tearDown(self):
@@ -138,6 +142,7 @@ class Terminal(WarmCase):
             self.shell.expect("KeyboardInterrupt")
             self.shell.type("sys.stdin.isatty(), sys.stdout.isatty()\n")
             self.shell.expect(re.escape("(True, True)"))
+            self.shell.expect(">>> ")
             self.shell.type("\x04")
             self.shell.expect("python has gone")
             self.shell.expect("ready>")
