@@ -109,11 +109,16 @@ struct sup_go {
 #define MAKE_MAGIC 0x4d4d5257u
 #define GO_MAGIC 0x474d5257u   /* "WRMG" */
 #define GO_SIZE_MAX 16384
+#define MAKE_SIZE_MAX 65536
+#define MAKE_OPS_MAX ((MAKE_SIZE_MAX - 16) / 64)
 #define GO_FDS_MAX 72
 
+/* Behind it n_ops struct rop: madvise(2) calls that touch the working set, run before the standby parks. */
 struct make_standby {
 	uint32_t magic;
 	uint32_t serial;
+	uint32_t n_ops;
+	uint32_t pad;
 };
 
 /*

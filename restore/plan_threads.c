@@ -145,6 +145,7 @@ int plan_go(struct plan *p, struct err *err)
 		return r;
 	plan_rseq(p, t);
 	plan_credentials(p, true);
+	plan_op(p, (struct rop){.kind = ROP_TOUCH}, "touch the working set");
 	plan_op(p, (struct rop){.kind = ROP_STANDBY, .args = {(uint64_t)GO_FD(at)}}, "park as standby");
 	plan_files_open(p);
 	plan_task_place(p);

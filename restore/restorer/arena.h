@@ -39,7 +39,7 @@ struct arena {
 	union {
 		struct go_header go;
 		struct make_standby make;
-		unsigned char bytes[GO_SIZE_MAX];
+		unsigned char bytes[MAKE_SIZE_MAX];
 	} message;
 	unsigned char control[1024]; /* SCM_RIGHTS as received */
 };

@@ -107,7 +107,8 @@ static void park_template(struct arena *a, uint32_t op, int fd)
 {
 	long got = receive(a, fd, SLOT_MAKE_GO, 3);
 
-	if (got < (long)sizeof(struct make_standby) || a->message.make.magic != MAKE_MAGIC || a->slot[SLOT_MAKE_SUP] < 0)
+	if (got < (long)sizeof(struct make_standby) || a->message.make.magic != MAKE_MAGIC || a->slot[SLOT_MAKE_SUP] < 0 ||
+	    a->message.make.n_ops > (got - sizeof(struct make_standby)) / sizeof(struct rop))
 		fail(a, op, EPROTO);
 }
 
@@ -210,7 +211,7 @@ static long system_call(struct arena *a, const struct rop *rop)
 		if (rop->flags & ROP_SLOT(i))
 			v = (uint64_t)(int64_t)a->slot[v < SLOT_END ? v : 0];
 		else if (rop->flags & ROP_OFFSET(i))
-			v = (uint64_t)(a->message.bytes + (v < GO_SIZE_MAX ? v : 0));
+			v = (uint64_t)(a->message.bytes + (v < sizeof(a->message) ? v : 0));
 		arg[i] = (long)v;
 	}
 	return sys6(rop->nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
@@ -237,6 +238,15 @@ static void run_go_ops(struct arena *a, uint32_t op)
 			fail(a, op, EPROTO);
 		judge(a, &rops[i], op, system_call(a, &rops[i]));
 	}
+}
+
+static void touch(struct arena *a)
+{
+	const struct rop *rops = (const struct rop *)(a->message.bytes + sizeof(struct make_standby));
+
+	for (uint32_t i = 0; i < a->message.make.n_ops; i++)
+		if (rops[i].kind == ROP_SYSCALL && rops[i].nr == SYS_madvise)
+			system_call(a, &rops[i]);
 }
 
 __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)
@@ -267,6 +277,9 @@ __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)
 			break;
 		case ROP_GO:
 			run_go_ops(a, op);
+			break;
+		case ROP_TOUCH:
+			touch(a);
 			break;
 		case ROP_GATHER:
 			wait_word((uint32_t *)rop->args[1], (uint32_t)rop->args[0]);

@@ -23,7 +23,7 @@ int main(void)
 	CHECK_EQ(fstat(meeting, &a), 0);
 	hook();
 
-	CHECK(fstat(both, &b) == 0 && S_ISFIFO(b.st_mode)); /* with bytes in it: a pipe of the clone's own */
+	CHECK(fstat(both, &b) == 0 && S_ISFIFO(b.st_mode));     /* with bytes in it: a pipe of the clone's own */
 	CHECK(fstat(meeting, &b) == 0 && a.st_ino == b.st_ino); /* empty: the file */
 	CHECK_EQ(fcntl(meeting, F_GETFL) & ~0100000, O_RDWR | O_NONBLOCK);
 	CHECK_EQ(fcntl(both, F_GETFL) & ~0100000, O_RDWR);
