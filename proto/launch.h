@@ -110,14 +110,21 @@ struct sup_go {
 #define GO_MAGIC 0x474d5257u   /* "WRMG" */
 #define GO_SIZE_MAX 16384
 #define MAKE_SIZE_MAX 65536
-#define MAKE_OPS_MAX ((MAKE_SIZE_MAX - 16) / 64)
+#define TOUCH_MAX ((MAKE_SIZE_MAX - 16) / 16)
 #define GO_FDS_MAX 72
 
-/* Behind it n_ops struct rop: madvise(2) calls that touch the working set, run before the standby parks. */
+/* A stretch of the working set: touched before a standby parks, madvise(addr, pages * 4096, advice). */
+struct touch {
+	uint64_t addr;
+	uint32_t pages;
+	uint32_t advice; /* MADV_POPULATE_READ (22) or MADV_POPULATE_WRITE (23) */
+};
+
+/* Behind it n_touch struct touch. */
 struct make_standby {
 	uint32_t magic;
 	uint32_t serial;
-	uint32_t n_ops;
+	uint32_t n_touch;
 	uint32_t pad;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* warm-snap: takes one snapshot and exits. The command line is in docs/ARCHITECTURE.md; what it has to say goes to --report. */
+/* warm-snap: takes one snapshot, or records one clone's working set (--touched), and exits. The command line is in docs/ARCHITECTURE.md; what it has to say goes to --report. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "proto/launch.h"
 #include "snapshot/snapshot.h"
+#include "snapshot/touched.h"
 
 static int report_fd = -1;
 static uint64_t stopped;
@@ -45,12 +46,13 @@ int main(int argc, char **argv)
 	        {"pid", required_argument, NULL, 'p'},     {"hook-fd", required_argument, NULL, 'h'},
 	        {"report", required_argument, NULL, 'r'},  {"meta", required_argument, NULL, 'm'},
 	        {"summary", required_argument, NULL, 's'}, {"pages", required_argument, NULL, 'g'},
-	        {"launch-fd", required_argument, NULL, 'l'},
+	        {"launch-fd", required_argument, NULL, 'l'}, {"touched", required_argument, NULL, 't'},
 	        {0},
 	};
 	struct snapshot_request req = {.pid = -1, .hook_fd = -1, .meta_fd = -1, .summary_fd = -1, .pages_fd = -1};
 	struct launch_fd launch_fd[LAUNCH_FDS_MAX];
-	size_t n_launch_fds = 0;
+	size_t n_launch_fds = 0, n_touched = 0;
+	int touched_fd = -1;
 	struct err err = {0};
 	int opt;
 
@@ -76,6 +78,9 @@ int main(int argc, char **argv)
 		case 'g':
 			req.pages_fd = value;
 			break;
+		case 't':
+			touched_fd = value;
+			break;
 		case 'l':
 			if (n_launch_fds == LAUNCH_FDS_MAX || !parse_launch_fd(optarg, &launch_fd[n_launch_fds++]))
 				return 2;
@@ -84,13 +89,21 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
+	signal(SIGPIPE, SIG_IGN);
+	if (req.pid > 0 && touched_fd >= 0) {
+		if (touched_record(req.pid, touched_fd, &n_touched, &err) < 0)
+			send_report(REPORT_FAILED, err.code, 0, err.msg);
+		else
+			send_report(REPORT_DONE, 0, (int64_t)n_touched, "recorded");
+		return 0;
+	}
 	if (req.pid <= 0 || req.meta_fd < 0 || req.summary_fd < 0 || req.pages_fd < 0) {
-		fprintf(stderr, "usage: warm-snap --pid PID [--hook-fd N] [--launch-fd FD:DEV:INO]... [--report FD] --meta FD --summary FD --pages FD\n");
+		fprintf(stderr, "usage: warm-snap --pid PID [--hook-fd N] [--launch-fd FD:DEV:INO]... [--report FD] --meta FD --summary FD --pages FD\n"
+				"       warm-snap --pid PID --touched FD [--report FD]\n");
 		return 2;
 	}
 	req.launch_fd = launch_fd;
 	req.n_launch_fds = n_launch_fds;
-	signal(SIGPIPE, SIG_IGN);
 	if (snapshot_run(&req, on_released, NULL, &err) < 0) {
 		send_report(REPORT_FAILED, err.code, 0, err.msg);
 		return 1;

@@ -341,6 +341,17 @@ struct entry *entry_find_same(struct daemon *daemon, const Warm__Rpc__Conditions
 	return NULL;
 }
 
+bool entry_on_terminal(const struct entry *entry)
+{
+	const Warm__Rpc__Conditions *conditions = entry->record->conditions;
+
+	for (size_t i = 0; i < conditions->n_stdio_kind; i++) {
+		if (conditions->stdio_kind[i] == STDIO_TTY)
+			return true;
+	}
+	return false;
+}
+
 /* ---- use --------------------------------------------------------------------------------------------------------- */
 
 void entry_used(struct entry *entry)

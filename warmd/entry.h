@@ -77,6 +77,9 @@ bool conditions_same(struct daemon *daemon, const Warm__Rpc__Conditions *a, cons
 /* The snapshot for these conditions, in any state. */
 struct entry *entry_find_same(struct daemon *daemon, const Warm__Rpc__Conditions *conditions);
 
+/* One of its 0 1 2 is a terminal: each launch needs a standby of its own. */
+bool entry_on_terminal(const struct entry *entry);
+
 /* Notes a launch; its row is written later. */
 void entry_used(struct entry *entry);
 void entry_write_uses(struct daemon *daemon);

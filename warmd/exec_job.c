@@ -15,6 +15,7 @@
 #include "warmd/privileged.h"
 #include "warmd/request.h"
 #include "warmd/standby.h"
+#include "warmd/words.h"
 #include "warmd/worker.h"
 
 #include <errno.h>
@@ -33,6 +34,8 @@ struct exec_job {
 	struct client *client;
 	struct entry *entry;
 	struct standby *standby;
+	struct words *words; /* for why the clone failed; being looked up */
+	char failure[ERR_MSG_MAX];
 	enum exec_state state;
 	struct request request;
 	enum launch_tier tier;
@@ -62,6 +65,7 @@ static void exec_job_free(struct exec_job *job)
 {
 	ev_timer_stop(job->daemon->loop, &job->timer);
 	standby_free(job->standby);
+	words_forget(job->words);
 	request_fini(&job->request);
 	LIST_REMOVE(job, link);
 	free(job);
@@ -108,11 +112,12 @@ static void exec_job_cold(struct exec_job *job, const char *reason)
 	exec_job_finish(job);
 }
 
-static const char *why_not_hotter(enum launch_tier tier)
+static const char *why_not_hotter(const struct exec_job *job)
 {
-	switch (tier) {
+	switch (job->tier) {
 	case TIER_TEMPLATE:
-		return "no standby was ready";
+		return job->request.head.flags & LAUNCH_TTY ? "a launch on a terminal takes a standby of its own"
+		                                            : "no standby was ready";
 	case TIER_COLD_RESTORE:
 		return "no template was ready";
 	default:
@@ -125,13 +130,24 @@ static void exec_job_running(struct exec_job *job)
 	exec_job_move(job, EXEC_RUNNING);
 	stats_launch(&job->daemon->stats, job->tier, since_accept_us(job, job->go_ns));
 	if (job->tier != TIER_HOT)
-		stats_fallback(&job->daemon->stats, why_not_hotter(job->tier));
-	answer(job, LAUNCH_RUNNING, why_not_hotter(job->tier));
+		stats_fallback(&job->daemon->stats, why_not_hotter(job));
+	answer(job, LAUNCH_RUNNING, why_not_hotter(job));
 	if (job->entry) {
 		entry_used(job->entry);
 		pool_launched(job->entry);
 	}
 	exec_job_finish(job);
+}
+
+/* A clone failed under this launch. If it has the token nevertheless, the launcher will find that out. */
+static void exec_job_clone_failed(struct exec_job *job, const char *reason)
+{
+	struct entry *entry = job->entry;
+
+	job->entry = NULL; /* failing may set it aside, which ends what waits for it: not this job */
+	if (entry)
+		entry_failed(entry, reason);
+	exec_job_cold(job, reason);
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
@@ -145,15 +161,35 @@ static void exec_job_tick(struct ev_loop *loop, ev_timer *timer, int revents)
 	(void)revents;
 	if (daemon_now_ms() - job->since_ms < limit)
 		answer(job, LAUNCH_PENDING, "");
+	else if (job->failure[0])
+		exec_job_clone_failed(job, job->failure); /* in fewer words */
 	else
 		exec_job_cold(job,
 		              job->state == EXEC_FOUND ? "making a clone takes too long" : "the clone does not start");
 }
 
-/* A clone failed under this launch. If it has the token nevertheless, the launcher will find that out. */
-static void exec_job_clone_failed(struct exec_job *job, const char *reason)
+static void exec_job_words(void *arg, const char *text)
 {
-	struct entry *entry = job->entry;
+	struct exec_job *job = arg;
+
+	job->words = NULL;
+	exec_job_clone_failed(job, text ? text : job->failure);
+}
+
+/* "operation 57 of the plan" helps nobody: the plan is asked what it was, while the launcher hears LAUNCH_PENDING. */
+static void exec_job_find_words(struct exec_job *job, const struct report *report)
+{
+	worker_reason(report, job->failure, sizeof(job->failure));
+	if (report->op >= 0 && !report->text[0])
+		job->words = words_fetch(job->daemon, job->id, report->op, report->err, exec_job_words, job);
+	if (!job->words) {
+		exec_job_clone_failed(job, job->failure);
+		return;
+	}
+	standby_free(job->standby);
+	job->standby = NULL;
+	ev_timer_again(job->daemon->loop, &job->timer);
+}
 
 	job->entry = NULL; /* failing may set it aside, which ends what waits for it: not this job */
 	if (entry)
@@ -190,9 +226,14 @@ static void exec_job_stand(struct exec_job *job, struct standby *standby)
 	ev_timer_again(job->daemon->loop, &job->timer);
 }
 
+/* What was made for this launch stands. */
+void exec_job_parked(struct exec_job *job)
+{
+	exec_job_stand(job, job->standby);
+}
+
 void exec_job_report(struct exec_job *job, const struct report *report, bool supervisor)
 {
-	char reason[ERR_MSG_MAX];
 	struct err err;
 
 	if (supervisor && report->kind == REPORT_SUP_READY) {
@@ -205,9 +246,18 @@ void exec_job_report(struct exec_job *job, const struct report *report, bool sup
 	} else if (!supervisor && report->kind == REPORT_TOKEN_GONE) {
 		exec_job_cold(job, "the launcher did not wait");
 	} else {
-		worker_reason(report, reason, sizeof(reason));
-		exec_job_clone_failed(job, reason);
+		exec_job_find_words(job, report);
 	}
+}
+
+/* Serves what waits for the template: a controlling terminal is inherited at birth or never. */
+static void exec_job_make_own(struct exec_job *job)
+{
+	struct err err;
+
+	job->standby = pool_make_for(job->entry, job, request_terminal(&job->request), &err);
+	if (!job->standby)
+		exec_job_cold(job, err.msg);
 }
 
 /* ---- the pool's word --------------------------------------------------------------------------------------------- */
@@ -218,7 +268,7 @@ unsigned exec_jobs_waiting(const struct entry *entry)
 	unsigned n = 0;
 
 	LIST_FOREACH(job, &entry->daemon->exec_jobs, link)
-	n += job->state == EXEC_FOUND && job->entry == entry;
+	n += job->state == EXEC_FOUND && job->entry == entry && !job->standby;
 	return n;
 }
 
@@ -228,7 +278,7 @@ static struct exec_job *longest_waiting(const struct entry *entry)
 
 	LIST_FOREACH(job, &entry->daemon->exec_jobs, link) /* the newest is the first */
 	{
-		if (job->state == EXEC_FOUND && job->entry == entry)
+		if (job->state == EXEC_FOUND && job->entry == entry && !job->standby)
 			last = job;
 	}
 	return last;
@@ -240,8 +290,13 @@ void exec_jobs_serve(struct entry *entry)
 
 	while ((job = longest_waiting(entry))) {
 		enum launch_tier now;
-		struct standby *standby = pool_get(entry, &now);
+		struct standby *standby;
 
+		if (entry_on_terminal(entry) && pool_template_is_ready(entry)) {
+			exec_job_make_own(job);
+			continue;
+		}
+		standby = pool_get(entry, &now);
 		if (!standby) {
 			pool_need(entry, exec_jobs_waiting(entry));
 			return;
@@ -323,14 +378,17 @@ static void exec_job_found(struct exec_job *job)
 	}
 	exec_job_move(job, EXEC_FOUND);
 	standby = pool_get(entry, &job->tier);
-	if (standby) {
+	if (standby && !entry_on_terminal(entry)) {
 		exec_job_stand(job, standby);
 		return;
 	}
 	answer(job, LAUNCH_PENDING, "");
 	ev_timer_again(job->daemon->loop, &job->timer);
 	pool_note_launch(&entry->pool.history, daemon_now_ms());
-	pool_need(entry, exec_jobs_waiting(entry)); /* the job may be gone on return */
+	if (job->tier == TIER_COLD_RESTORE)
+		pool_need(entry, 0); /* the template first; the job may be gone on return */
+	else
+		exec_jobs_serve(entry);
 }
 
 static void exec_job_run(struct exec_job *job)

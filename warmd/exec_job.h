@@ -5,13 +5,15 @@
  *     ASKED ──snapshot found──► FOUND ──standby──► STANDING ──REPORT_RUNNING──► RUNNING ─► EXITED
  *       │                         │ waits for one:    │ GO is sent; with a terminal
  *       │ miss                    │ LAUNCH_PENDING    │ the supervisor goes first
+ *       │                         │ (on a terminal: for its own)
  *       └─────────────────────────┴─── failure ───────┴─────────► COLD ─► EXITED
  *
  *     moves: ASKED → FOUND COLD · FOUND → STANDING COLD · STANDING → RUNNING COLD · RUNNING, COLD → EXITED
  *
  * The client is answered exactly once with RUNNING or COLD_START, whatever happens. The daemon only hands the token on:
  * if its answer is wrong or late, the token still lets exactly one of clone and cold start run. EXITED is the end of
- * the job, not of the program: a running clone needs warmd for nothing. Invariant: standby != NULL in STANDING only;
+ * the job, not of the program: a running clone needs warmd for nothing. Invariant: standby != NULL in STANDING, and in
+ * FOUND while one is made for this launch; NULL in STANDING while the words for its failure are looked up;
  * entry != NULL in FOUND and STANDING only (NULL there: it went meanwhile).
  */
 #ifndef WARM_WARMD_EXEC_JOB_H
@@ -29,7 +31,8 @@ struct report;
 void exec_job_start(struct client *client, const void *msg, size_t len, const int *fds, size_t n_fds);
 void exec_job_client_gone(struct exec_job *job);
 
-/* From the job's standby. */
+/* From the job's standby; the first only of one that was made for it. */
+void exec_job_parked(struct exec_job *job);
 void exec_job_report(struct exec_job *job, const struct report *report, bool supervisor);
 
 /* From the pool. */

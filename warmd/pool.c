@@ -74,7 +74,7 @@ static void make_standbys(struct entry *entry, unsigned n)
 	struct err err;
 
 	for (; n && pool->n_making < MAKING_MAX; n--) {
-		struct standby *standby = standby_make(entry, pool->tmpl, &err);
+		struct standby *standby = standby_make(entry, pool->tmpl, -1, &err);
 
 		if (!standby) {
 			pool_failed(entry, err.msg);
@@ -105,6 +105,8 @@ static unsigned wanted(struct entry *entry)
 	struct entry_pool *pool = &entry->pool;
 	unsigned waiting = exec_jobs_waiting(entry) + (entry->trial != NULL), policy;
 
+	if (entry_on_terminal(entry)) /* a standby in the pool has none, and no launch could use it */
+		return entry->trial != NULL;
 	policy = pool_want(&pool->history, daemon_now_ms(), pool_have(entry), pool->make_ms, pool->standby_bytes,
 	                   bytes_left(entry->daemon));
 	return waiting > policy ? waiting : policy;
@@ -143,10 +145,10 @@ void pool_launched(struct entry *entry)
 
 void pool_template_ready(struct entry *entry)
 {
-	unsigned waiting = exec_jobs_waiting(entry) + (entry->trial != NULL);
-
-	if (waiting)
-		pool_need(entry, waiting);
+	if (entry->trial)
+		pool_need(entry, 1);
+	else if (exec_jobs_waiting(entry))
+		exec_jobs_serve(entry);
 	else
 		pool_refill_soon(entry);
 }
@@ -155,7 +157,7 @@ void pool_template_ready(struct entry *entry)
 static void tell_words(struct entry *entry, const struct report *report)
 {
 	if (report->op >= 0 && !report->text[0])
-		words_fetch(entry->daemon, entry->id, report->op, report->err);
+		words_fetch(entry->daemon, entry->id, report->op, report->err, NULL, NULL);
 }
 
 void pool_template_failed(struct entry *entry, const struct report *report)
@@ -210,7 +212,23 @@ void pool_standby_failed(struct standby *standby, const struct report *report)
 	pool_failed(entry, reason);
 }
 
+struct standby *pool_make_for(struct entry *entry, struct exec_job *job, int tty_fd, struct err *err)
+{
+	struct standby *standby = standby_make(entry, entry->pool.tmpl, tty_fd, err);
+
+	if (standby) {
+		standby->entry = NULL;
+		standby->job = job;
+	}
+	return standby;
+}
+
 /* ---- giving out, giving up --------------------------------------------------------------------------------------- */
+
+bool pool_template_is_ready(const struct entry *entry)
+{
+	return template_ready(entry->pool.tmpl);
+}
 
 struct standby *pool_get(struct entry *entry, enum launch_tier *ret_tier)
 {
@@ -224,7 +242,7 @@ struct standby *pool_get(struct entry *entry, enum launch_tier *ret_tier)
 		*ret_tier = TIER_HOT;
 		return standby;
 	}
-	*ret_tier = template_ready(entry->pool.tmpl) ? TIER_TEMPLATE : TIER_COLD_RESTORE;
+	*ret_tier = pool_template_is_ready(entry) ? TIER_TEMPLATE : TIER_COLD_RESTORE;
 	return NULL;
 }
 

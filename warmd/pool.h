@@ -7,6 +7,7 @@
 #define WARM_WARMD_POOL_H
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include "policy/pool.h"
@@ -14,6 +15,8 @@
 
 struct daemon;
 struct entry;
+struct err;
+struct exec_job;
 struct standby;
 struct template;
 
@@ -39,6 +42,12 @@ void pool_entry_drop(struct entry *entry, const char *reason);
 
 /* A parked standby, the caller's to take, or NULL. *ret_tier: which tier the launch has, also when it must wait. */
 struct standby *pool_get(struct entry *entry, enum launch_tier *ret_tier);
+
+bool pool_template_is_ready(const struct entry *entry);
+
+/* A standby for this launch only, with its terminal; tells exec_job_parked() or exec_job_report(). The template must be
+ * ready. */
+struct standby *pool_make_for(struct entry *entry, struct exec_job *job, int tty_fd, struct err *err);
 
 /* n launches (or a trial) wait: makes what is missing for them. */
 void pool_need(struct entry *entry, unsigned n);

@@ -11,11 +11,20 @@
 #include "warmd/template.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #define STANDBY_TIMEOUT_S 10.0
+
+static void standby_failed(struct standby *standby, const struct report *report, bool supervisor)
+{
+	if (standby->job)
+		exec_job_report(standby->job, report, supervisor);
+	else
+		pool_standby_failed(standby, report);
+}
 
 /* The callee may free the standby. */
 static void standby_hear(struct standby *standby, const struct report *report, bool supervisor)
@@ -30,14 +39,24 @@ static void standby_hear(struct standby *standby, const struct report *report, b
 	} else if (report->kind == REPORT_SUP_PARKED && supervisor) {
 		standby->parked |= 2;
 	} else {
-		pool_standby_failed(standby, report);
+		standby_failed(standby, report, supervisor);
 		return;
 	}
 	if (standby->parked == 3 && standby->state == STANDBY_MAKING) {
 		ev_timer_stop(standby->loop, &standby->timer);
 		standby->state = STANDBY_PARKED;
-		pool_standby_parked(standby);
+		if (standby->job)
+			exec_job_parked(standby->job);
+		else
+			pool_standby_parked(standby);
 	}
+}
+
+/* One report that is there already. */
+static bool standby_receive(int fd, struct report *report)
+{
+	return fd_recv(fd, report, sizeof(*report), NULL, NULL, MSG_DONTWAIT) == sizeof(*report) &&
+	       report->magic == REPORT_MAGIC;
 }
 
 static void standby_read(struct standby *standby, ev_io *io, bool supervisor)
@@ -48,6 +67,13 @@ static void standby_read(struct standby *standby, ev_io *io, bool supervisor)
 	if (len == -EAGAIN)
 		return;
 	if (len != sizeof(report) || report.magic != REPORT_MAGIC) {
+		/* A clone that fails takes its supervisor along. Why it failed it has said before that, on its own socket;
+		 * the end of this one is seen again, should anybody still listen. */
+		if (supervisor && standby_receive(standby->go_fd, &report)) {
+			report.text[sizeof(report.text) - 1] = '\0';
+			standby_hear(standby, &report, false);
+			return;
+		}
 		report = (struct report){.magic = REPORT_MAGIC, .kind = REPORT_FAILED, .op = -1, .err = EPIPE};
 		snprintf(report.text, sizeof(report.text), "%s of a clone ended before it ran",
 		         supervisor ? "the supervisor" : "the application");
@@ -78,10 +104,10 @@ static void standby_late(struct ev_loop *loop, ev_timer *timer, int revents)
 	(void)loop;
 	(void)revents;
 	snprintf(report.text, sizeof(report.text), "a clone took longer than %.0f s to park", STANDBY_TIMEOUT_S);
-	pool_standby_failed(timer->data, &report);
+	standby_failed(timer->data, &report, false);
 }
 
-struct standby *standby_make(struct entry *entry, struct template *tmpl, struct err *err)
+struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty_fd, struct err *err)
 {
 	struct standby *standby = calloc(1, sizeof(*standby));
 	int go[2] = {-1, -1}, sup[2] = {-1, -1}, r = 0;
@@ -90,7 +116,7 @@ struct standby *standby_make(struct entry *entry, struct template *tmpl, struct 
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sup))
 		r = -errno;
 	if (!r)
-		r = template_make_standby(tmpl, go[1], sup[1]);
+		r = template_make_standby(tmpl, go[1], sup[1], tty_fd);
 	clean_fd(&go[1]);
 	clean_fd(&sup[1]);
 	if (r) {
@@ -130,7 +156,8 @@ void standby_free(struct standby *standby)
 
 void standby_take(struct standby *standby, struct exec_job *job)
 {
-	LIST_REMOVE(standby, link);
+	if (!standby->job)
+		LIST_REMOVE(standby, link);
 	standby->state = STANDBY_TAKEN;
 	standby->entry = NULL;
 	standby->job = job;

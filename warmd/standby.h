@@ -4,7 +4,8 @@
  *
  *     standby_make() ──► MAKING ──both have reported──► PARKED ──standby_take()──► TAKEN ──► standby_free()
  *                           └─────────┴── one fails or closes ──► pool_standby_failed()
- *     From TAKEN on everything that it says goes to the exec_job that has it.
+ *     From TAKEN on everything that it says goes to the exec_job that has it; for one that is made for a launch (on a
+ *     terminal) that is so from the start, and it is never on the pool's list.
  */
 #ifndef WARM_WARMD_STANDBY_H
 #define WARM_WARMD_STANDBY_H
@@ -24,7 +25,7 @@ enum standby_state { STANDBY_MAKING, STANDBY_PARKED, STANDBY_TAKEN };
 struct standby {
 	LIST_ENTRY(standby) link; /* of the entry's pool, until taken */
 	struct entry *entry;      /* NULL once taken: the entry may go */
-	struct exec_job *job;     /* TAKEN */
+	struct exec_job *job;     /* TAKEN, or made for this launch */
 	struct ev_loop *loop;
 	enum standby_state state;
 	unsigned parked; /* bit 0: the application, bit 1: the supervisor */
@@ -35,7 +36,8 @@ struct standby {
 	ev_timer timer;
 };
 
-struct standby *standby_make(struct entry *entry, struct template *tmpl, struct err *err);
+/* tty_fd: slave of the pty that becomes its controlling terminal, or -1. It stays the caller's. */
+struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty_fd, struct err *err);
 
 /* Ends what is parked there (its sockets close); harmless to a clone that runs. */
 void standby_free(struct standby *standby);

@@ -105,10 +105,10 @@ const struct launch_traits *template_traits(const struct template *tmpl)
 	return &tmpl->traits;
 }
 
-int template_make_standby(struct template *tmpl, int go_fd, int sup_fd)
+int template_make_standby(struct template *tmpl, int go_fd, int sup_fd, int tty_fd)
 {
 	struct make_standby make = {.magic = MAKE_MAGIC, .serial = ++tmpl->serial};
-	const int fds[] = {go_fd, sup_fd};
+	const int fds[] = {go_fd, sup_fd, tty_fd};
 
-	return fd_send(worker_sock(tmpl->worker), &make, sizeof(make), fds, 2);
+	return fd_send(worker_sock(tmpl->worker), &make, sizeof(make), fds, tty_fd >= 0 ? 3 : 2);
 }

@@ -25,7 +25,8 @@ uint64_t template_bytes(const struct template *tmpl);
 /* Limits, niceness and so on that standbys of it are born with. Of a template that is ready. */
 const struct launch_traits *template_traits(const struct template *tmpl);
 
-/* Asks for a standby that will speak on these two sockets; they stay the caller's. 0 or -errno. */
-int template_make_standby(struct template *tmpl, int go_fd, int sup_fd);
+/* Asks for a standby that will speak on these two sockets, with this controlling terminal (-1: none); all of them stay
+ * the caller's. 0 or -errno. */
+int template_make_standby(struct template *tmpl, int go_fd, int sup_fd, int tty_fd);
 
 #endif

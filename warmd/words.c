@@ -120,6 +120,8 @@ struct words {
 	struct daemon *daemon;
 	char id[ID_LEN + 1];
 	int op, code;
+	words_cb *cb;
+	void *arg;
 	char text[ERR_MSG_MAX];
 };
 
@@ -129,6 +131,20 @@ static bool line_is(const char *line, unsigned n_lines, int op)
 	const char *at = line + strspn(line, " ");
 
 	return isdigit((unsigned char)*at) ? atoi(at) == op : n_lines == (unsigned)op + 1;
+}
+
+/* "   17  syscall   bind the socket to its address  [49(...)]": number, kind, words, what they mean. */
+static void line_words(const char *line, int code, char *text, size_t size)
+{
+	const char *end;
+
+	line += strspn(line, " ");
+	line += strspn(line, "0123456789");
+	line += strspn(line, " ");
+	line += strcspn(line, " ");
+	line += strspn(line, " ");
+	end = strstr(line, "  [");
+	snprintf(text, size, "%.*s: %s", end && end - line < 160 ? (int)(end - line) : 160, line, strerror(code));
 }
 
 static void keep_reason(struct words *words)
@@ -152,30 +168,41 @@ static void words_line(void *arg, const char *line, unsigned n_lines)
 	struct words *words = arg;
 
 	if (line && !words->text[0] && line_is(line, n_lines, words->op))
-		snprintf(words->text, sizeof(words->text), "%.180s: %s", line + strspn(line, " "),
-		         strerror(words->code));
+		line_words(line, words->code, words->text, sizeof(words->text));
 	if (line)
 		return;
 	if (words->text[0]) {
 		log_line("snapshot %s: failed at %s", words->id, words->text);
 		keep_reason(words);
 	}
+	if (words->cb)
+		words->cb(words->arg, words->text[0] ? words->text : NULL);
 	free(words);
 }
 
-void words_fetch(struct daemon *daemon, const char *id, int op, int code)
+struct words *words_fetch(struct daemon *daemon, const char *id, int op, int code, words_cb *cb, void *arg)
 {
 	struct words *words = calloc(1, sizeof(*words));
 	struct err err;
 
 	if (!words)
-		return;
+		return NULL;
 	words->daemon = daemon;
+	words->cb = cb;
+	words->arg = arg;
 	words->op = op;
 	words->code = code;
 	snprintf(words->id, sizeof(words->id), "%s", id);
 	if (!plan_read(daemon, id, words_line, words, &err)) {
 		log_line("%s", err.msg);
 		free(words);
+		return NULL;
 	}
+	return words;
+}
+
+void words_forget(struct words *words)
+{
+	if (words)
+		words->cb = NULL;
 }

@@ -108,7 +108,7 @@ static void park_template(struct arena *a, uint32_t op, int fd)
 	long got = receive(a, fd, SLOT_MAKE_GO, 3);
 
 	if (got < (long)sizeof(struct make_standby) || a->message.make.magic != MAKE_MAGIC || a->slot[SLOT_MAKE_SUP] < 0 ||
-	    a->message.make.n_ops > (got - sizeof(struct make_standby)) / sizeof(struct rop))
+	    a->message.make.n_touch > (got - sizeof(struct make_standby)) / sizeof(struct touch))
 		fail(a, op, EPROTO);
 }
 
@@ -240,13 +240,13 @@ static void run_go_ops(struct arena *a, uint32_t op)
 	}
 }
 
-static void touch(struct arena *a)
+/* Results do not matter: what cannot be touched now, the application touches itself. */
+static void touch(const struct arena *a)
 {
-	const struct rop *rops = (const struct rop *)(a->message.bytes + sizeof(struct make_standby));
+	const struct touch *t = (const struct touch *)(a->message.bytes + sizeof(struct make_standby));
 
-	for (uint32_t i = 0; i < a->message.make.n_ops; i++)
-		if (rops[i].kind == ROP_SYSCALL && rops[i].nr == SYS_madvise)
-			system_call(a, &rops[i]);
+	for (uint32_t i = 0; i < a->message.make.n_touch; i++)
+		sys3(SYS_madvise, (long)t[i].addr, (long)t[i].pages * 4096, t[i].advice);
 }
 
 __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "snapshot/touched.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/proc.h"
+#include "proto/launch.h"
+
+#define PAGE 4096u
+#define PM_PRESENT (UINT64_C(1) << 63)
+#define PM_FILE (UINT64_C(1) << 61)
+#define PM_EXCLUSIVE (UINT64_C(1) << 56)
+#define PM_CHUNK 4096 /* entries of pagemap read at once */
+#define FILE_GAP 16   /* pages: fault-around brings them anyway */
+
+enum { OWN = 1, FILE_PAGE = 2 };
+
+/* One look, and the union of all so far: an area's pages as bytes of OWN and FILE_PAGE. */
+struct seen {
+	uint64_t start, end;
+	uint8_t *page;
+};
+
+struct record {
+	int proc_fd;
+	struct seen *area;
+	size_t n_areas;
+};
+
+static struct seen *area_seen(struct record *rec, uint64_t start, uint64_t end)
+{
+	struct seen *more;
+
+	for (size_t i = 0; i < rec->n_areas; i++)
+		if (rec->area[i].start == start && rec->area[i].end == end)
+			return &rec->area[i];
+	more = reallocarray(rec->area, rec->n_areas + 1, sizeof(*more));
+	if (!more)
+		return NULL;
+	rec->area = more;
+	more = &rec->area[rec->n_areas];
+	*more = (struct seen){start, end, calloc(1, (end - start) / PAGE)};
+	if (!more->page)
+		return NULL;
+	rec->n_areas++;
+	return more;
+}
+
+static void look_at_area(struct seen *seen, int pagemap)
+{
+	static uint64_t entry[PM_CHUNK];
+	uint64_t n = (seen->end - seen->start) / PAGE;
+
+	for (uint64_t at = 0; at < n; at += PM_CHUNK) {
+		size_t want = n - at < PM_CHUNK ? (size_t)(n - at) : PM_CHUNK;
+		ssize_t got = pread(pagemap, entry, want * sizeof(entry[0]), (off_t)((seen->start / PAGE + at) * sizeof(entry[0])));
+
+		for (ssize_t i = 0; i < got / (ssize_t)sizeof(entry[0]); i++) {
+			if (!(entry[i] & PM_PRESENT))
+				continue;
+			if (entry[i] & PM_FILE)
+				seen->page[at + (uint64_t)i] |= FILE_PAGE;
+			else if (entry[i] & PM_EXCLUSIVE)
+				seen->page[at + (uint64_t)i] |= OWN;
+		}
+	}
+}
+
+static int look(struct record *rec)
+{
+	CLEAN(fd) int pagemap = openat(rec->proc_fd, "pagemap", O_RDONLY | O_CLOEXEC);
+	CLEAN(free) char *maps = NULL;
+	char *save = NULL;
+
+	if (pagemap < 0 || fd_read_file_at(rec->proc_fd, "maps", 64u << 20, &maps, NULL) < 0)
+		return 0; /* it has ended */
+	for (char *line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		unsigned long start, end;
+		char perms[8], name[64] = "";
+		struct seen *seen;
+
+		/* what is shared has no pages of its own; the kernel's areas ([vdso], ...) are always there */
+		if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %63s", &start, &end, perms, name) < 3 || perms[3] == 's' ||
+		    strncmp(name, "[v", 2) == 0)
+			continue;
+		seen = area_seen(rec, start, end);
+		if (!seen)
+			return -ENOMEM;
+		look_at_area(seen, pagemap);
+	}
+	return 0;
+}
+
+/* ---- stretches --------------------------------------------------------------------------------------------------- */
+
+struct stretches {
+	struct touch touch[TOUCH_MAX];
+	size_t n;
+};
+
+static void add(struct stretches *out, uint64_t addr, uint32_t advice, unsigned gap)
+{
+	struct touch *last = out->n ? &out->touch[out->n - 1] : NULL;
+
+	if (last && last->advice == advice && addr >= last->addr && addr <= last->addr + (uint64_t)(last->pages + gap) * PAGE)
+		last->pages = (uint32_t)((addr - last->addr) / PAGE) + 1;
+	else if (out->n < TOUCH_MAX)
+		out->touch[out->n++] = (struct touch){addr, 1, advice};
+}
+
+static void gather(const struct record *rec, struct stretches *out, uint8_t kind, uint32_t advice, unsigned gap)
+{
+	for (size_t i = 0; i < rec->n_areas; i++)
+		for (uint64_t p = 0; p < (rec->area[i].end - rec->area[i].start) / PAGE; p++)
+			if (rec->area[i].page[p] & kind)
+				add(out, rec->area[i].start + p * PAGE, advice, gap);
+}
+
+int touched_record(pid_t pid, int out_fd, size_t *ret_n, struct err *err)
+{
+	static const int wait_ms[] = {4, 6, 10, 20, 40, 80, 160, 300};
+	static struct stretches out;
+	CLEAN(fd) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	CLEAN(fd) int proc_fd = proc_open(pid);
+	struct record rec = {.proc_fd = proc_fd};
+	int r = 0;
+
+	*ret_n = 0;
+	if (pidfd < 0 || proc_fd < 0)
+		return 0; /* it has ended already */
+	for (size_t i = 0; r == 0 && i < sizeof(wait_ms) / sizeof(wait_ms[0]); i++) {
+		struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+
+		if (poll(&ended, 1, wait_ms[i]) > 0)
+			break;
+		r = look(&rec);
+	}
+	gather(&rec, &out, FILE_PAGE, MADV_POPULATE_READ, FILE_GAP);
+	gather(&rec, &out, OWN, MADV_POPULATE_WRITE, 0);
+	for (size_t i = 0; i < rec.n_areas; i++)
+		free(rec.area[i].page);
+	free(rec.area);
+	if (r == 0)
+		r = fd_write_full(out_fd, out.touch, out.n * sizeof(out.touch[0]));
+	if (r < 0)
+		return err_sys(err, -r, "record the working set of process %d", pid);
+	*ret_n = out.n;
+	return 0;
+}
