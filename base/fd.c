@@ -99,6 +99,31 @@ ssize_t fd_read_full(int fd, void *buf, size_t len)
 	return (ssize_t)done;
 }
 
+ssize_t fd_recv_pid(int sock, void *buf, size_t size, pid_t *ret_pid, int flags)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
+	struct iovec iov = {buf, size};
+	struct msghdr msg = {
+	        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	const struct cmsghdr *cmsg;
+	ssize_t len;
+
+	*ret_pid = 0;
+	do
+		len = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
+	while (len < 0 && errno == EINTR);
+	if (len < 0)
+		return -errno;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_CREDENTIALS) {
+		struct ucred cred;
+
+		memcpy(&cred, CMSG_DATA(cmsg), sizeof(cred));
+		*ret_pid = cred.pid;
+	}
+	return msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : len;
+}
+
 ssize_t fd_pread_full(int fd, void *buf, size_t len, uint64_t offset)
 {
 	size_t done = 0;

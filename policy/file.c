@@ -64,6 +64,8 @@ static bool counts(char *const *suffix, size_t n_suffix, const char *name, bool 
 {
 	size_t len = strlen(name);
 
+	if (strcmp(name, "__pycache__") == 0)
+		return false; /* made and filled by looking: the first import of a module would spoil its snapshot */
 	for (size_t i = 0; i < n_suffix; i++) {
 		size_t suffix_len = strlen(suffix[i]);
 

@@ -130,7 +130,7 @@ static void gather(const struct record *rec, struct stretches *out, uint8_t kind
 
 int touched_record(pid_t pid, int out_fd, size_t *ret_n, struct err *err)
 {
-	static const int wait_ms[] = {4, 6, 10, 20, 40, 80, 160, 300};
+	static const int wait_ms[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
 	static struct stretches out;
 	CLEAN(fd) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	CLEAN(fd) int proc_fd = proc_open(pid);

@@ -42,6 +42,7 @@ void entry_free(struct entry *entry)
 	if (!entry)
 		return;
 	pool_entry_drop(entry, "the snapshot is no longer served");
+	working_set_fini(&entry->pool.working_set);
 	watch_set_free(entry->files);
 	LIST_REMOVE(entry, link);
 	warm__rpc__record__free_unpacked(entry->record, NULL);

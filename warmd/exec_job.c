@@ -133,6 +133,7 @@ static void exec_job_running(struct exec_job *job)
 		stats_fallback(&job->daemon->stats, why_not_hotter(job));
 	answer(job, LAUNCH_RUNNING, why_not_hotter(job));
 	if (job->entry) {
+		working_set_launched(job->entry, job->standby->pid, job->standby->touched);
 		entry_used(job->entry);
 		pool_launched(job->entry);
 	}
@@ -191,12 +192,6 @@ static void exec_job_find_words(struct exec_job *job, const struct report *repor
 	ev_timer_again(job->daemon->loop, &job->timer);
 }
 
-	job->entry = NULL; /* failing may set it aside, which ends what waits for it: not this job */
-	if (entry)
-		entry_failed(entry, reason);
-	exec_job_cold(job, reason);
-}
-
 /* ---- STANDING ---------------------------------------------------------------------------------------------------- */
 
 static int send_application(struct exec_job *job, struct err *err)
@@ -250,7 +245,7 @@ void exec_job_report(struct exec_job *job, const struct report *report, bool sup
 	}
 }
 
-/* Serves what waits for the template: a controlling terminal is inherited at birth or never. */
+/* A controlling terminal is inherited at birth or never: what stands in the pool has none. */
 static void exec_job_make_own(struct exec_job *job)
 {
 	struct err err;
@@ -262,13 +257,18 @@ static void exec_job_make_own(struct exec_job *job)
 
 /* ---- the pool's word --------------------------------------------------------------------------------------------- */
 
+static bool exec_job_waits(const struct exec_job *job, const struct entry *entry)
+{
+	return job->state == EXEC_FOUND && job->entry == entry && !job->standby && !job->failure[0];
+}
+
 unsigned exec_jobs_waiting(const struct entry *entry)
 {
 	struct exec_job *job;
 	unsigned n = 0;
 
 	LIST_FOREACH(job, &entry->daemon->exec_jobs, link)
-	n += job->state == EXEC_FOUND && job->entry == entry && !job->standby;
+	n += exec_job_waits(job, entry);
 	return n;
 }
 
@@ -278,7 +278,7 @@ static struct exec_job *longest_waiting(const struct entry *entry)
 
 	LIST_FOREACH(job, &entry->daemon->exec_jobs, link) /* the newest is the first */
 	{
-		if (job->state == EXEC_FOUND && job->entry == entry && !job->standby)
+		if (exec_job_waits(job, entry))
 			last = job;
 	}
 	return last;
@@ -290,18 +290,17 @@ void exec_jobs_serve(struct entry *entry)
 
 	while ((job = longest_waiting(entry))) {
 		enum launch_tier now;
-		struct standby *standby;
+		bool own = entry_on_terminal(entry);
+		struct standby *standby = own ? NULL : pool_get(entry, &now);
 
-		if (entry_on_terminal(entry) && pool_template_is_ready(entry)) {
+		if (own && pool_template_is_ready(entry)) {
 			exec_job_make_own(job);
-			continue;
-		}
-		standby = pool_get(entry, &now);
-		if (!standby) {
-			pool_need(entry, exec_jobs_waiting(entry));
+		} else if (standby) {
+			exec_job_stand(job, standby);
+		} else {
+			pool_need(entry, own ? 0 : exec_jobs_waiting(entry));
 			return;
 		}
-		exec_job_stand(job, standby);
 	}
 }
 
@@ -362,7 +361,7 @@ static void exec_job_miss(struct exec_job *job, const struct caller *caller, con
 static void exec_job_found(struct exec_job *job)
 {
 	struct entry *entry = job->entry;
-	struct standby *standby;
+	struct standby *standby = NULL;
 	struct err err;
 
 	job->found_ns = daemon_now_ns();
@@ -377,18 +376,17 @@ static void exec_job_found(struct exec_job *job)
 		return;
 	}
 	exec_job_move(job, EXEC_FOUND);
-	standby = pool_get(entry, &job->tier);
-	if (standby && !entry_on_terminal(entry)) {
+	job->tier = pool_template_is_ready(entry) ? TIER_TEMPLATE : TIER_COLD_RESTORE;
+	if (!entry_on_terminal(entry))
+		standby = pool_get(entry, &job->tier);
+	if (standby) {
 		exec_job_stand(job, standby);
 		return;
 	}
 	answer(job, LAUNCH_PENDING, "");
 	ev_timer_again(job->daemon->loop, &job->timer);
 	pool_note_launch(&entry->pool.history, daemon_now_ms());
-	if (job->tier == TIER_COLD_RESTORE)
-		pool_need(entry, 0); /* the template first; the job may be gone on return */
-	else
-		exec_jobs_serve(entry);
+	exec_jobs_serve(entry); /* the job may be gone on return */
 }
 
 static void exec_job_run(struct exec_job *job)

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FIRST_RUNS_MAX 1024 /* those of programs that never call the hook last as long as these */
 
@@ -55,6 +56,16 @@ static int check_others(struct daemon *daemon, pid_t pid, const Warm__Rpc__Condi
 	return n < FIRST_RUNS_MAX ? 0 : err_set(err, EBUSY, "too many first launches are under way");
 }
 
+static void note_descriptors(struct first_run *run, const struct request *request)
+{
+	for (unsigned i = 0; i < request->head.n_numbers; i++) {
+		struct stat st;
+
+		if (!fstat(request->fds[REQUEST_FIRST + i], &st))
+			run->fd[run->n_fds++] = (struct first_run_fd){request->head.fd_number[i], st.st_dev, st.st_ino};
+	}
+}
+
 int first_run_register(struct client *client, const struct request *request, const Warm__Rpc__Conditions *conditions,
                        struct err *err)
 {
@@ -73,6 +84,7 @@ int first_run_register(struct client *client, const struct request *request, con
 	run->started_ns = realtime_ns();
 	run->name = strdup(request->name);
 	run->conditions = conditions_copy(conditions);
+	note_descriptors(run, request);
 	LIST_INSERT_HEAD(&daemon->first_runs, run, link);
 	ev_io_init(&run->io, first_run_ended, run->pidfd, EV_READ);
 	run->io.data = run;

@@ -10,12 +10,18 @@
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
+#include "proto/launch.h"
 #include "proto/rpc.pb-c.h"
 
 struct client;
 struct daemon;
 struct err;
 struct request;
+
+struct first_run_fd {
+	int number;
+	uint64_t dev, ino;
+};
 
 struct first_run {
 	LIST_ENTRY(first_run) link;
@@ -25,6 +31,8 @@ struct first_run {
 	ev_io io;
 	int64_t started_ns; /* CLOCK_REALTIME: a file that changed later may have been read in either state */
 	char *name;
+	struct first_run_fd fd[LAUNCH_FDS_MAX]; /* what it was started with: the launch's, not the snapshot's */
+	unsigned n_fds;
 	Warm__Rpc__Conditions *conditions;
 };
 

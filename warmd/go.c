@@ -12,12 +12,18 @@
 #include "warmd/standby.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 int go_check(const struct entry *entry, const struct request *request, struct err *err)
 {
 	const Warm__Rpc__Summary *summary = entry->record->summary;
+	bool announced = request->head.flags & LAUNCH_TTY;
+
+	if (announced != (request_terminal(request) >= 0))
+		return err_set(err, EINVAL, "malformed launch: a terminal %s", announced ? "was announced, none came"
+		                                                                          : "came without a word");
 
 	for (unsigned i = 0; i < request->head.n_numbers; i++) {
 		int number = request->head.fd_number[i];
@@ -38,23 +44,16 @@ int go_supervisor(const struct standby *standby, const struct request *request, 
 	size_t n_fds = 1;
 	int r;
 
-	/* The pty is whichever of 0 1 2 is a terminal: they are all the same one. */
-	for (int i = 0; i < 3 && go.flags & LAUNCH_TTY && n_fds == 1; i++) {
-		int fd = request_fd(request, i);
-
-		if (fd >= 0 && isatty(fd))
-			fds[n_fds++] = fd;
-	}
-	if (go.flags & LAUNCH_TTY && n_fds == 1)
-		return err_set(err, EINVAL, "malformed launch: a terminal was announced, none came");
+	if (go.flags & LAUNCH_TTY)
+		fds[n_fds++] = request_terminal(request);
 	r = fd_send(standby->sup_fd, &go, sizeof(go), fds, n_fds);
 	return r ? err_sys(err, -r, "send GO to the supervisor") : 0;
 }
 
 /* ---- the hook's answer ------------------------------------------------------------------------------------------- */
 
-static int hook_answer(const struct request *request, uint64_t generation, uint8_t **ret, size_t *ret_len,
-                       struct err *err)
+static int hook_answer(const Warm__Rpc__Conditions *conditions, const struct request *request, uint64_t generation,
+                       uint8_t **ret, size_t *ret_len, struct err *err)
 {
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
 	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
@@ -65,6 +64,8 @@ static int hook_answer(const struct request *request, uint64_t generation, uint8
 
 	if (!bytes)
 		return err_set(err, ENOMEM, "out of memory");
+	if (!conditions->argv_from_launch)
+		n_argv = 0; /* the application's own, it keeps them */
 	for (size_t i = 0; i < n_argv; i++)
 		bytes[i] = (ProtobufCBinaryData){strlen(request->argv[i]), (uint8_t *)request->argv[i]};
 	for (size_t i = 0; i < n_env; i++)
@@ -77,6 +78,7 @@ static int hook_answer(const struct request *request, uint64_t generation, uint8
 	hook.n_env = n_env;
 	hook.cwd = (ProtobufCBinaryData){strlen(request->cwd), (uint8_t *)request->cwd};
 	hook.generation = generation;
+	hook.fixed_args = n_argv ? conditions->fixed_args : 0;
 	reply.last = true;
 	reply.hook = &hook;
 
@@ -134,7 +136,7 @@ int go_application(const struct standby *standby, const struct entry *entry, con
 	size = launch_build_go(&brings, go, err);
 	if (size < 0)
 		return size;
-	r = hook_answer(request, generation, &answer, &answer_len, err);
+	r = hook_answer(entry->record->conditions, request, generation, &answer, &answer_len, err);
 	if (r)
 		return r;
 	/* The answer first would be wrong (GO is what the restorer reads), GO alone harmless: the answer cannot fail

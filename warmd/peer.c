@@ -26,6 +26,9 @@
 
 #define LIMITS_TEXT_MAX 8192
 
+/* 32 and 33 are glibc's own (cancellation, setxid): no program sees them, some launchers leave them ignored or blocked. */
+#define LIBC_SIGNALS (UINT64_C(3) << 31)
+
 int peer_init(struct peer *peer, int sock)
 {
 	struct ucred cred;
@@ -77,7 +80,7 @@ static void fill_status(struct caller *caller)
 	msg->cap_bounding = status->cap_bounding;
 	msg->cap_ambient = status->cap_ambient;
 	msg->no_new_privs = status->no_new_privs;
-	msg->sig_ignored = status->sig_ignored;
+	msg->sig_ignored = status->sig_ignored & ~LIBC_SIGNALS;
 	msg->umask = status->umask;
 }
 
@@ -140,7 +143,7 @@ int caller_ask(struct caller *caller, const struct request *request)
 		return -ENAMETOOLONG;
 	msg->cmd = caller->cmd;
 	msg->cwd = (ProtobufCBinaryData){strlen(request->cwd), (uint8_t *)request->cwd};
-	msg->sig_blocked = request->head.sig_blocked;
+	msg->sig_blocked = request->head.sig_blocked & ~LIBC_SIGNALS;
 	msg->net_private = request->head.flags & LAUNCH_NET_PRIVATE;
 
 	caller->argv = bytes_list(request->argv, request->head.n_argv);

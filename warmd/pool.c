@@ -251,6 +251,7 @@ void pool_entry_init(struct entry *entry)
 	LIST_INIT(&entry->pool.standbys);
 	ev_timer_init(&entry->pool.refill, pool_refill, REFILL_DELAY_S, 0);
 	entry->pool.refill.data = entry;
+	working_set_init(&entry->pool.working_set);
 }
 
 static void pool_empty(struct entry *entry)
@@ -282,6 +283,18 @@ static void shrink(struct entry *entry)
 	}
 	if (pool_have(entry) < want)
 		pool_refill_soon(entry);
+}
+
+void pool_renew(struct entry *entry)
+{
+	struct standby *standby, *next;
+
+	for (standby = LIST_FIRST(&entry->pool.standbys); standby; standby = next) {
+		next = LIST_NEXT(standby, link);
+		if (standby->state == STANDBY_PARKED)
+			standby_drop(standby);
+	}
+	pool_refill_soon(entry);
 }
 
 static bool idle_for(const struct entry *entry, uint64_t ms)

@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 #include "policy/pool.h"
 #include "proto/launch.h"
+#include "warmd/working_set.h"
 
 struct daemon;
 struct entry;
@@ -28,6 +29,7 @@ struct entry_pool {
 	uint64_t make_ms, standby_bytes; /* of the last one made */
 	uint64_t paused_until_ms;        /* after a failure */
 	ev_timer refill;
+	struct working_set working_set;
 };
 
 struct pool_figures {
@@ -55,6 +57,9 @@ void pool_need(struct entry *entry, unsigned n);
 /* A standby was taken, or the wish changed: refill soon, off the launch path. */
 void pool_launched(struct entry *entry);
 void pool_refill_soon(struct entry *entry);
+
+/* More of the working set is known: parked standbys that have not touched it are made anew. */
+void pool_renew(struct entry *entry);
 
 /* From time to time: shrinks, grows and evicts as policy/pool says. */
 void pool_balance(struct daemon *daemon);

@@ -8,12 +8,16 @@
 #include "warmd/first_run.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
 #define RECORD_FILES_MAX 65536
+#define CMDLINE_MAX      (1u << 20)
 
 /* Messages built here end in ..._free_unpacked(): every string in them is malloc'ed. */
 static char **strings_copy(char *const *list, size_t n)
@@ -28,6 +32,63 @@ static char **strings_copy(char *const *list, size_t n)
 	return copy;
 }
 
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
+
+static bool same_text(const ProtobufCBinaryData *bytes, const char *text)
+{
+	return bytes->len == strlen(text) && (!bytes->len || !memcmp(bytes->data, text, bytes->len));
+}
+
+/* The kernel hands a script's interpreter the path that execve(2) was given: cmd, but for the directory in front. */
+static bool is_command(const Warm__Rpc__Conditions *launch, const char *path)
+{
+	size_t dir = launch->cwd.len;
+
+	if (path[0] == '/')
+		return !strcmp(launch->cmd, path);
+	return dir && !strncmp(launch->cmd, (char *)launch->cwd.data, dir) && launch->cmd[dir] == '/' &&
+	       !strcmp(launch->cmd + dir + 1, path);
+}
+
+uint32_t record_fixed_args(const Warm__Rpc__Conditions *launch, const char *process, size_t len, uint32_t fixed)
+{
+	const char *at = process, *last_fixed = NULL;
+	size_t n = 0, n_tail, ret;
+	bool same_head = true;
+
+	for (size_t i = 0; i < len; i++)
+		n += process[i] == '\0';
+	if (!fixed || fixed > n || n - fixed > launch->n_argv)
+		return 0;
+	n_tail = n - fixed;
+	ret = launch->n_argv - n_tail;
+	for (size_t i = 0; i < n; i++, at += strlen(at) + 1) {
+		if (i >= fixed && !same_text(&launch->argv[ret + i - fixed], at))
+			return 0;
+		if (i > 0 && i < fixed && ret == fixed && !same_text(&launch->argv[i], at))
+			same_head = false;
+		if (i == fixed - 1)
+			last_fixed = at;
+	}
+	if (ret == fixed && same_head)
+		return fixed;
+	return ret == 1 && is_command(launch, last_fixed) ? 1 : 0;
+}
+
+static void declare_arguments(pid_t pid, const Warm__Rpc__Ready *ready, Warm__Rpc__Conditions *conditions)
+{
+	CLEAN(free) char *text = NULL;
+	char path[32];
+	size_t len;
+
+	if (!ready->argv_from_launch)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	if (!fd_read_file_at(AT_FDCWD, path, CMDLINE_MAX, &text, &len))
+		conditions->fixed_args = record_fixed_args(conditions, text, len, ready->fixed_args);
+	conditions->argv_from_launch = conditions->fixed_args > 0;
+}
+
 int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__Rpc__Conditions **ret, struct err *err)
 {
 	Warm__Rpc__Conditions *conditions = run->conditions;
@@ -36,8 +97,7 @@ int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__R
 	if (!conditions->env_from_launch)
 		return err_set(err, ENOMEM, "out of memory");
 	conditions->n_env_from_launch = ready->n_env_from_launch;
-	conditions->argv_from_launch = ready->argv_from_launch;
-	conditions->fixed_args = ready->fixed_args;
+	declare_arguments(run->pid, ready, conditions);
 	conditions->cwd_from_launch = ready->cwd_from_launch;
 	run->conditions = NULL;
 	*ret = conditions;

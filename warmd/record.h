@@ -11,6 +11,13 @@
 struct err;
 struct first_run;
 
+/*
+ * How many leading arguments of a launch are not the program's own, where the hook counts `fixed` in the argv of the
+ * process: a `#!` line or a script that execs put others in front. process: as /proc/PID/cmdline has them. 0: the two do
+ * not belong together, and a launch has to bring all arguments as they were.
+ */
+uint32_t record_fixed_args(const Warm__Rpc__Conditions *launch, const char *process, size_t len, uint32_t fixed);
+
 /* The conditions with what the hook declared; run->conditions is taken (NULL behind it). */
 int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__Rpc__Conditions **ret, struct err *err);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define N_PATHS 4 /* cmd, cwd, name, ready */
 
@@ -97,6 +98,17 @@ void request_fini(struct request *request)
 	free(request->argv);
 	free(request->env);
 	memset(request, 0, sizeof(*request));
+}
+
+int request_terminal(const struct request *request)
+{
+	for (int i = 0; i < 3; i++) {
+		int fd = request_fd(request, i);
+
+		if (fd >= 0 && isatty(fd))
+			return fd;
+	}
+	return -1;
 }
 
 int request_fd(const struct request *request, int number)

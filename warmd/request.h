@@ -28,6 +28,9 @@ struct request {
 int request_parse(struct request *request, const void *msg, size_t len, const int *fds, size_t n_fds, struct err *err);
 void request_fini(struct request *request);
 
+/* The terminal among 0 1 2 (they are all the same one), or -1. */
+int request_terminal(const struct request *request);
+
 /* The caller's descriptor `number`, or -1 where it is closed. */
 int request_fd(const struct request *request, int number);
 

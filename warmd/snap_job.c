@@ -17,6 +17,7 @@
 #include "warmd/worker.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,9 @@
 #define SNAP_TIMEOUT_S  120
 #define STORE_TIMEOUT_S 600
 #define SUMMARY_MAX     (64u << 20)
+#define N_SNAP_ARGS     13 /* of warm-snap, before those of the launch's descriptors */
+
+_Static_assert(N_SNAP_ARGS + LAUNCH_FDS_MAX <= SPAWN_ARGS_MAX, "warm-snap's command line must fit");
 
 enum snap_state { SNAP_ASKED, SNAP_ADMITTED, SNAP_TAKING, SNAP_STORING, SNAP_TRIAL, SNAP_PUBLISHED, SNAP_REFUSED };
 
@@ -260,10 +264,10 @@ static void captured(void *arg, const struct report *report)
 		snap_job_refuse(job, reason);
 		return;
 	}
+	if (report->kind == REPORT_RELEASED) /* it runs again, and its memory is still being written */
+		snap_job_answer(job, WARM__RPC__OUTCOME__RESUMED, "");
 	if (report->kind != REPORT_CAPTURED)
 		return;
-	/* First of all the application goes on. */
-	snap_job_answer(job, WARM__RPC__OUTCOME__RESUMED, "");
 	snap_job_move(job, SNAP_STORING);
 	worker_free(job->worker);
 	job->worker = NULL;
@@ -273,9 +277,10 @@ static void captured(void *arg, const struct report *report)
 
 static int start_snap(struct snap_job *job, struct err *err)
 {
-	char pid[16], hook_fd[16];
-	const char *const argv[] = {"warm-snap", "--pid", pid,         "--hook-fd", hook_fd,   "--report", "3",
-	                            "--meta",    "4",     "--summary", "5",         "--pages", "6",        NULL};
+	char pid[16], hook_fd[16], launch_fd[LAUNCH_FDS_MAX][80];
+	const char *argv[SPAWN_ARGS_MAX + 1] = {"warm-snap", "--pid", pid,         "--hook-fd", hook_fd,   "--report", "3",
+	                                        "--meta",    "4",     "--summary", "5",         "--pages", "6"};
+	const struct first_run *run = job->run;
 	const int fds[] = {-1, job->meta_fd, job->summary_fd, job->pages_fd};
 	const struct worker_spec spec = {.program = SPAWN_SNAP,
 	                                 .argv = argv,
@@ -285,7 +290,12 @@ static int start_snap(struct snap_job *job, struct err *err)
 	                                 .cb = captured,
 	                                 .arg = job};
 
-	snprintf(pid, sizeof(pid), "%d", job->run->pid);
+	for (unsigned i = 0; i < run->n_fds; i++) {
+		snprintf(launch_fd[i], sizeof(launch_fd[i]), "--launch-fd=%d:%" PRIu64 ":%" PRIu64, run->fd[i].number,
+		         run->fd[i].dev, run->fd[i].ino);
+		argv[N_SNAP_ARGS + i] = launch_fd[i];
+	}
+	snprintf(pid, sizeof(pid), "%d", run->pid);
 	snprintf(hook_fd, sizeof(hook_fd), "%u", job->ready->hook_fd);
 	job->worker = worker_start(job->daemon, &spec, err);
 	return job->worker ? 0 : -err->code;

@@ -52,24 +52,28 @@ static void standby_hear(struct standby *standby, const struct report *report, b
 	}
 }
 
-/* One report that is there already. */
-static bool standby_receive(int fd, struct report *report)
+/* Whoever speaks on the GO socket is the application. */
+static ssize_t standby_receive(struct standby *standby, int fd, struct report *report)
 {
-	return fd_recv(fd, report, sizeof(*report), NULL, NULL, MSG_DONTWAIT) == sizeof(*report) &&
-	       report->magic == REPORT_MAGIC;
+	pid_t pid;
+	ssize_t len = fd_recv_pid(fd, report, sizeof(*report), &pid, MSG_DONTWAIT);
+
+	if (fd == standby->go_fd && pid > 0)
+		standby->pid = pid;
+	return len == sizeof(*report) && report->magic != REPORT_MAGIC ? -EPROTO : len;
 }
 
 static void standby_read(struct standby *standby, ev_io *io, bool supervisor)
 {
 	struct report report;
-	ssize_t len = fd_recv(io->fd, &report, sizeof(report), NULL, NULL, MSG_DONTWAIT);
+	ssize_t len = standby_receive(standby, io->fd, &report);
 
 	if (len == -EAGAIN)
 		return;
-	if (len != sizeof(report) || report.magic != REPORT_MAGIC) {
+	if (len != sizeof(report)) {
 		/* A clone that fails takes its supervisor along. Why it failed it has said before that, on its own socket;
 		 * the end of this one is seen again, should anybody still listen. */
-		if (supervisor && standby_receive(standby->go_fd, &report)) {
+		if (supervisor && standby_receive(standby, standby->go_fd, &report) == sizeof(report)) {
 			report.text[sizeof(report.text) - 1] = '\0';
 			standby_hear(standby, &report, false);
 			return;
@@ -110,10 +114,11 @@ static void standby_late(struct ev_loop *loop, ev_timer *timer, int revents)
 struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty_fd, struct err *err)
 {
 	struct standby *standby = calloc(1, sizeof(*standby));
-	int go[2] = {-1, -1}, sup[2] = {-1, -1}, r = 0;
+	int go[2] = {-1, -1}, sup[2] = {-1, -1}, on = 1, r = 0;
 
 	if (!standby || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, go) ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sup))
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sup) ||
+	    setsockopt(go[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
 		r = -errno;
 	if (!r)
 		r = template_make_standby(tmpl, go[1], sup[1], tty_fd);
@@ -126,6 +131,7 @@ struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty
 		err_sys(err, -r, "make a standby");
 		return NULL;
 	}
+	standby->touched = entry->pool.working_set.n > 0;
 	standby->entry = entry;
 	standby->loop = entry->daemon->loop;
 	standby->go_fd = go[0];

@@ -11,6 +11,7 @@
 #define WARM_WARMD_STANDBY_H
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include "policy/launch.h"
@@ -31,6 +32,8 @@ struct standby {
 	unsigned parked; /* bit 0: the application, bit 1: the supervisor */
 	int go_fd, sup_fd;
 	uint64_t started_ms, bytes;
+	pid_t pid;    /* of the application, as seen from here; 0: not known yet */
+	bool touched; /* it has touched the working set that is known */
 	struct launch_traits traits;
 	ev_io go_io, sup_io;
 	ev_timer timer;

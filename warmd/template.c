@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TEMPLATE_TIMEOUT_S 30
 
@@ -107,8 +108,14 @@ const struct launch_traits *template_traits(const struct template *tmpl)
 
 int template_make_standby(struct template *tmpl, int go_fd, int sup_fd, int tty_fd)
 {
-	struct make_standby make = {.magic = MAKE_MAGIC, .serial = ++tmpl->serial};
+	static unsigned char message[MAKE_SIZE_MAX]; /* header and working set, one datagram */
+	const struct working_set *set = &tmpl->entry->pool.working_set;
+	struct make_standby make = {.magic = MAKE_MAGIC, .serial = ++tmpl->serial, .n_touch = (uint32_t)set->n};
 	const int fds[] = {go_fd, sup_fd, tty_fd};
+	size_t len = sizeof(make) + set->n * sizeof(struct touch);
 
-	return fd_send(worker_sock(tmpl->worker), &make, sizeof(make), fds, tty_fd >= 0 ? 3 : 2);
+	memcpy(message, &make, sizeof(make));
+	if (set->n)
+		memcpy(message + sizeof(make), set->touch, set->n * sizeof(struct touch));
+	return fd_send(worker_sock(tmpl->worker), message, len, fds, tty_fd >= 0 ? 3 : 2);
 }

@@ -192,7 +192,7 @@ static void become_launch(struct hook_answer *answer)
 	launch_stdio();
 	if (launch_environment(answer->env, answer->n_env, hook.env.list, hook.env.n) < 0)
 		give_up("set the launch's environment", -ENOMEM);
-	if (hook.flags & WARM_ARGV && hook.argc)
+	if (hook.flags & WARM_ARGV && hook.argc && answer->argc) /* none in the answer: the same as ours */
 		take_arguments(answer);
 }
 

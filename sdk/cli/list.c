@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `warm ls` and `warm show`. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,11 +10,15 @@
 #include "sdk/cli/json.h"
 #include "sdk/cli/verbs.h"
 
+struct place {
+	size_t reply, file;
+};
+
 static void ls_json(const struct answer *answer);
 static void ls_table(const struct answer *answer);
 static void summary_json(struct json *json, const Warm__Rpc__Snapshot *s);
-static void show_json(const Warm__Rpc__Snapshot *s);
-static void show_text(const Warm__Rpc__Snapshot *s);
+static void show_json(const struct answer *answer);
+static void show_text(const struct answer *answer);
 static void print_command(const Warm__Rpc__Snapshot *s);
 static const char *size_words(uint64_t bytes, char buf[24]);
 static const char *date_words(uint64_t seconds, char buf[32]);
@@ -54,14 +59,27 @@ int verb_show(const struct options *options, int n, char **arg)
 	request.op_case = WARM__RPC__REQUEST__OP_SHOW;
 	request.show = &op;
 	ret = rpc_call(options->socket, &request, &answer, &err);
-	for (size_t i = 0; ret == 0 && i < answer.n; i++)
-		for (size_t k = 0; k < answer.reply[i]->n_snapshot; k++)
-			if (options->json)
-				show_json(answer.reply[i]->snapshot[k]);
-			else
-				show_text(answer.reply[i]->snapshot[k]);
+	if (ret == 0 && (!answer.n || !answer.reply[0]->n_snapshot))
+		ret = err_set(&err, EPROTO,
+		              "the daemon's answer makes no sense: `warm` and `warmd` must be of one version");
+	else if (ret == 0 && options->json)
+		show_json(&answer);
+	else if (ret == 0)
+		show_text(&answer);
 	answer_fini(&answer);
 	return ret < 0 ? complain(&err) : 0;
+}
+
+/* A snapshot of many files comes in several replies: the first has everything else, all have files. */
+static const Warm__Rpc__File *next_file(const struct answer *answer, struct place *at)
+{
+	for (; at->reply < answer->n; at->reply++, at->file = 0) {
+		const Warm__Rpc__Reply *reply = answer->reply[at->reply];
+
+		if (reply->n_snapshot && at->file < reply->snapshot[0]->n_file)
+			return reply->snapshot[0]->file[at->file++];
+	}
+	return NULL;
 }
 
 static void ls_json(const struct answer *answer)
@@ -124,18 +142,21 @@ static void file_identity(const Warm__Rpc__File *file, char buf[120])
 	         file->ino, file->size, file->mtime_ns / 1000000000, file->mtime_ns % 1000000000);
 }
 
-static void show_json(const Warm__Rpc__Snapshot *s)
+static void show_json(const struct answer *answer)
 {
+	const Warm__Rpc__Snapshot *s = answer->reply[0]->snapshot[0];
+	const Warm__Rpc__File *file;
 	struct json json = {.out = stdout};
+	struct place at = {0};
 	char identity[120];
 
 	json_open(&json, NULL, '{');
 	summary_json(&json, s);
 	json_open(&json, "files", '[');
-	for (size_t i = 0; i < s->n_file; i++) {
+	while ((file = next_file(answer, &at))) {
 		json_open(&json, NULL, '{');
-		json_string(&json, "path", s->file[i]->path);
-		file_identity(s->file[i], identity);
+		json_string(&json, "path", file->path);
+		file_identity(file, identity);
 		json_string(&json, "identity", identity);
 		json_close(&json, '}');
 	}
@@ -151,8 +172,12 @@ static void show_json(const Warm__Rpc__Snapshot *s)
 	putchar('\n');
 }
 
-static void show_text(const Warm__Rpc__Snapshot *s)
+static void show_text(const struct answer *answer)
 {
+	const Warm__Rpc__Snapshot *s = answer->reply[0]->snapshot[0];
+	const Warm__Rpc__File *file;
+	const char *title = "files";
+	struct place at = {0};
 	char size[24], date[32], identity[120];
 
 	printf("id           %s\n", s->id);
@@ -173,9 +198,9 @@ static void show_text(const Warm__Rpc__Snapshot *s)
 	printf("needs        kernel %s\n             cpu %s\n", s->kernel, s->cpu);
 	for (size_t i = 0; i < s->n_descriptor; i++)
 		printf("%-12s %s\n", i ? "" : "descriptors", s->descriptor[i]);
-	for (size_t i = 0; i < s->n_file; i++) {
-		file_identity(s->file[i], identity);
-		printf("%-12s %s (%s)\n", i ? "" : "files", s->file[i]->path, identity);
+	for (; (file = next_file(answer, &at)); title = "") {
+		file_identity(file, identity);
+		printf("%-12s %s (%s)\n", title, file->path, identity);
 	}
 }
 

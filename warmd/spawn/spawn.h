@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define SPAWN_MAGIC    0x504e5753u
-#define SPAWN_ARGS_MAX 24
+#define SPAWN_ARGS_MAX 96
 
 enum spawn_program { SPAWN_SNAP = 1, SPAWN_STORE = 2, SPAWN_RESTORE = 3 };
 

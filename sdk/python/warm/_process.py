@@ -42,7 +42,7 @@ class Process:
 
     def become(self, answer):
         """In a copy: argv, environment, streams and random generators."""
-        if self.argv_declared:
+        if self.argv_declared and answer.argv:      # none in the answer: the same as ours
             self.set_argv(self.own_arguments(answer))
         if self.names:
             self.set_environment(answer.env)
