@@ -24,17 +24,20 @@
 #define PM_EXCLUSIVE (UINT64_C(1) << 56)
 #define PM_CHUNK 4096 /* entries of pagemap read at once */
 #define FILE_GAP 16   /* pages: fault-around brings them anyway */
+#define WATCH_MS 500
+#define LOOKS_MAX 60
 
-enum { OWN = 1, FILE_PAGE = 2 };
+enum kind { OWN, FILE_PAGE, N_KINDS };
 
-/* One look, and the union of all so far: an area's pages as bytes of OWN and FILE_PAGE. */
+/* For each page of an area the look that saw it first; 0: none did. */
 struct seen {
 	uint64_t start, end;
-	uint8_t *page;
+	uint8_t *first[N_KINDS];
 };
 
 struct record {
 	int proc_fd;
+	uint8_t look; /* number of the current one, from 1 on */
 	struct seen *area;
 	size_t n_areas;
 };
@@ -51,14 +54,17 @@ static struct seen *area_seen(struct record *rec, uint64_t start, uint64_t end)
 		return NULL;
 	rec->area = more;
 	more = &rec->area[rec->n_areas];
-	*more = (struct seen){start, end, calloc(1, (end - start) / PAGE)};
-	if (!more->page)
-		return NULL;
+	*more = (struct seen){start, end, {NULL, NULL}};
 	rec->n_areas++;
+	for (int kind = 0; kind < N_KINDS; kind++) {
+		more->first[kind] = calloc(1, (end - start) / PAGE);
+		if (!more->first[kind])
+			return NULL;
+	}
 	return more;
 }
 
-static void look_at_area(struct seen *seen, int pagemap)
+static void look_at_area(struct seen *seen, int pagemap, uint8_t look)
 {
 	static uint64_t entry[PM_CHUNK];
 	uint64_t n = (seen->end - seen->start) / PAGE;
@@ -68,12 +74,14 @@ static void look_at_area(struct seen *seen, int pagemap)
 		ssize_t got = pread(pagemap, entry, want * sizeof(entry[0]), (off_t)((seen->start / PAGE + at) * sizeof(entry[0])));
 
 		for (ssize_t i = 0; i < got / (ssize_t)sizeof(entry[0]); i++) {
-			if (!(entry[i] & PM_PRESENT))
-				continue;
-			if (entry[i] & PM_FILE)
-				seen->page[at + (uint64_t)i] |= FILE_PAGE;
-			else if (entry[i] & PM_EXCLUSIVE)
-				seen->page[at + (uint64_t)i] |= OWN;
+			uint8_t *first = NULL;
+
+			if ((entry[i] & (PM_PRESENT | PM_FILE)) == (PM_PRESENT | PM_FILE))
+				first = &seen->first[FILE_PAGE][at + (uint64_t)i];
+			else if ((entry[i] & (PM_PRESENT | PM_EXCLUSIVE)) == (PM_PRESENT | PM_EXCLUSIVE))
+				first = &seen->first[OWN][at + (uint64_t)i];
+			if (first && !*first)
+				*first = look;
 		}
 	}
 }
@@ -84,6 +92,7 @@ static int look(struct record *rec)
 	CLEAN(free) char *maps = NULL;
 	char *save = NULL;
 
+	rec->look++;
 	if (pagemap < 0 || fd_read_file_at(rec->proc_fd, "maps", 64u << 20, &maps, NULL) < 0)
 		return 0; /* it has ended */
 	for (char *line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -98,7 +107,7 @@ static int look(struct record *rec)
 		seen = area_seen(rec, start, end);
 		if (!seen)
 			return -ENOMEM;
-		look_at_area(seen, pagemap);
+		look_at_area(seen, pagemap, rec->look);
 	}
 	return 0;
 }
@@ -120,37 +129,75 @@ static void add(struct stretches *out, uint64_t addr, uint32_t advice, unsigned 
 		out->touch[out->n++] = (struct touch){addr, 1, advice};
 }
 
-static void gather(const struct record *rec, struct stretches *out, uint8_t kind, uint32_t advice, unsigned gap)
+static void gather(const struct record *rec, struct stretches *out, enum kind kind, uint8_t last, uint32_t advice, unsigned gap)
 {
 	for (size_t i = 0; i < rec->n_areas; i++)
 		for (uint64_t p = 0; p < (rec->area[i].end - rec->area[i].start) / PAGE; p++)
-			if (rec->area[i].page[p] & kind)
+			if (rec->area[i].first[kind][p] && rec->area[i].first[kind][p] <= last)
 				add(out, rec->area[i].start + p * PAGE, advice, gap);
+}
+
+/* ---- watching ---------------------------------------------------------------------------------------------------- */
+
+/* write(2) calls so far: proc_pid_io(5). */
+static uint64_t n_writes(int proc_fd)
+{
+	CLEAN(free) char *io = NULL;
+	const char *at;
+
+	if (fd_read_file_at(proc_fd, "io", 4096, &io, NULL) < 0)
+		return 0;
+	at = strstr(io, "syscw: ");
+	return at ? strtoull(at + 7, NULL, 10) : 0;
+}
+
+/*
+ * Looks whenever the program has written something, and from time to time besides. What a program that ends touches after its
+ * last word is its tidying up (an interpreter writes to most of its heap then) and no working set: those looks do not count.
+ * ret_last: the last look that does.
+ */
+static int watch(struct record *rec, int pidfd, uint8_t *ret_last)
+{
+	uint64_t before = n_writes(rec->proc_fd), now;
+	uint8_t last_word = 0;
+	int next_ms = 1, r = 0;
+	bool ended = false;
+
+	for (int ms = 0; r == 0 && !ended && ms < WATCH_MS && rec->look < LOOKS_MAX; ms++) {
+		struct pollfd process = {.fd = pidfd, .events = POLLIN};
+
+		ended = poll(&process, 1, 1) > 0;
+		now = n_writes(rec->proc_fd);
+		if (ended || (now == before && ms < next_ms))
+			continue;
+		r = look(rec);
+		if (now != before)
+			last_word = rec->look;
+		before = now;
+		next_ms = ms < next_ms ? next_ms : next_ms * 2;
+	}
+	*ret_last = !ended ? rec->look : last_word ? last_word : rec->look / 2;
+	return r;
 }
 
 int touched_record(pid_t pid, int out_fd, size_t *ret_n, struct err *err)
 {
-	static const int wait_ms[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
 	static struct stretches out;
 	CLEAN(fd) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	CLEAN(fd) int proc_fd = proc_open(pid);
 	struct record rec = {.proc_fd = proc_fd};
-	int r = 0;
+	uint8_t last = 0;
+	int r;
 
 	*ret_n = 0;
 	if (pidfd < 0 || proc_fd < 0)
 		return 0; /* it has ended already */
-	for (size_t i = 0; r == 0 && i < sizeof(wait_ms) / sizeof(wait_ms[0]); i++) {
-		struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-
-		if (poll(&ended, 1, wait_ms[i]) > 0)
-			break;
-		r = look(&rec);
-	}
-	gather(&rec, &out, FILE_PAGE, MADV_POPULATE_READ, FILE_GAP);
-	gather(&rec, &out, OWN, MADV_POPULATE_WRITE, 0);
+	r = watch(&rec, pidfd, &last);
+	gather(&rec, &out, FILE_PAGE, last, MADV_POPULATE_READ, FILE_GAP);
+	gather(&rec, &out, OWN, last, MADV_POPULATE_WRITE, 0);
 	for (size_t i = 0; i < rec.n_areas; i++)
-		free(rec.area[i].page);
+		for (int kind = 0; kind < N_KINDS; kind++)
+			free(rec.area[i].first[kind]);
 	free(rec.area);
 	if (r == 0)
 		r = fd_write_full(out_fd, out.touch, out.n * sizeof(out.touch[0]));

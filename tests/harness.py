@@ -216,12 +216,13 @@ class Daemon:
             raise RuntimeError("warm ls: " + done.err)
         return json.loads(done.out)
 
-    def published(self, n=1, seconds=20, command=None):
-        """Waits until n snapshots (of this command) are published and each has a standby; returns them."""
+    def published(self, n=1, seconds=20, command=None, standbys=True):
+        """Waits until n snapshots (of this command) are published and each has a standby (on a terminal: none has);
+        returns them."""
         def there():
             rows = [row for row in self.ls() if row["state"] == "published" and
                     (command is None or row["command"][:1] == [command] or command in row["command"])]
-            return rows if len(rows) >= n and all(row["standbys"] for row in rows) else None
+            return rows if len(rows) >= n and all(row["standbys"] or not standbys for row in rows) else None
         found = wait_for(there, seconds, 0.05)
         if not found:
             raise AssertionError(f"no snapshot was published within {seconds} s; cache: {self.ls()}; warmd says:\n" + self.log())

@@ -10,9 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FIRST_RUNS_MAX 1024 /* those of programs that never call the hook last as long as these */
 
@@ -56,12 +58,17 @@ static int check_others(struct daemon *daemon, pid_t pid, const Warm__Rpc__Condi
 	return n < FIRST_RUNS_MAX ? 0 : err_set(err, EBUSY, "too many first launches are under way");
 }
 
+/* What the cold start will have: the command's own descriptors. Of these it sent us all but its terminal, in whose place
+ * it sent the pty that a clone would have got. */
 static void note_descriptors(struct first_run *run, const struct request *request)
 {
 	for (unsigned i = 0; i < request->head.n_numbers; i++) {
+		int fd = request->fds[REQUEST_FIRST + i];
 		struct stat st;
+		char path[48];
 
-		if (!fstat(request->fds[REQUEST_FIRST + i], &st))
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", run->pid, request->head.fd_number[i]);
+		if (request->head.flags & LAUNCH_TTY && isatty(fd) ? !stat(path, &st) : !fstat(fd, &st))
 			run->fd[run->n_fds++] = (struct first_run_fd){request->head.fd_number[i], st.st_dev, st.st_ino};
 	}
 }

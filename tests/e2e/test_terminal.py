@@ -47,14 +47,16 @@ class Terminal(WarmCase):
         if not wait_for(is_clone, 20, 0.2):
             raise AssertionError(f"{command} never became a clone; {cls.daemon.ls()}\n{cls.daemon.log()[-1500:]}")
 
-    def setUp(self):
-        super().setUp()
+    def setUp(self):  # no pool to wait for: a launch on a terminal gets a standby of its own
         type(self).shell = Shell(self.daemon.env, self.daemon.dir)  # its own for each test
         self.addCleanup(self.shell.close)
         self.modes = self.shell.run("stty -g").strip()
 
     def tearDown(self):
         self.assertEqual(self.shell.run("stty -g").strip(), self.modes, "the terminal's modes did not come back")
+
+    def hits(self, script):
+        return [row["hits"] for row in self.daemon.ls() if script in row["command"]][0]
 
     def start(self, words):
         self.shell.type(f"warm exec -- {APP} {words}\n")
@@ -147,7 +149,8 @@ class Terminal(WarmCase):
             self.shell.expect("python has gone")
             self.shell.expect("ready>")
             if attempt == 0:
-                self.daemon.published(1, command=PYTHON)
+                self.daemon.published(1, command=script, standbys=False)
+        self.assertEqual(self.hits(script), 1)
 
     def test_window_size(self):
         script = write(os.path.join(self.daemon.dir, "size.py"), SIZE_PROGRAM)
@@ -159,5 +162,6 @@ class Terminal(WarmCase):
             self.shell.expect(f"size {101 + attempt} 31")
             self.shell.expect("ready>")
             if attempt == 0:
-                self.daemon.published(1, command=PYTHON)
+                self.daemon.published(1, command=script, standbys=False)
+        self.assertEqual(self.hits(script), 1)
         self.shell.resize(24, 80)
