@@ -125,9 +125,9 @@ static int build_arena(struct plan *p, uint64_t *ret_code, uint64_t *ret_stack, 
 	return 0;
 }
 
-static void say_ready(int sock_fd)
+static void say_ready(int sock_fd, uint64_t bytes)
 {
-	struct report report = {.magic = REPORT_MAGIC, .kind = REPORT_TEMPLATE_READY, .value = 0};
+	struct report report = {.magic = REPORT_MAGIC, .kind = REPORT_TEMPLATE_READY, .value = (int64_t)bytes};
 
 	send(sock_fd, &report, sizeof(report), MSG_NOSIGNAL);
 }
@@ -177,7 +177,7 @@ int restore_run(const struct restore_request *req, struct err *err)
 		return r;
 	if (chdir("/") < 0)
 		return err_sys(err, errno, "stand in /");
-	say_ready(place.sock_fd);
+	say_ready(place.sock_fd, place.staging_len);
 	jump(code, stack, place.arena);
 }
 

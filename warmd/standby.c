@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #define STANDBY_TIMEOUT_S 10.0
+#define STANDBY_BASE_BYTES (512u << 10) /* page tables, stacks of the kernel, pages every standby writes to */
 
 static void standby_failed(struct standby *standby, const struct report *report, bool supervisor)
 {
@@ -35,7 +36,6 @@ static void standby_hear(struct standby *standby, const struct report *report, b
 	}
 	if (report->kind == REPORT_STANDBY_PARKED && !supervisor) {
 		standby->parked |= 1;
-		standby->bytes = (uint64_t)report->value;
 	} else if (report->kind == REPORT_SUP_PARKED && supervisor) {
 		standby->parked |= 2;
 	} else {
@@ -132,6 +132,7 @@ struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty
 		return NULL;
 	}
 	standby->touched = entry->pool.working_set.n > 0;
+	standby->bytes = working_set_bytes(&entry->pool.working_set) + STANDBY_BASE_BYTES;
 	standby->entry = entry;
 	standby->loop = entry->daemon->loop;
 	standby->go_fd = go[0];
