@@ -21,8 +21,8 @@ int fd_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds)
  * this. */
 ssize_t fd_recv(int sock, void *buf, size_t size, int *fds, size_t *n_fds, int flags);
 
-/* Receives one datagram without descriptors from a socket with SO_PASSCRED (unix(7)). *ret_pid: the process that sent it, as
- * seen from here, whatever pid namespace it lives in; 0 where the kernel did not say. */
+/* Receives one datagram without descriptors from a socket with SO_PASSCRED (unix(7)). *ret_pid: the process that sent
+ * it, as seen from here, whatever pid namespace it lives in; 0 where the kernel did not say. */
 ssize_t fd_recv_pid(int sock, void *buf, size_t size, pid_t *ret_pid, int flags);
 
 /* Bytes read (fewer than len only at end of file), or -errno. */

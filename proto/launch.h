@@ -15,14 +15,14 @@
 
 #include <stdint.h>
 
-#define LAUNCH_MAGIC 0x584d5257u /* "WRMX": a launch_request */
-#define RPC_MAGIC 0x504d5257u    /* "WRMP": four bytes before every protobuf Request and Reply */
-#define LAUNCH_VERSION 1
-#define MESSAGE_MAX 131072     /* bytes in one datagram; a launch that does not fit starts cold */
-#define LAUNCH_FDS_MAX 64      /* descriptors in one launch; more start cold */
-#define LAUNCH_FD_END 900      /* a descriptor with this number or a higher one starts cold: the restorer's are there */
-#define LAUNCH_SILENCE_MS 100  /* no word from warmd for so long: take the token, start cold */
-#define LAUNCH_KEEPALIVE_MS 30 /* so often warmd says LAUNCH_PENDING while a clone is being made */
+#define LAUNCH_MAGIC        0x584d5257u /* "WRMX": a launch_request */
+#define RPC_MAGIC           0x504d5257u /* "WRMP": four bytes before every protobuf Request and Reply */
+#define LAUNCH_VERSION      1
+#define MESSAGE_MAX         131072 /* bytes in one datagram; a launch that does not fit starts cold */
+#define LAUNCH_FDS_MAX      64     /* descriptors in one launch; more start cold */
+#define LAUNCH_FD_END       900 /* a descriptor with this number or a higher one starts cold: the restorer's are there */
+#define LAUNCH_SILENCE_MS   100 /* no word from warmd for so long: take the token, start cold */
+#define LAUNCH_KEEPALIVE_MS 30  /* so often warmd says LAUNCH_PENDING while a clone is being made */
 
 /* ---- warm exec → warmd ---------------------------------------------------------------------------------------- */
 
@@ -45,9 +45,9 @@ enum launch_flags {
 struct launch_request {
 	uint32_t magic;
 	uint16_t version;
-	uint16_t n_numbers; /* entries of fd_number[] in use */
-	uint32_t size;      /* of the whole datagram */
-	uint32_t flags;     /* enum launch_flags */
+	uint16_t n_numbers;   /* entries of fd_number[] in use */
+	uint32_t size;        /* of the whole datagram */
+	uint32_t flags;       /* enum launch_flags */
 	uint64_t sig_blocked; /* the caller's signal mask, as the kernel's sigset: bit n-1 is signal n */
 	uint64_t started_ns;  /* CLOCK_MONOTONIC at the command's first instruction */
 	uint32_t n_argv;
@@ -56,17 +56,17 @@ struct launch_request {
 };
 
 enum launch_answer {
-	LAUNCH_PENDING = 1, /* a clone is being made; keep waiting */
-	LAUNCH_RUNNING = 2, /* the clone has the token: read the control socket */
+	LAUNCH_PENDING = 1,    /* a clone is being made; keep waiting */
+	LAUNCH_RUNNING = 2,    /* the clone has the token: read the control socket */
 	LAUNCH_COLD_START = 3, /* take the token and execve() yourself */
 };
 
 enum launch_tier { TIER_HOT = 0, TIER_TEMPLATE = 1, TIER_COLD_RESTORE = 2, TIER_COLD_START = 3 };
 
 struct launch_reply {
-	uint32_t magic; /* LAUNCH_MAGIC */
-	uint32_t kind;  /* enum launch_answer */
-	uint32_t tier;  /* enum launch_tier */
+	uint32_t magic;     /* LAUNCH_MAGIC */
+	uint32_t kind;      /* enum launch_answer */
+	uint32_t tier;      /* enum launch_tier */
 	uint32_t lookup_us; /* accept → snapshot found */
 	uint32_t go_us;     /* accept → GO sent */
 	uint32_t pad;
@@ -81,7 +81,8 @@ enum control_kind {
 	CONTROL_EXIT = 1,    /* → warm exec: value = wait status (as waitpid(2)) of the program */
 	CONTROL_STOPPED = 2, /* → warm exec: value = the signal that stopped it */
 	CONTROL_SIGNAL = 3,  /* → supervisor: value = signal; code, data = si_code and si_value of an RT signal */
-	CONTROL_FOREGROUND = 4, /* → supervisor: value 1: foreground of its pty, 0: background; then SIGCONT to its group */
+	CONTROL_FOREGROUND =
+	        4, /* → supervisor: value 1: foreground of its pty, 0: background; then SIGCONT to its group */
 };
 
 struct control {
@@ -104,14 +105,14 @@ struct sup_go {
 
 /* ---- warmd → template, → application ---------------------------------------------------------------------------- */
 
-/* "WRMM": make a standby. Descriptors: [0] its GO socket, [1] its supervisor's socket; for a launch with LAUNCH_TTY, which
- * needs a standby of its own, [2] the pty slave: a controlling terminal is inherited at birth or never. */
-#define MAKE_MAGIC 0x4d4d5257u
-#define GO_MAGIC 0x474d5257u   /* "WRMG" */
-#define GO_SIZE_MAX 16384
+/* "WRMM": make a standby. Descriptors: [0] its GO socket, [1] its supervisor's socket; for a launch with LAUNCH_TTY,
+ * which needs a standby of its own, [2] the pty slave: a controlling terminal is inherited at birth or never. */
+#define MAKE_MAGIC    0x4d4d5257u
+#define GO_MAGIC      0x474d5257u /* "WRMG" */
+#define GO_SIZE_MAX   16384
 #define MAKE_SIZE_MAX 65536
-#define TOUCH_MAX ((MAKE_SIZE_MAX - 16) / 16)
-#define GO_FDS_MAX 72
+#define TOUCH_MAX     ((MAKE_SIZE_MAX - 16) / 16)
+#define GO_FDS_MAX    72
 
 /* A stretch of the working set: touched before a standby parks, madvise(addr, pages * 4096, advice). */
 struct touch {
@@ -130,10 +131,10 @@ struct make_standby {
 
 /*
  * GO: the header, then n_ops struct rop (run late in the image's own phase 3, at its ROP_GO: descriptors are in place),
- * then bytes that they point to by offset from the start of the message. Descriptors fill the fd slots from SLOT_TOKEN on; the restorer moves
- * them to numbers >= LAUNCH_FD_END, and closes them at the end. A stream of 0 1 2 that the launch has closed is
- * represented by the token's descriptor: the key makes sure that the image does not use it.
- * The next datagram on the same socket is what the application's hook reads: RPC_MAGIC + Reply{hook}.
+ * then bytes that they point to by offset from the start of the message. Descriptors fill the fd slots from SLOT_TOKEN
+ * on; the restorer moves them to numbers >= LAUNCH_FD_END, and closes them at the end. A stream of 0 1 2 that the
+ * launch has closed is represented by the token's descriptor: the key makes sure that the image does not use it. The
+ * next datagram on the same socket is what the application's hook reads: RPC_MAGIC + Reply{hook}.
  */
 enum go_slot {
 	SLOT_TOKEN = 0,

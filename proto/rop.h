@@ -12,11 +12,12 @@
 #include <stdint.h>
 
 enum rop_kind {
-	ROP_END = 0,       /* the list ends here: leave the loop */
-	ROP_SYSCALL = 1,   /* system call nr(args), its result judged by `want` */
-	ROP_COPY = 2,      /* memcpy(args[0], args[1], args[2]) */
-	ROP_CLONE = 3,     /* clone3(args[0], args[1]); the child goes on at op args[2] with stack top args[3] */
-	ROP_TEMPLATE = 4,  /* park as template on socket args[0]: each request goes on at the next op in the child branch */
+	ROP_END = 0,     /* the list ends here: leave the loop */
+	ROP_SYSCALL = 1, /* system call nr(args), its result judged by `want` */
+	ROP_COPY = 2,    /* memcpy(args[0], args[1], args[2]) */
+	ROP_CLONE = 3,   /* clone3(args[0], args[1]); the child goes on at op args[2] with stack top args[3] */
+	ROP_TEMPLATE =
+	        4, /* park as template on socket args[0]: each request goes on at the next op in the child branch */
 	ROP_STANDBY = 5,   /* park as standby on socket args[0]; GO fills the slots and runs GO's own ops */
 	ROP_WAIT = 6,      /* park a thread on the GO futex */
 	ROP_WAKE = 7,      /* release the parked threads */
@@ -26,8 +27,8 @@ enum rop_kind {
 	ROP_GO = 11,       /* run the ops that came with GO */
 	ROP_TOUCH = 14,    /* touch the working set that came with make_standby */
 	ROP_GATHER = 12,   /* wait until the word at args[1] has reached args[0] (threads that are parked, or gone) */
-	ROP_LEAVE = 13,    /* as ROP_SIGRETURN, frame at `expect`, on the application's own stack; on the way out, and no longer
-	                      in the arena, system call nr(args) is made: the arena can go */
+	ROP_LEAVE = 13, /* as ROP_SIGRETURN, frame at `expect`, on the application's own stack; on the way out, and no
+	                   longer in the arena, system call nr(args) is made: the arena can go */
 };
 
 /* How a result is judged. Anything else ends the process after a REPORT_FAILED with the op's number and errno. */
@@ -35,13 +36,14 @@ enum rop_want {
 	WANT_OK = 0,    /* any result that is no error */
 	WANT_EXACT = 1, /* exactly args' companion `expect` (mmap at an address, a descriptor number) */
 	WANT_ANY = 2,   /* the result does not matter */
+	WANT_NOBODY = 3, /* ECONNREFUSED, ENOENT or ENXIO: no socket, or nobody behind it. Success is EADDRINUSE */
 };
 
 /* rop.flags: how an argument is to be read. Bits 0-5: argument i is the number of an fd slot (see GO, proto/launch.h).
  * Bits 8-13: argument i is an offset into the GO message. */
-#define ROP_SLOT(i) (1u << (i))
+#define ROP_SLOT(i)   (1u << (i))
 #define ROP_OFFSET(i) (1u << (8 + (i)))
-#define ROP_TO_SLOT (1u << 16) /* the result (a descriptor) goes into slot `expect` */
+#define ROP_TO_SLOT   (1u << 16) /* the result (a descriptor) goes into slot `expect` */
 
 struct rop {
 	uint8_t kind; /* enum rop_kind */

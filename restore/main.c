@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* warm-restore: becomes the template of one image, or prints the image's plan. The command line is in docs/ARCHITECTURE.md. */
+/* warm-restore: becomes the template of one image, or prints the image's plan. The command line is in
+ * docs/ARCHITECTURE.md. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -51,7 +52,8 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	if (req.image_fd < 0 || (!plan_only && (req.sock_fd < 0 || req.init_fd < 0))) {
-		fprintf(stderr, "usage: warm-restore --image FD --sock FD --init FD [--label TEXT] | --plan --image FD\n");
+		fprintf(stderr,
+		        "usage: warm-restore --image FD --sock FD --init FD [--label TEXT] | --plan --image FD\n");
 		return 2;
 	}
 	report_fd = fcntl(req.sock_fd, F_DUPFD_CLOEXEC, 0);

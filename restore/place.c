@@ -24,10 +24,10 @@
 #include "base/proc.h"
 #include "base/uapi.h"
 
-#define ROOM_FROM 0x100000000000u /* 16 TiB: above what non-PIE programs, compressed heaps and Go arenas use */
-#define ROOM_TO 0x7ff000000000u
-#define ROOM_ALIGN (2u << 20)
-#define XSTATE_SW 464
+#define ROOM_FROM        0x100000000000u /* 16 TiB: above what non-PIE programs, compressed heaps and Go arenas use */
+#define ROOM_TO          0x7ff000000000u
+#define ROOM_ALIGN       (2u << 20)
+#define XSTATE_SW        464
 #define SA_RESTORER_FLAG 0x04000000
 
 struct range {
@@ -38,10 +38,10 @@ struct range {
 
 static Warm__Image__VmaKind vdso_kind(const char *name)
 {
-	return strcmp(name, "[vdso]") == 0         ? WARM__IMAGE__VMA_KIND__VDSO
-	       : strcmp(name, "[vvar]") == 0       ? WARM__IMAGE__VMA_KIND__VVAR
+	return strcmp(name, "[vdso]") == 0          ? WARM__IMAGE__VMA_KIND__VDSO
+	       : strcmp(name, "[vvar]") == 0        ? WARM__IMAGE__VMA_KIND__VVAR
 	       : strcmp(name, "[vvar_vclock]") == 0 ? WARM__IMAGE__VMA_KIND__VVAR_VCLOCK
-						    : WARM__IMAGE__VMA_KIND__ANON;
+	                                            : WARM__IMAGE__VMA_KIND__ANON;
 }
 
 static int own_areas(struct place *place, struct range *range, size_t room, size_t *n)
@@ -97,7 +97,8 @@ static int find_room(struct place *place, const Warm__Image__Image *image, uint6
 		at = align_up(range[i].end + ROOM_ALIGN);
 	}
 	if (at + need > ROOM_TO)
-		return err_set(err, ENOMEM, "no room between the image's memory areas for %lu MiB", (unsigned long)(need >> 20));
+		return err_set(err, ENOMEM, "no room between the image's memory areas for %lu MiB",
+		               (unsigned long)(need >> 20));
 	place->arena = at;
 	place->staging = at + ARENA_ROOM;
 	place->staging_len = staging_len;
@@ -146,7 +147,8 @@ static int ask_credentials(struct place *place, const Warm__Image__Image *image,
 	place->cap_bounding = status.cap_bounding;
 	place->cap_permitted = status.cap_permitted;
 	place->other_groups = status.n_groups != cred->n_group ||
-			      (cred->n_group && memcmp(status.groups, cred->group, cred->n_group * sizeof(uint32_t)) != 0);
+	                      (cred->n_group &&
+	                       memcmp(status.groups, cred->group, cred->n_group * sizeof(uint32_t)) != 0);
 	place->personality = (uint32_t)personality(0xffffffff);
 	proc_status_fini(&status);
 	return 0;
@@ -222,7 +224,8 @@ static bool has_own_pages(const Warm__Image__Image *image, const Warm__Image__Vm
 	return false;
 }
 
-/* Two pieces of the application's libc, by which it leaves the arena. Not finding them is no failure: the arena stays. */
+/* Two pieces of the application's libc, by which it leaves the arena. Not finding them is no failure: the arena stays.
+ */
 static void find_way_out(struct place *place, const Warm__Image__Image *image)
 {
 	static const uint8_t ret_bytes[] = {0x0f, 0x05, 0xc3};

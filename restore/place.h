@@ -8,11 +8,12 @@
 struct err;
 struct pack;
 
-/* Finds room for arena and pages that neither this process nor the image uses; asks the kernel the rest. Opens nothing. */
+/* Finds room for arena and pages that neither this process nor the image uses; asks the kernel the rest. Opens nothing.
+ */
 int place_find(struct place *place, const Warm__Image__Image *image, uint64_t n_pages, struct err *err);
 
-/* Descriptors above fd_base, mapped files opened and checked to be those of the image. sock_fd, init_fd: -1 where the plan
- * is only to be printed. */
+/* Descriptors above fd_base, mapped files opened and checked to be those of the image. sock_fd, init_fd: -1 where the
+ * plan is only to be printed. */
 int place_open_files(struct place *place, const Warm__Image__Image *image, int sock_fd, int init_fd, struct err *err);
 
 void place_fini(struct place *place);

@@ -94,7 +94,8 @@ uint32_t plan_op(struct plan *p, struct rop op, const char *fmt, ...)
 	va_start(args, fmt);
 	n = vasprintf(&words, fmt, args);
 	va_end(args);
-	if (n < 0 || !room_for(&p->op, p->n_ops, sizeof(*p->op)) || !room_for(&p->words, p->n_words, sizeof(*p->words))) {
+	if (n < 0 || !room_for(&p->op, p->n_ops, sizeof(*p->op)) ||
+	    !room_for(&p->words, p->n_words, sizeof(*p->words))) {
 		if (n >= 0)
 			free(words);
 		p->failed = true;

@@ -32,19 +32,19 @@ struct place {
 	uint64_t staging_len;
 	struct vdso_area vdso[4];
 	size_t n_vdso;
-	int fd_base;   /* service descriptors: */
-	int sock_fd;   /*   the template's socket */
-	int init_fd;   /*   an open warm-init */
-	int uffd;      /*   a userfaultfd with UFFDIO_MOVE, or -1: pages are copied */
-	int *file_fd;  /* for each Image.file, open as it is to be mapped */
+	int fd_base;  /* service descriptors: */
+	int sock_fd;  /*   the template's socket */
+	int init_fd;  /*   an open warm-init */
+	int uffd;     /*   a userfaultfd with UFFDIO_MOVE, or -1: pages are copied */
+	int *file_fd; /* for each Image.file, open as it is to be mapped */
 	int exe_fd;
 	uint64_t syscall_ret; /* `syscall; ret` in the image's own code, and */
 	uint64_t sigreturn;   /*   its rt_sigreturn trampoline; 0: not found, the arena stays */
 	uint32_t xstate_size; /* what the kernel accepts in a signal frame */
 	uint64_t xstate_features;
-	uint32_t uid, gid;    /* credentials of the template */
+	uint32_t uid, gid; /* credentials of the template */
 	uint64_t cap_bounding, cap_permitted;
-	bool other_groups;    /* the template's supplementary groups are not the image's */
+	bool other_groups; /* the template's supplementary groups are not the image's */
 	uint32_t personality;
 };
 
@@ -73,28 +73,30 @@ void *plan_at(struct plan *p, uint64_t address); /* until the next plan_data() *
 
 /* Append an op; its number is returned. Unused arguments are 0. */
 uint32_t plan_op(struct plan *p, struct rop op, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-#define PLAN_SYS(p, number, words, ...) plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = (number), .args = {__VA_ARGS__}}, "%s", words)
+#define PLAN_SYS(p, number, words, ...)                                                                                \
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = (number), .args = {__VA_ARGS__}}, "%s", words)
 
 /* The whole: restore/plan.c is its table of contents. Fails by name where the image and this machine do not fit. */
 int plan_compile(struct plan *p, struct err *err);
 
 /* ---- planners, in the order they run ---------------------------------------------------------------------------- */
 
-int plan_memory(struct plan *p, struct err *err);      /* phase 1: address space, pages, mm fields */
-int plan_template(struct plan *p, struct err *err);    /* park; supervisor; the application is born */
-int plan_task(struct plan *p, struct err *err);        /* phase 2: process-wide state */
-int plan_locks(struct plan *p, struct err *err);       /* memory that fork does not hand down */
+int plan_memory(struct plan *p, struct err *err);   /* phase 1: address space, pages, mm fields */
+int plan_template(struct plan *p, struct err *err); /* park; supervisor; the application is born */
+int plan_task(struct plan *p, struct err *err);     /* phase 2: process-wide state */
+int plan_locks(struct plan *p, struct err *err);    /* memory that fork does not hand down */
 int plan_signals(struct plan *p, struct err *err);
 int plan_timers_make(struct plan *p, struct err *err);
-int plan_files_make(struct plan *p, struct err *err);  /* descriptors without a path */
-int plan_threads(struct plan *p, struct err *err);     /* the other threads, each parked */
-int plan_go(struct plan *p, struct err *err);          /* park; phase 3 */
+int plan_files_make(struct plan *p, struct err *err); /* descriptors without a path */
+int plan_threads(struct plan *p, struct err *err);    /* the other threads, each parked */
+int plan_go(struct plan *p, struct err *err);         /* park; phase 3 */
 
 /* ---- pieces that planners share --------------------------------------------------------------------------------- */
 
-void plan_files_open(struct plan *p);                     /* phase 3: by path; the launch's; epoll sets */
+void plan_files_open(struct plan *p); /* phase 3: by path; the launch's; epoll sets */
 void plan_timers_arm(struct plan *p);
-void plan_task_place(struct plan *p);                     /* cwd, root */
+void plan_task_place(struct plan *p); /* working directory */
+void plan_task_root(struct plan *p);  /* root directory, when all is opened */
 void plan_credentials(struct plan *p, bool main_thread); /* of the calling thread */
 int plan_thread_state(struct plan *p, const Warm__Image__Thread *thread, struct err *err);
 /* The thread's registers as a signal frame at an address of its own stack (stack = true) or in the arena. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors. Those without a path are made in the standby (phase 2), those with one are opened at GO (phase 3), when 0 1 2
- * are the launch's. Each is made at whatever number is free, raised above fd_base, and put from there to its numbers.
+ * Descriptors. Those without a path are made in the standby (phase 2), those with one are opened at GO (phase 3), when
+ * 0 1 2 are the launch's. Each is made at whatever number is free, raised above fd_base, and put from there to its
+ * numbers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,18 +22,27 @@ typedef Warm__Image__Description desc_t;
 
 uint32_t plan_raise(struct plan *p, uint32_t slot)
 {
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_fcntl, .flags = ROP_SLOT(0) | ROP_TO_SLOT, .expect = slot,
-				.args = {SLOT_TMP2, F_DUPFD_CLOEXEC, (uint64_t)p->place->fd_base}},
-		"out of the way");
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_fcntl,
+	                     .flags = ROP_SLOT(0) | ROP_TO_SLOT,
+	                     .expect = slot,
+	                     .args = {SLOT_TMP2, F_DUPFD_CLOEXEC, (uint64_t)p->place->fd_base}},
+	        "out of the way");
 	return plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_TMP2}},
-		       "out of the way");
+	               "out of the way");
 }
 
 static void put(struct plan *p, uint32_t slot, const Warm__Image__Descriptor *d)
 {
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_dup3, .flags = ROP_SLOT(0),
-				.expect = (uint64_t)d->fd, .args = {slot, (uint64_t)d->fd, d->cloexec ? O_CLOEXEC : 0}},
-		"fd %d", d->fd);
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .want = WANT_EXACT,
+	                     .nr = SYS_dup3,
+	                     .flags = ROP_SLOT(0),
+	                     .expect = (uint64_t)d->fd,
+	                     .args = {slot, (uint64_t)d->fd, d->cloexec ? O_CLOEXEC : 0}},
+	        "fd %d", d->fd);
 }
 
 static void put_all(struct plan *p, uint32_t slot, size_t description)
@@ -45,7 +55,8 @@ static void put_all(struct plan *p, uint32_t slot, size_t description)
 void plan_place(struct plan *p, uint32_t slot, size_t description)
 {
 	put_all(p, slot, description);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {slot}}, "in its place");
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {slot}},
+	        "in its place");
 }
 
 /* A call that returns a descriptor, raised into SLOT_TMP. */
@@ -74,11 +85,15 @@ static void make_eventfd(struct plan *p, const desc_t *d)
 	uint64_t flags = (d->flags & O_NONBLOCK) | (d->semaphore ? EFD_SEMAPHORE : 0);
 
 	/* eventfd2() takes 32 bits of counter: the rest is written. */
-	make(p, (struct rop){.nr = SYS_eventfd2, .args = {counter <= UINT32_MAX ? counter : 0, flags}}, "eventfd%s", "");
+	make(p, (struct rop){.nr = SYS_eventfd2, .args = {counter <= UINT32_MAX ? counter : 0, flags}}, "eventfd%s",
+	     "");
 	if (counter > UINT32_MAX)
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_write, .flags = ROP_SLOT(0),
-					.args = {SLOT_TMP, plan_data(p, &counter, sizeof(counter), 8), sizeof(counter)}},
-			"its counter");
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .nr = SYS_write,
+		                     .flags = ROP_SLOT(0),
+		                     .args = {SLOT_TMP, plan_data(p, &counter, sizeof(counter), 8), sizeof(counter)}},
+		        "its counter");
 }
 
 static int plan_made(struct plan *p, size_t i, struct err *err)
@@ -93,11 +108,15 @@ static int plan_made(struct plan *p, size_t i, struct err *err)
 		make(p, (struct rop){.nr = SYS_epoll_create1}, "epoll%s", "");
 		break;
 	case WARM__IMAGE__DESCRIPTION_KIND__TIMERFD:
-		make(p, (struct rop){.nr = SYS_timerfd_create, .args = {(uint64_t)d->timerfd->clock, d->flags & O_NONBLOCK}},
+		make(p,
+		     (struct rop){.nr = SYS_timerfd_create,
+		                  .args = {(uint64_t)d->timerfd->clock, d->flags & O_NONBLOCK}},
 		     "timerfd%s", "");
 		break;
 	case WARM__IMAGE__DESCRIPTION_KIND__SIGNALFD:
-		make(p, (struct rop){.nr = SYS_signalfd4, .args = {(uint64_t)-1, plan_data(p, &d->sigmask, 8, 8), 8, d->flags & O_NONBLOCK}},
+		make(p,
+		     (struct rop){.nr = SYS_signalfd4,
+		                  .args = {(uint64_t)-1, plan_data(p, &d->sigmask, 8, 8), 8, d->flags & O_NONBLOCK}},
 		     "signalfd%s", "");
 		break;
 	case WARM__IMAGE__DESCRIPTION_KIND__PIPE:
@@ -129,12 +148,20 @@ static void open_path(struct plan *p, size_t i)
 	const desc_t *d = p->image->description[i];
 	uint64_t flags = d->flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW);
 
-	make(p, (struct rop){.nr = SYS_openat, .args = {(uint64_t)AT_FDCWD, plan_string(p, d->path), flags | O_CLOEXEC | O_NOCTTY}},
+	make(p,
+	     (struct rop){.nr = SYS_openat,
+	                  .args = {(uint64_t)AT_FDCWD, plan_string(p, d->path), flags | O_CLOEXEC | O_NOCTTY}},
 	     "open %s", d->path);
-	if (d->position && (d->kind == WARM__IMAGE__DESCRIPTION_KIND__REGULAR || d->kind == WARM__IMAGE__DESCRIPTION_KIND__DIRECTORY))
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_lseek, .flags = ROP_SLOT(0),
-					.expect = d->position, .args = {SLOT_TMP, d->position, 0}},
-			"at offset %lu", (unsigned long)d->position);
+	if (d->position &&
+	    (d->kind == WARM__IMAGE__DESCRIPTION_KIND__REGULAR || d->kind == WARM__IMAGE__DESCRIPTION_KIND__DIRECTORY))
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .want = WANT_EXACT,
+		                     .nr = SYS_lseek,
+		                     .flags = ROP_SLOT(0),
+		                     .expect = d->position,
+		                     .args = {SLOT_TMP, d->position, 0}},
+		        "at offset %lu", (unsigned long)d->position);
 	plan_place(p, SLOT_TMP, i);
 }
 
@@ -142,7 +169,7 @@ static void arm_timerfd(struct plan *p, size_t i)
 {
 	const Warm__Image__Timerfd *t = p->image->description[i]->timerfd;
 	struct itimerspec value = {{t->interval_ns / 1000000000, t->interval_ns % 1000000000},
-				   {t->value_ns / 1000000000, t->value_ns % 1000000000}};
+	                           {t->value_ns / 1000000000, t->value_ns % 1000000000}};
 	uint64_t fd = (uint64_t)number_of(p, i);
 
 	if (t->value_ns == 0 && t->interval_ns == 0 && t->ticks == 0)
@@ -150,7 +177,8 @@ static void arm_timerfd(struct plan *p, size_t i)
 	/* fdinfo shows the time that is left, whatever TFD_TIMER_ABSTIME said when it was set. */
 	PLAN_SYS(p, SYS_timerfd_settime, "arm the timerfd", fd, 0, plan_data(p, &value, sizeof(value), 8), 0);
 	if (t->ticks)
-		PLAN_SYS(p, SYS_ioctl, "expirations that were not read", fd, TFD_IOC_SET_TICKS, plan_data(p, &t->ticks, 8, 8));
+		PLAN_SYS(p, SYS_ioctl, "expirations that were not read", fd, TFD_IOC_SET_TICKS,
+		         plan_data(p, &t->ticks, 8, 8));
 }
 
 /* After every descriptor is in place, for an epoll set holds the file that was there when it was added. */
@@ -161,10 +189,12 @@ static void fill_epoll(struct plan *p, size_t i)
 	for (size_t j = 0; j < d->n_interest; j++) {
 		struct epoll_event event = {.events = d->interest[j]->events, .data.u64 = d->interest[j]->data};
 
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_epoll_ctl,
-					.args = {(uint64_t)number_of(p, i), EPOLL_CTL_ADD, (uint64_t)d->interest[j]->fd,
-						 plan_data(p, &event, sizeof(event), 8)}},
-			"epoll: watch fd %d", d->interest[j]->fd);
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .nr = SYS_epoll_ctl,
+		                     .args = {(uint64_t)number_of(p, i), EPOLL_CTL_ADD, (uint64_t)d->interest[j]->fd,
+		                              plan_data(p, &event, sizeof(event), 8)}},
+		        "epoll: watch fd %d", d->interest[j]->fd);
 	}
 }
 
@@ -174,9 +204,14 @@ static void put_hook(struct plan *p, size_t i)
 		const Warm__Image__Descriptor *d = p->image->descriptor[j];
 
 		if (d->description == i)
-			plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_dup3, .expect = (uint64_t)d->fd,
-						.args = {(uint64_t)GO_FD(p->place), (uint64_t)d->fd, d->cloexec ? O_CLOEXEC : 0}},
-				"fd %d: the hook's", d->fd);
+			plan_op(p,
+			        (struct rop){.kind = ROP_SYSCALL,
+			                     .want = WANT_EXACT,
+			                     .nr = SYS_dup3,
+			                     .expect = (uint64_t)d->fd,
+			                     .args = {(uint64_t)GO_FD(p->place), (uint64_t)d->fd,
+			                              d->cloexec ? O_CLOEXEC : 0}},
+			        "fd %d: the hook's", d->fd);
 	}
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way out of the restorer. A thread leaves by a signal frame on its own stack and by two pieces of its own libc: `syscall;
- * ret` and the rt_sigreturn trampoline. So the main thread can unmap the arena it has just been running in, once all
- * others are out of it: each counts itself out by a system call (FUTEX_WAKE_OP) that it makes from its own code.
+ * The way out of the restorer. A thread leaves by a signal frame on its own stack and by two pieces of its own libc:
+ * `syscall; ret` and the rt_sigreturn trampoline. So the main thread can unmap the arena it has just been running in,
+ * once all others are out of it: each counts itself out by a system call (FUTEX_WAKE_OP) that it makes from its own
+ * code.
  *
- * Threads in an untimed futex wait leave before the standby parks and are waiting again when GO comes: they cost a launch
- * nothing. The rest wait for GO in the arena.
+ * Threads in an untimed futex wait leave before the standby parks and are waiting again when GO comes: they cost a
+ * launch nothing. The rest wait for GO in the arena.
  */
 #include <linux/futex.h>
 #include <stddef.h>
@@ -74,7 +75,8 @@ bool plan_waits_untimed(const struct plan *p, const thread_t *t)
 	if (regs.rax != SYS_futex || (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET) || regs.r10 != 0)
 		return false;
 	/* It would wait on only if the word is what it expects; and a pending signal could make it run. */
-	if (p->image->process->n_pending || t->n_pending || !image_word(p, regs.rdi, &word) || word != (uint32_t)regs.rdx)
+	if (p->image->process->n_pending || t->n_pending || !image_word(p, regs.rdi, &word) ||
+	    word != (uint32_t)regs.rdx)
 		return false;
 	return true;
 }
@@ -84,10 +86,13 @@ static void count_out(struct plan *p, const thread_t *t, uint64_t word, uint64_t
 	uint64_t unused = plan_data(p, NULL, 8, 8);
 
 	/* *word += 1; wake whoever waits for it */
-	plan_op(p, (struct rop){.kind = ROP_LEAVE, .nr = SYS_futex, .expect = frame,
-				.args = {unused, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1, word,
-					 FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_GE, 0)}},
-		"become thread %d, and be counted out", t->tid);
+	plan_op(p,
+	        (struct rop){.kind = ROP_LEAVE,
+	                     .nr = SYS_futex,
+	                     .expect = frame,
+	                     .args = {unused, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1, word,
+	                              FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_GE, 0)}},
+	        "become thread %d, and be counted out", t->tid);
 }
 
 static void leave_main(struct plan *p, const thread_t *t, uint64_t frame)
@@ -105,8 +110,10 @@ static void leave_main(struct plan *p, const thread_t *t, uint64_t frame)
 	}
 	if (late)
 		plan_op(p, (struct rop){.kind = ROP_GATHER, .args = {late, n_left}}, "until they are out");
-	plan_op(p, (struct rop){.kind = ROP_LEAVE, .nr = SYS_munmap, .expect = frame, .args = {p->place->arena, ARENA_ROOM}},
-		"become thread %d, and unmap the arena", t->tid);
+	plan_op(p,
+	        (struct rop){
+	                .kind = ROP_LEAVE, .nr = SYS_munmap, .expect = frame, .args = {p->place->arena, ARENA_ROOM}},
+	        "become thread %d, and unmap the arena", t->tid);
 }
 
 void plan_leave(struct plan *p, const thread_t *t, enum leave when, uint64_t frame)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Phase 1: the address space. Everything of warm-restore goes but the arena, the staged pages and the vdso; the image's
- * areas come; pages move in from staging (UFFDIO_MOVE: real anonymous pages, not copied) or, into mappings of files, are
- * copied; then final protections and advice; then the fields of mm_struct.
+ * areas come; pages move in from staging (UFFDIO_MOVE: real anonymous pages, not copied) or, into mappings of files,
+ * are copied; then final protections and advice; then the fields of mm_struct.
  */
 #include <errno.h>
 #include <linux/prctl.h>
@@ -16,7 +16,7 @@
 #include "base/uapi.h"
 #include "restore/plan.h"
 
-#define PAGE 4096u
+#define PAGE     4096u
 #define TASK_END 0x7ffffffff000u
 
 typedef Warm__Image__Vma vma_t;
@@ -40,9 +40,13 @@ static void vacate(struct plan *p)
 	for (size_t i = 0; i < at->n_vdso; i++) {
 		uint64_t len = at->vdso[i].end - at->vdso[i].start;
 
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_mremap, .expect = to,
-					.args = {at->vdso[i].start, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to}},
-			"put the vdso aside (%lu KiB)", (unsigned long)(len >> 10));
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .want = WANT_EXACT,
+		                     .nr = SYS_mremap,
+		                     .expect = to,
+		                     .args = {at->vdso[i].start, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to}},
+		        "put the vdso aside (%lu KiB)", (unsigned long)(len >> 10));
 		to += len;
 	}
 	PLAN_SYS(p, SYS_munmap, "unmap everything below the arena", 0, at->arena);
@@ -63,9 +67,13 @@ static int plan_vdso(struct plan *p, struct err *err)
 				vma = p->image->vma[j];
 		if (!vma || vma->end - vma->start != len)
 			return err_set(err, ESTALE, "the image was made on another kernel (its vdso differs)");
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_mremap, .expect = vma->start,
-					.args = {from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, vma->start}},
-			"move the vdso to %#lx", (unsigned long)vma->start);
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .want = WANT_EXACT,
+		                     .nr = SYS_mremap,
+		                     .expect = vma->start,
+		                     .args = {from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, vma->start}},
+		        "move the vdso to %#lx", (unsigned long)vma->start);
 		from += len;
 	}
 	return 0;
@@ -91,16 +99,23 @@ static void map_area(struct plan *p, const vma_t *vma, bool has_pages)
 		flags |= MAP_GROWSDOWN; /* MAP_STACK would add "no huge pages" */
 	if (has_flag(vma, "nr"))
 		flags |= MAP_NORESERVE;
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_mmap, .expect = vma->start,
-				.args = {vma->start, vma->end - vma->start, filling_prot(vma, has_pages), flags, (uint64_t)fd,
-					 file ? vma->offset : 0}},
-		"map %s at %#lx-%#lx", file ? p->image->file[vma->file]->path : "anonymous memory", (unsigned long)vma->start,
-		(unsigned long)vma->end);
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .want = WANT_EXACT,
+	                     .nr = SYS_mmap,
+	                     .expect = vma->start,
+	                     .args = {vma->start, vma->end - vma->start, filling_prot(vma, has_pages), flags,
+	                              (uint64_t)fd, file ? vma->offset : 0}},
+	        "map %s at %#lx-%#lx", file ? p->image->file[vma->file]->path : "anonymous memory",
+	        (unsigned long)vma->start, (unsigned long)vma->end);
 	if (vma->name && vma->name[0])
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_ANY, .nr = SYS_prctl,
-					.args = {PR_SET_VMA, PR_SET_VMA_ANON_NAME, vma->start, vma->end - vma->start,
-						 plan_string(p, vma->name)}},
-			"name the area %s", vma->name);
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .want = WANT_ANY,
+		                     .nr = SYS_prctl,
+		                     .args = {PR_SET_VMA, PR_SET_VMA_ANON_NAME, vma->start, vma->end - vma->start,
+		                              plan_string(p, vma->name)}},
+		        "name the area %s", vma->name);
 }
 
 struct run_cursor {
@@ -122,12 +137,15 @@ static void fill_run(struct plan *p, struct run_cursor *c, bool move)
 	if (move) {
 		struct uffdio_move args = {.dst = addr, .src = c->staging, .len = len};
 
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_ioctl,
-					.args = {(uint64_t)p->place->uffd, UFFDIO_MOVE, plan_data(p, &args, sizeof(args), 8)}},
-			"move %lu pages to %#lx", (unsigned long)(len / PAGE), (unsigned long)addr);
+		plan_op(p,
+		        (struct rop){
+		                .kind = ROP_SYSCALL,
+		                .nr = SYS_ioctl,
+		                .args = {(uint64_t)p->place->uffd, UFFDIO_MOVE, plan_data(p, &args, sizeof(args), 8)}},
+		        "move %lu pages to %#lx", (unsigned long)(len / PAGE), (unsigned long)addr);
 	} else {
 		plan_op(p, (struct rop){.kind = ROP_COPY, .args = {addr, c->staging, len}}, "copy %lu pages to %#lx",
-			(unsigned long)(len / PAGE), (unsigned long)addr);
+		        (unsigned long)(len / PAGE), (unsigned long)addr);
 	}
 	c->staging += len;
 	c->run++;
@@ -136,16 +154,17 @@ static void fill_run(struct plan *p, struct run_cursor *c, bool move)
 static void fill_area(struct plan *p, const vma_t *vma, struct run_cursor *c)
 {
 	bool move = p->place->uffd >= 0 && vma->kind == WARM__IMAGE__VMA_KIND__ANON && !vma->shared;
-	struct uffdio_register reg = {.range = {vma->start, vma->end - vma->start}, .mode = UFFDIO_REGISTER_MODE_MISSING};
+	struct uffdio_register reg = {.range = {vma->start, vma->end - vma->start},
+	                              .mode = UFFDIO_REGISTER_MODE_MISSING};
 
 	if (move)
 		PLAN_SYS(p, SYS_ioctl, "prepare the area for pages", (uint64_t)p->place->uffd, UFFDIO_REGISTER,
-			 plan_data(p, &reg, sizeof(reg), 8));
+		         plan_data(p, &reg, sizeof(reg), 8));
 	while (run_in(p, c, vma))
 		fill_run(p, c, move);
 	if (move)
 		PLAN_SYS(p, SYS_ioctl, "all pages are in", (uint64_t)p->place->uffd, UFFDIO_UNREGISTER,
-			 plan_data(p, &reg.range, sizeof(reg.range), 8));
+		         plan_data(p, &reg.range, sizeof(reg.range), 8));
 }
 
 static void advise(struct plan *p, const vma_t *vma)
@@ -153,14 +172,17 @@ static void advise(struct plan *p, const vma_t *vma)
 	static const struct {
 		const char *flag;
 		uint64_t advice;
-	} advice[] = {{"sr", MADV_SEQUENTIAL}, {"rr", MADV_RANDOM},     {"dc", MADV_DONTFORK}, {"dd", MADV_DONTDUMP},
-		      {"hg", MADV_HUGEPAGE},   {"nh", MADV_NOHUGEPAGE}, {"mg", MADV_MERGEABLE}, {"wf", MADV_WIPEONFORK}};
+	} advice[] = {{"sr", MADV_SEQUENTIAL}, {"rr", MADV_RANDOM},    {"dc", MADV_DONTFORK},
+	              {"dd", MADV_DONTDUMP},   {"hg", MADV_HUGEPAGE},  {"nh", MADV_NOHUGEPAGE},
+	              {"mg", MADV_MERGEABLE},  {"wf", MADV_WIPEONFORK}};
 
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
 		if (has_flag(vma, advice[i].flag) && strcmp(advice[i].flag, "dc") != 0)
-			plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_madvise,
-						.args = {vma->start, vma->end - vma->start, advice[i].advice}},
-				"advise %s at %#lx", advice[i].flag, (unsigned long)vma->start);
+			plan_op(p,
+			        (struct rop){.kind = ROP_SYSCALL,
+			                     .nr = SYS_madvise,
+			                     .args = {vma->start, vma->end - vma->start, advice[i].advice}},
+			        "advise %s at %#lx", advice[i].flag, (unsigned long)vma->start);
 }
 
 static void plan_area(struct plan *p, const vma_t *vma, struct run_cursor *c)
@@ -171,14 +193,17 @@ static void plan_area(struct plan *p, const vma_t *vma, struct run_cursor *c)
 	if (has_pages) {
 		fill_area(p, vma, c);
 		if (filling_prot(vma, true) != vma->prot)
-			plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_mprotect,
-						.args = {vma->start, vma->end - vma->start, vma->prot}},
-				"protect %#lx", (unsigned long)vma->start);
+			plan_op(p,
+			        (struct rop){.kind = ROP_SYSCALL,
+			                     .nr = SYS_mprotect,
+			                     .args = {vma->start, vma->end - vma->start, vma->prot}},
+			        "protect %#lx", (unsigned long)vma->start);
 	}
 	advise(p, vma);
 }
 
-/* What fork does not hand down, each standby does for itself: MADV_DONTFORK areas would be lost, locks are not inherited. */
+/* What fork does not hand down, each standby does for itself: MADV_DONTFORK areas would be lost, locks are not
+ * inherited. */
 int plan_locks(struct plan *p, struct err *err)
 {
 	(void)err;
@@ -186,7 +211,8 @@ int plan_locks(struct plan *p, struct err *err)
 		const vma_t *vma = p->image->vma[i];
 
 		if (has_flag(vma, "dc"))
-			PLAN_SYS(p, SYS_madvise, "advise: not for children", vma->start, vma->end - vma->start, MADV_DONTFORK);
+			PLAN_SYS(p, SYS_madvise, "advise: not for children", vma->start, vma->end - vma->start,
+			         MADV_DONTFORK);
 		if (has_flag(vma, "lo"))
 			PLAN_SYS(p, SYS_mlock, "lock memory", vma->start, vma->end - vma->start);
 	}
@@ -199,17 +225,27 @@ static void plan_mm(struct plan *p)
 {
 	const Warm__Image__Mm *mm = p->image->mm;
 	struct prctl_mm_map map = {
-	        .start_code = mm->start_code,   .end_code = mm->end_code,   .start_data = mm->start_data,
-	        .end_data = mm->end_data,       .start_brk = mm->start_brk, .brk = mm->brk,
-	        .start_stack = mm->start_stack, .arg_start = mm->arg_start, .arg_end = mm->arg_end,
-	        .env_start = mm->env_start,     .env_end = mm->env_end,     .auxv_size = (uint32_t)mm->auxv.len,
+	        .start_code = mm->start_code,
+	        .end_code = mm->end_code,
+	        .start_data = mm->start_data,
+	        .end_data = mm->end_data,
+	        .start_brk = mm->start_brk,
+	        .brk = mm->brk,
+	        .start_stack = mm->start_stack,
+	        .arg_start = mm->arg_start,
+	        .arg_end = mm->arg_end,
+	        .env_start = mm->env_start,
+	        .env_end = mm->env_end,
+	        .auxv_size = (uint32_t)mm->auxv.len,
 	        .exe_fd = (uint32_t)p->place->exe_fd,
 	};
 
 	map.auxv = (void *)plan_data(p, mm->auxv.data, mm->auxv.len, 8);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_prctl,
-				.args = {PR_SET_MM, PR_SET_MM_MAP, plan_data(p, &map, sizeof(map), 8), sizeof(map), 0}},
-		"set heap, stack, arguments and executable %s", mm->exe);
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_prctl,
+	                     .args = {PR_SET_MM, PR_SET_MM_MAP, plan_data(p, &map, sizeof(map), 8), sizeof(map), 0}},
+	        "set heap, stack, arguments and executable %s", mm->exe);
 	if (mm->thp_disabled)
 		PLAN_SYS(p, SYS_prctl, "no transparent huge pages", PR_SET_THP_DISABLE, 1);
 }
@@ -228,14 +264,16 @@ int plan_memory(struct plan *p, struct err *err)
 	}
 	if (cursor.run != p->image->n_run_addr)
 		return err_set(err, EBADMSG, "the image has pages at %#lx, where it has no memory",
-			       (unsigned long)p->image->run_addr[cursor.run]);
+		               (unsigned long)p->image->run_addr[cursor.run]);
 	r = plan_vdso(p, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < p->image->n_guard_addr && i < p->image->n_guard_len; i++)
-		PLAN_SYS(p, SYS_madvise, "guard region", p->image->guard_addr[i], p->image->guard_len[i], MADV_GUARD_INSTALL);
+		PLAN_SYS(p, SYS_madvise, "guard region", p->image->guard_addr[i], p->image->guard_len[i],
+		         MADV_GUARD_INSTALL);
 	if (p->place->staging_len)
-		PLAN_SYS(p, SYS_munmap, "unmap what is left of the staged pages", p->place->staging, p->place->staging_len);
+		PLAN_SYS(p, SYS_munmap, "unmap what is left of the staged pages", p->place->staging,
+		         p->place->staging_len);
 	plan_mm(p);
 	PLAN_SYS(p, SYS_close_range, "close the mapped files", 0, (uint64_t)p->place->fd_base - 1, 0);
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes, with their bytes. An empty FIFO is opened again by its path at GO: it is a meeting point with other programs. One
- * with bytes in it comes back as a pipe of the clone's own: written into the file, others would read them again.
+ * Pipes, with their bytes. An empty FIFO is opened again by its path at GO: it is a meeting point with other programs.
+ * One with bytes in it comes back as a pipe of the clone's own: written into the file, others would read them again.
  */
 #include <fcntl.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 typedef Warm__Image__Description desc_t;
 
-#define SLOT_READ SLOT_PIPES
+#define SLOT_READ  SLOT_PIPES
 #define SLOT_WRITE (SLOT_PIPES + 1)
 
 static bool is_first(const struct plan *p, size_t description)
@@ -36,24 +36,36 @@ void plan_two(struct plan *p, uint16_t nr, uint64_t a, uint64_t b, uint64_t c, u
 	if (nr == SYS_pipe2)
 		make = (struct rop){.kind = ROP_SYSCALL, .nr = nr, .args = {at, O_CLOEXEC}};
 	plan_op(p, make, "%s", nr == SYS_pipe2 ? "pipe" : "socket pair");
-	plan_op(p, (struct rop){.kind = ROP_COPY, .args = {slots + slot * sizeof(int32_t), at, sizeof(ends)}}, "its ends");
+	plan_op(p, (struct rop){.kind = ROP_COPY, .args = {slots + slot * sizeof(int32_t), at, sizeof(ends)}},
+	        "its ends");
 	for (uint32_t end = slot; end < slot + 2; end++) {
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_fcntl, .flags = ROP_SLOT(0) | ROP_TO_SLOT, .expect = SLOT_TMP,
-					.args = {end, F_DUPFD_CLOEXEC, (uint64_t)p->place->fd_base}},
-			"out of the way");
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .nr = SYS_fcntl,
+		                     .flags = ROP_SLOT(0) | ROP_TO_SLOT,
+		                     .expect = SLOT_TMP,
+		                     .args = {end, F_DUPFD_CLOEXEC, (uint64_t)p->place->fd_base}},
+		        "out of the way");
 		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {end}},
-			"out of the way");
-		plan_op(p, (struct rop){.kind = ROP_COPY, .args = {slots + end * sizeof(int32_t),
-								   slots + SLOT_TMP * sizeof(int32_t), sizeof(int32_t)}},
-			"out of the way");
+		        "out of the way");
+		plan_op(p,
+		        (struct rop){.kind = ROP_COPY,
+		                     .args = {slots + end * sizeof(int32_t), slots + SLOT_TMP * sizeof(int32_t),
+		                              sizeof(int32_t)}},
+		        "out of the way");
 	}
 }
 
 static void fill(struct plan *p, const Warm__Image__Pipe *pipe)
 {
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_fcntl, .flags = ROP_SLOT(0),
-				.expect = pipe->capacity, .args = {SLOT_WRITE, F_SETPIPE_SZ, pipe->capacity}},
-		"its capacity, %u bytes", pipe->capacity);
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .want = WANT_EXACT,
+	                     .nr = SYS_fcntl,
+	                     .flags = ROP_SLOT(0),
+	                     .expect = pipe->capacity,
+	                     .args = {SLOT_WRITE, F_SETPIPE_SZ, pipe->capacity}},
+	        "its capacity, %u bytes", pipe->capacity);
 }
 
 static void put_bytes(struct plan *p, size_t first)
@@ -62,10 +74,15 @@ static void put_bytes(struct plan *p, size_t first)
 		const Warm__Image__Pipe *pipe = p->image->description[i]->pipe;
 
 		if (pipe && pipe->id == p->image->description[first]->pipe->id && pipe->data.len)
-			plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_EXACT, .nr = SYS_write, .flags = ROP_SLOT(0),
-						.expect = pipe->data.len,
-						.args = {SLOT_WRITE, plan_data(p, pipe->data.data, pipe->data.len, 1), pipe->data.len}},
-				"its %zu bytes", pipe->data.len);
+			plan_op(p,
+			        (struct rop){.kind = ROP_SYSCALL,
+			                     .want = WANT_EXACT,
+			                     .nr = SYS_write,
+			                     .flags = ROP_SLOT(0),
+			                     .expect = pipe->data.len,
+			                     .args = {SLOT_WRITE, plan_data(p, pipe->data.data, pipe->data.len, 1),
+			                              pipe->data.len}},
+			        "its %zu bytes", pipe->data.len);
 	}
 }
 
@@ -76,17 +93,27 @@ static void open_end(struct plan *p, size_t i)
 	uint64_t path_at;
 	char path[64];
 
-	/* The number behind the slot is only known at run time; both ends of the same pipe serve, so a fixed high number does. */
+	/* The number behind the slot is only known at run time; both ends of the same pipe serve, so a fixed high
+	 * number does. */
 	int fixed = p->place->fd_base + 60;
 	uint32_t end = d->pipe->write_end ? SLOT_WRITE : SLOT_READ;
 
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_dup3, .flags = ROP_SLOT(0), .args = {end, (uint64_t)fixed, O_CLOEXEC}},
-		"the pipe, by a known number");
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_dup3,
+	                     .flags = ROP_SLOT(0),
+	                     .args = {end, (uint64_t)fixed, O_CLOEXEC}},
+	        "the pipe, by a known number");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fixed);
 	path_at = plan_string(p, path);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_openat, .flags = ROP_TO_SLOT, .expect = SLOT_TMP2,
-				.args = {(uint64_t)AT_FDCWD, path_at, (d->flags & (O_ACCMODE | O_NONBLOCK | O_APPEND)) | O_CLOEXEC}},
-		"open it again");
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_openat,
+	                     .flags = ROP_TO_SLOT,
+	                     .expect = SLOT_TMP2,
+	                     .args = {(uint64_t)AT_FDCWD, path_at,
+	                              (d->flags & (O_ACCMODE | O_NONBLOCK | O_APPEND)) | O_CLOEXEC}},
+	        "open it again");
 	plan_raise(p, SLOT_TMP);
 	PLAN_SYS(p, SYS_close, "the known number", (uint64_t)fixed);
 	plan_place(p, SLOT_TMP, i);
@@ -116,16 +143,26 @@ void plan_fifo_open(struct plan *p, size_t description)
 	if (!is_meeting_point(p, description))
 		return;
 	path_at = plan_string(p, d->path);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_openat, .flags = ROP_TO_SLOT, .expect = SLOT_TMP2,
-				.args = {(uint64_t)AT_FDCWD, path_at, O_RDWR | O_CLOEXEC}},
-		"open %s", d->path);
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_openat,
+	                     .flags = ROP_TO_SLOT,
+	                     .expect = SLOT_TMP2,
+	                     .args = {(uint64_t)AT_FDCWD, path_at, O_RDWR | O_CLOEXEC}},
+	        "open %s", d->path);
 	plan_raise(p, SLOT_READ);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_openat, .flags = ROP_TO_SLOT, .expect = SLOT_TMP2,
-				.args = {(uint64_t)AT_FDCWD, path_at, (d->flags & (O_ACCMODE | O_NONBLOCK | O_APPEND)) | O_CLOEXEC}},
-		"open %s", d->path);
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_openat,
+	                     .flags = ROP_TO_SLOT,
+	                     .expect = SLOT_TMP2,
+	                     .args = {(uint64_t)AT_FDCWD, path_at,
+	                              (d->flags & (O_ACCMODE | O_NONBLOCK | O_APPEND)) | O_CLOEXEC}},
+	        "open %s", d->path);
 	plan_raise(p, SLOT_TMP);
 	plan_place(p, SLOT_TMP, description);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_READ}}, "both ends");
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_READ}},
+	        "both ends");
 }
 
 int plan_pipe(struct plan *p, size_t description, struct err *err)
@@ -142,6 +179,7 @@ int plan_pipe(struct plan *p, size_t description, struct err *err)
 		if (p->image->description[i]->pipe && p->image->description[i]->pipe->id == id)
 			open_end(p, i);
 	for (uint32_t slot = SLOT_READ; slot <= SLOT_WRITE; slot++)
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {slot}}, "pipe made");
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {slot}},
+		        "pipe made");
 	return 0;
 }

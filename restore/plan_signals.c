@@ -13,17 +13,23 @@ int plan_signals(struct plan *p, struct err *err)
 	(void)err;
 	for (size_t i = 0; i < process->n_sigaction; i++)
 		if (process->sigaction[i].len)
-			plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_rt_sigaction,
-						.args = {i + 1, plan_data(p, process->sigaction[i].data, process->sigaction[i].len, 8),
-							 0, 8}},
-				"action of signal %zu", i + 1);
+			plan_op(p,
+			        (struct rop){
+			                .kind = ROP_SYSCALL,
+			                .nr = SYS_rt_sigaction,
+			                .args = {i + 1,
+			                         plan_data(p, process->sigaction[i].data, process->sigaction[i].len, 8),
+			                         0, 8}},
+			        "action of signal %zu", i + 1);
 	for (size_t i = 0; i < process->n_pending; i++) {
 		const siginfo_t *info = (const siginfo_t *)process->pending[i].data;
 
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_rt_sigqueueinfo,
-					.args = {(uint64_t)process->pid, (uint64_t)info->si_signo,
-						 plan_data(p, info, process->pending[i].len, 8)}},
-			"pending signal %d", info->si_signo);
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .nr = SYS_rt_sigqueueinfo,
+		                     .args = {(uint64_t)process->pid, (uint64_t)info->si_signo,
+		                              plan_data(p, info, process->pending[i].len, 8)}},
+		        "pending signal %d", info->si_signo);
 	}
 	return 0;
 }

@@ -31,10 +31,17 @@ void plan_task_place(struct plan *p)
 
 	if (strcmp(process->cwd, "/") != 0)
 		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_chdir, .args = {plan_string(p, process->cwd)}},
-			"working directory %s", process->cwd);
+		        "working directory %s", process->cwd);
+}
+
+/* Behind everything that has a path: those are as the daemon sees them. */
+void plan_task_root(struct plan *p)
+{
+	const Warm__Image__Process *process = p->image->process;
+
 	if (strcmp(process->root, "/") != 0)
 		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_chroot, .args = {plan_string(p, process->root)}},
-			"root directory %s", process->root);
+		        "root directory %s", process->root);
 }
 
 static void drop_bounding(struct plan *p, const cred_t *cred)
@@ -53,14 +60,16 @@ static void set_ids(struct plan *p, const cred_t *cred)
 	PLAN_SYS(p, SYS_setgroups, "supplementary groups", cred->n_group, groups);
 	PLAN_SYS(p, SYS_setresgid, "group ids", cred->gid[0], cred->gid[1], cred->gid[2]);
 	PLAN_SYS(p, SYS_prctl, "keep capabilities over the change of uid", PR_SET_SECUREBITS,
-		 SECBIT_KEEP_CAPS | SECBIT_NO_SETUID_FIXUP);
+	         SECBIT_KEEP_CAPS | SECBIT_NO_SETUID_FIXUP);
 	PLAN_SYS(p, SYS_setresuid, "user ids", cred->uid[0], cred->uid[1], cred->uid[2]);
 	if (cred->uid[3] != cred->uid[1])
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_ANY, .nr = SYS_setfsuid, .args = {cred->uid[3]}},
-			"file-system user id");
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL, .want = WANT_ANY, .nr = SYS_setfsuid, .args = {cred->uid[3]}},
+		        "file-system user id");
 	if (cred->gid[3] != cred->gid[1])
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_ANY, .nr = SYS_setfsgid, .args = {cred->gid[3]}},
-			"file-system group id");
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL, .want = WANT_ANY, .nr = SYS_setfsgid, .args = {cred->gid[3]}},
+		        "file-system group id");
 	PLAN_SYS(p, SYS_prctl, "securebits", PR_SET_SECUREBITS, cred->securebits);
 }
 
@@ -78,7 +87,8 @@ static void set_caps(struct plan *p, const cred_t *cred)
 	PLAN_SYS(p, SYS_capset, "capabilities", header_at, plan_data(p, data, sizeof(data), 8));
 	for (int cap = 0; cap < 64; cap++)
 		if (cred->ambient >> cap & 1)
-			PLAN_SYS(p, SYS_prctl, "ambient capability", PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (uint64_t)cap);
+			PLAN_SYS(p, SYS_prctl, "ambient capability", PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE,
+			         (uint64_t)cap);
 }
 
 /* Nothing is done where the template has them already: a root daemon serving root's programs. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Park as template. For each standby that is asked for: the supervisor is made in a new pid namespace, sharing the template's
- * memory (so no second copy of page tables) while the template waits as after vfork; it makes the application and then
- * execs warm-init.
+ * Park as template. For each standby that is asked for: the supervisor is made in a new pid namespace, sharing the
+ * template's memory (so no second copy of page tables) while the template waits as after vfork; it makes the
+ * application and then execs warm-init.
  */
 #include <linux/sched.h>
 #include <signal.h>
@@ -46,10 +46,12 @@ static void plan_exec_init(struct plan *p)
 	argv[2] = plan_string(p, pid);
 	argv_at = plan_data(p, argv, sizeof(argv), 8);
 	envp_at = plan_data(p, envp, sizeof(envp), 8);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_dup3, .flags = ROP_SLOT(0), .args = {SLOT_MAKE_SUP, SUP_FD, 0}},
-		"hand the supervisor its socket");
-	PLAN_SYS(p, SYS_execveat, "become the supervisor", (uint64_t)p->place->init_fd, plan_string(p, ""), argv_at, envp_at,
-		 AT_EMPTY_PATH);
+	plan_op(p,
+	        (struct rop){
+	                .kind = ROP_SYSCALL, .nr = SYS_dup3, .flags = ROP_SLOT(0), .args = {SLOT_MAKE_SUP, SUP_FD, 0}},
+	        "hand the supervisor its socket");
+	PLAN_SYS(p, SYS_execveat, "become the supervisor", (uint64_t)p->place->init_fd, plan_string(p, ""), argv_at,
+	         envp_at, AT_EMPTY_PATH);
 }
 
 int plan_template(struct plan *p, struct err *err)
@@ -64,21 +66,26 @@ int plan_template(struct plan *p, struct err *err)
 	PLAN_SYS(p, SYS_close_range, "let go of the standby's sockets", (uint64_t)at->fd_base + 2, ~0u, 0);
 	plan_op(p, (struct rop){.kind = ROP_JUMP, .args = {park}}, "park again");
 
-	p->op[birth].args[0] =
-	        clone_args(p, CLONE_VM | CLONE_VFORK | CLONE_NEWPID | CLONE_NEWNS | CLONE_PARENT, 0, stack, NULL);
+	p->op[birth].args[0] = clone_args(p, CLONE_VM | CLONE_VFORK | CLONE_NEWPID | CLONE_NEWNS | CLONE_PARENT, 0,
+	                                  stack, NULL);
 	p->op[birth].args[1] = sizeof(struct clone_args);
 	p->op[birth].args[2] = p->n_ops;
 	p->op[birth].args[3] = stack + PLAN_STACK;
 
 	/* the supervisor */
 	PLAN_SYS(p, SYS_setsid, "supervisor: a session of its own", 0);
-	/* A controlling terminal is inherited at birth or never: only a session leader can take one, and that is the supervisor. */
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_ANY, .nr = SYS_ioctl, .flags = ROP_SLOT(0),
-				.args = {SLOT_MAKE_TTY, TIOCSCTTY, 0}},
-		"supervisor: take the terminal, if there is one");
+	/* A controlling terminal is inherited at birth or never: only a session leader can take one, and that is the
+	 * supervisor. */
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .want = WANT_ANY,
+	                     .nr = SYS_ioctl,
+	                     .flags = ROP_SLOT(0),
+	                     .args = {SLOT_MAKE_TTY, TIOCSCTTY, 0}},
+	        "supervisor: take the terminal, if there is one");
 	PLAN_SYS(p, SYS_mount, "supervisor: mounts follow the host's", 0, plan_string(p, "/"), 0, MS_REC | MS_SLAVE, 0);
 	PLAN_SYS(p, SYS_mount, "supervisor: its own /proc", plan_string(p, "proc"), plan_string(p, "/proc"),
-		 plan_string(p, "proc"), MS_NOSUID | MS_NODEV | MS_NOEXEC, 0);
+	         plan_string(p, "proc"), MS_NOSUID | MS_NODEV | MS_NOEXEC, 0);
 	born = plan_op(p, (struct rop){.kind = ROP_CLONE}, "make process %d", p->image->process->pid);
 	p->op[born].args[0] = clone_args(p, 0, SIGCHLD, 0, &p->image->process->pid);
 	p->op[born].args[1] = sizeof(struct clone_args);
@@ -86,13 +93,18 @@ int plan_template(struct plan *p, struct err *err)
 	p->op[born].args[2] = p->n_ops;
 
 	/* the application */
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_dup3, .flags = ROP_SLOT(0),
-				.args = {SLOT_MAKE_GO, (uint64_t)GO_FD(at), O_CLOEXEC}},
-		"take the GO socket");
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_dup3,
+	                     .flags = ROP_SLOT(0),
+	                     .args = {SLOT_MAKE_GO, (uint64_t)GO_FD(at), O_CLOEXEC}},
+	        "take the GO socket");
 	int32_t go_fd = GO_FD(at);
-	plan_op(p, (struct rop){.kind = ROP_COPY, .args = {at->arena + offsetof(struct arena, report_fd),
-							   plan_data(p, &go_fd, sizeof(go_fd), 4), sizeof(go_fd)}},
-		"report to the GO socket");
+	plan_op(p,
+	        (struct rop){.kind = ROP_COPY,
+	                     .args = {at->arena + offsetof(struct arena, report_fd),
+	                              plan_data(p, &go_fd, sizeof(go_fd), 4), sizeof(go_fd)}},
+	        "report to the GO socket");
 	PLAN_SYS(p, SYS_close_range, "close what is the template's", 0, (uint64_t)GO_FD(at) - 1, 0);
 	PLAN_SYS(p, SYS_close_range, "close what is the template's", (uint64_t)GO_FD(at) + 1, ~0u, 0);
 	PLAN_SYS(p, SYS_setpgid, "a process group of its own", 0, 0);

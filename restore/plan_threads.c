@@ -14,8 +14,8 @@
 #include "base/err.h"
 #include "restore/plan.h"
 
-#define ARCH_SET_GS 0x1001
-#define ARCH_SET_FS 0x1002
+#define ARCH_SET_GS   0x1001
+#define ARCH_SET_FS   0x1002
 #define DEFAULT_SLACK 50000 /* ns: prctl(2) */
 
 typedef Warm__Image__Thread thread_t;
@@ -23,10 +23,10 @@ typedef Warm__Image__Thread thread_t;
 static void plan_scheduling(struct plan *p, const thread_t *t)
 {
 	struct sched_attr attr = {.size = sizeof(attr),
-				  .sched_policy = t->sched_policy,
-				  .sched_flags = t->reset_on_fork ? 1 : 0,
-				  .sched_nice = t->nice,
-				  .sched_priority = t->sched_priority};
+	                          .sched_policy = t->sched_policy,
+	                          .sched_flags = t->reset_on_fork ? 1 : 0,
+	                          .sched_nice = t->nice,
+	                          .sched_priority = t->sched_priority};
 
 	if (t->sched_policy || t->sched_priority || t->reset_on_fork)
 		PLAN_SYS(p, SYS_sched_setattr, "scheduling policy", 0, plan_data(p, &attr, sizeof(attr), 8), 0);
@@ -37,10 +37,12 @@ static void plan_pending(struct plan *p, const thread_t *t)
 	for (size_t i = 0; i < t->n_pending; i++) {
 		const siginfo_t *info = (const siginfo_t *)t->pending[i].data;
 
-		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_rt_tgsigqueueinfo,
-					.args = {(uint64_t)p->image->process->pid, (uint64_t)t->tid, (uint64_t)info->si_signo,
-						 plan_data(p, info, t->pending[i].len, 8)}},
-			"pending signal %d of thread %d", info->si_signo, t->tid);
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .nr = SYS_rt_tgsigqueueinfo,
+		                     .args = {(uint64_t)p->image->process->pid, (uint64_t)t->tid,
+		                              (uint64_t)info->si_signo, plan_data(p, info, t->pending[i].len, 8)}},
+		        "pending signal %d of thread %d", info->si_signo, t->tid);
 	}
 }
 
@@ -81,9 +83,10 @@ static void plan_rseq(struct plan *p, const thread_t *t)
 
 static int plan_thread(struct plan *p, const thread_t *t, uint32_t clone_op, struct err *err)
 {
-	struct clone_args args = {.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
-				  .stack_size = PLAN_STACK,
-				  .set_tid_size = 1};
+	struct clone_args args = {.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+	                                   CLONE_SYSVSEM,
+	                          .stack_size = PLAN_STACK,
+	                          .set_tid_size = 1};
 	bool own_stack = plan_can_leave(p);
 	uint64_t frame = 0;
 	int r;
@@ -117,7 +120,7 @@ int plan_threads(struct plan *p, struct err *err)
 	for (size_t i = 0; i < n; i++)
 		plan_op(p, (struct rop){.kind = ROP_CLONE}, "make thread %d", p->image->thread[i + 1]->tid);
 	plan_op(p, (struct rop){.kind = ROP_GATHER, .args = {n, p->place->arena + offsetof(struct arena, n_parked)}},
-		"until all threads are parked");
+	        "until all threads are parked");
 	jump = plan_op(p, (struct rop){.kind = ROP_JUMP}, "go on");
 	for (size_t i = 0; i < n && !p->failed; i++) {
 		int r = plan_thread(p, p->image->thread[i + 1], first + (uint32_t)i, err);
@@ -147,8 +150,9 @@ int plan_go(struct plan *p, struct err *err)
 	plan_credentials(p, true);
 	plan_op(p, (struct rop){.kind = ROP_TOUCH}, "touch the working set");
 	plan_op(p, (struct rop){.kind = ROP_STANDBY, .args = {(uint64_t)GO_FD(at)}}, "park as standby");
-	plan_files_open(p);
 	plan_task_place(p);
+	plan_files_open(p);
+	plan_task_root(p);
 	plan_op(p, (struct rop){.kind = ROP_GO}, "what this launch brings");
 	plan_timers_arm(p);
 	plan_op(p, (struct rop){.kind = ROP_TOKEN}, "take the token");

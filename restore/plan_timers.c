@@ -26,9 +26,11 @@ static void make_timer(struct plan *p, const Warm__Image__PosixTimer *timer)
 {
 	uint64_t id = plan_data(p, &timer->id, sizeof(timer->id), 4);
 
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_timer_create,
-				.args = {(uint64_t)(int64_t)timer->clock, sigevent_data(p, timer), id}},
-		"make timer %d", timer->id);
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_timer_create,
+	                     .args = {(uint64_t)(int64_t)timer->clock, sigevent_data(p, timer), id}},
+	        "make timer %d", timer->id);
 }
 
 static void make_timers(struct plan *p, bool of_threads)
@@ -62,10 +64,11 @@ static void arm_itimers(struct plan *p)
 	for (size_t i = 0; i < process->n_itimer; i++) {
 		const Warm__Image__Itimer *t = process->itimer[i];
 		struct itimerval value = {{t->interval_us / 1000000, t->interval_us % 1000000},
-					  {t->value_us / 1000000, t->value_us % 1000000}};
+		                          {t->value_us / 1000000, t->value_us % 1000000}};
 
 		if (t->value_us || t->interval_us)
-			PLAN_SYS(p, SYS_setitimer, "arm an interval timer", i, plan_data(p, &value, sizeof(value), 8), 0);
+			PLAN_SYS(p, SYS_setitimer, "arm an interval timer", i, plan_data(p, &value, sizeof(value), 8),
+			         0);
 	}
 }
 
@@ -77,12 +80,14 @@ void plan_timers_arm(struct plan *p)
 	for (size_t i = 0; i < process->n_timer; i++) {
 		const Warm__Image__PosixTimer *t = process->timer[i];
 		struct itimerspec value = {{t->interval_ns / 1000000000, t->interval_ns % 1000000000},
-					   {t->remaining_ns / 1000000000, t->remaining_ns % 1000000000}};
+		                           {t->remaining_ns / 1000000000, t->remaining_ns % 1000000000}};
 
 		if (t->remaining_ns || t->interval_ns)
-			plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_timer_settime,
-						.args = {(uint64_t)t->id, 0, plan_data(p, &value, sizeof(value), 8), 0}},
-				"arm timer %d", t->id);
+			plan_op(p,
+			        (struct rop){.kind = ROP_SYSCALL,
+			                     .nr = SYS_timer_settime,
+			                     .args = {(uint64_t)t->id, 0, plan_data(p, &value, sizeof(value), 8), 0}},
+			        "arm timer %d", t->id);
 	}
 	arm_itimers(p);
 }

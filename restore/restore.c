@@ -21,7 +21,7 @@
 #include "restore/place.h"
 #include "restore/plan.h"
 
-#define IMAGE_VERSION 1
+#define IMAGE_VERSION  1
 #define UNPACK_THREADS 2
 
 extern const uint8_t _binary_restorer_bin_start[], _binary_restorer_bin_end[];
@@ -90,7 +90,7 @@ static int stage_pages(struct opened *o, const struct place *place, struct err *
 	if (place->staging_len == 0)
 		return 0;
 	at = mmap((void *)place->staging, place->staging_len, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 	if (at != (void *)place->staging)
 		return err_sys(err, errno, "memory for %lu MiB of pages", (unsigned long)(place->staging_len >> 20));
 	return pack_pages(o->pack, at, UNPACK_THREADS, err);
@@ -109,7 +109,7 @@ static int build_arena(struct plan *p, uint64_t *ret_code, uint64_t *ret_stack, 
 		return err_sys(err, ENOMEM, "plan");
 	/* Above the plan the vdso waits for its turn; the room below belongs to the arena, touched or not. */
 	arena = mmap((void *)p->base, len, PROT_READ | PROT_WRITE | PROT_EXEC,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (arena != (void *)p->base)
 		return err_sys(err, errno, "memory for the plan");
 	memcpy(arena, p->data, p->n_data);
@@ -154,7 +154,10 @@ static int shed_libc(struct err *err)
 
 static __attribute__((noreturn)) void jump(uint64_t code, uint64_t stack, uint64_t arena)
 {
-	__asm__ volatile("mov %0, %%rsp\n\txor %%esi, %%esi\n\tjmp *%1" : : "r"(stack), "r"(code), "D"(arena) : "memory", "rsi");
+	__asm__ volatile("mov %0, %%rsp\n\txor %%esi, %%esi\n\tjmp *%1"
+	                 :
+	                 : "r"(stack), "r"(code), "D"(arena)
+	                 : "memory", "rsi");
 	__builtin_unreachable();
 }
 
@@ -173,7 +176,8 @@ int restore_run(const struct restore_request *req, struct err *err)
 		return r;
 	if (plan_init(&plan, opened.image, &place) < 0)
 		return err_sys(err, ENOMEM, "plan");
-	if ((r = plan_compile(&plan, err)) < 0 || (r = build_arena(&plan, &code, &stack, err)) < 0 || (r = shed_libc(err)) < 0)
+	if ((r = plan_compile(&plan, err)) < 0 || (r = build_arena(&plan, &code, &stack, err)) < 0 ||
+	    (r = shed_libc(err)) < 0)
 		return r;
 	if (chdir("/") < 0)
 		return err_sys(err, errno, "stand in /");
@@ -185,14 +189,15 @@ int restore_run(const struct restore_request *req, struct err *err)
 
 static void print_op(const struct plan *p, size_t i)
 {
-	static const char *const kinds[] = {"end",  "call", "copy",   "clone",     "template", "standby", "wait",
-					    "wake", "token", "become", "jump", "go", "gather", "leave", "touch"};
+	static const char *const kinds[] = {"end",   "call",   "copy", "clone", "template", "standby", "wait", "wake",
+	                                    "token", "become", "jump", "go",    "gather",   "leave",   "touch"};
 	const struct rop *op = &p->op[i];
 
 	printf("%5zu  %-8s  %s", i, op->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[op->kind] : "?", p->words[i]);
 	if (op->kind == ROP_SYSCALL)
-		printf("  [%u(%#lx, %#lx, %#lx, %#lx, %#lx)]", op->nr, (unsigned long)op->args[0], (unsigned long)op->args[1],
-		       (unsigned long)op->args[2], (unsigned long)op->args[3], (unsigned long)op->args[4]);
+		printf("  [%u(%#lx, %#lx, %#lx, %#lx, %#lx)]", op->nr, (unsigned long)op->args[0],
+		       (unsigned long)op->args[1], (unsigned long)op->args[2], (unsigned long)op->args[3],
+		       (unsigned long)op->args[4]);
 	putchar('\n');
 }
 
@@ -210,7 +215,8 @@ int restore_print_plan(const struct restore_request *req, struct err *err)
 	if (r == 0)
 		r = place_open_files(&place, opened.image, -1, -1, err);
 	if (r == 0) {
-		r = plan_init(&plan, opened.image, &place) < 0 ? err_sys(err, ENOMEM, "plan") : plan_compile(&plan, err);
+		r = plan_init(&plan, opened.image, &place) < 0 ? err_sys(err, ENOMEM, "plan")
+		                                               : plan_compile(&plan, err);
 	}
 	for (size_t i = 0; r == 0 && i < plan.n_ops; i++)
 		print_op(&plan, i);

@@ -12,10 +12,10 @@
 #include "base/err.h"
 #include "restore/plan.h"
 
-#define XSTATE_SW 464      /* software-reserved bytes of the legacy area */
-#define XSTATE_BV 512      /* xsave header: which components are in use */
+#define XSTATE_SW  464 /* software-reserved bytes of the legacy area */
+#define XSTATE_BV  512 /* xsave header: which components are in use */
 #define XSTATE_MIN 576
-#define UC_FLAGS (0x1 | 0x2 | 0x4) /* UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS */
+#define UC_FLAGS   (0x1 | 0x2 | 0x4) /* UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS */
 
 struct frame_stack { /* stack_t; <signal.h> and the kernel's sigcontext do not go together */
 	void *sp;
@@ -36,7 +36,7 @@ struct frame {
 	struct frame_ucontext uc;
 };
 
-#define RED_ZONE 128
+#define RED_ZONE   128
 #define FRAME_ROOM 320 /* the frame, and up to the next multiple of 64: the extended state follows */
 _Static_assert(sizeof(struct frame) <= FRAME_ROOM && FRAME_ROOM % 64 == 0, "frame and extended state");
 
@@ -68,9 +68,9 @@ static int fill_xstate(struct plan *p, const Warm__Image__Thread *t, uint8_t *to
 {
 	uint32_t size = p->place->xstate_size;
 	struct _fpx_sw_bytes sw = {.magic1 = FP_XSTATE_MAGIC1,
-				   .extended_size = size + FP_XSTATE_MAGIC2_SIZE,
-				   .xfeatures = p->place->xstate_features,
-				   .xstate_size = size};
+	                           .extended_size = size + FP_XSTATE_MAGIC2_SIZE,
+	                           .xfeatures = p->place->xstate_features,
+	                           .xstate_size = size};
 	const uint32_t magic2 = FP_XSTATE_MAGIC2;
 	uint64_t in_use;
 
@@ -78,8 +78,9 @@ static int fill_xstate(struct plan *p, const Warm__Image__Thread *t, uint8_t *to
 		return err_set(err, EBADMSG, "floating-point state of thread %d is too short", t->tid);
 	memcpy(&in_use, t->xstate.data + XSTATE_BV, sizeof(in_use));
 	if (in_use & ~p->place->xstate_features)
-		return err_set(err, ENOTSUP, "thread %d uses CPU state (components %#lx) that this machine does not restore", t->tid,
-			       (unsigned long)(in_use & ~p->place->xstate_features));
+		return err_set(err, ENOTSUP,
+		               "thread %d uses CPU state (components %#lx) that this machine does not restore", t->tid,
+		               (unsigned long)(in_use & ~p->place->xstate_features));
 	memcpy(to, t->xstate.data, t->xstate.len < size ? t->xstate.len : size);
 	memcpy(to + XSTATE_SW, &sw, sizeof(sw));
 	memcpy(to + size, &magic2, sizeof(magic2));
@@ -132,7 +133,8 @@ int plan_sigframe(struct plan *p, const Warm__Image__Thread *t, bool stack, uint
 	frame.uc.sigmask = t->sigmask;
 	memcpy(to, &frame, sizeof(frame));
 	if (stack)
-		plan_op(p, (struct rop){.kind = ROP_COPY, .args = {at, copy, len}}, "registers of thread %d, on its stack", t->tid);
+		plan_op(p, (struct rop){.kind = ROP_COPY, .args = {at, copy, len}},
+		        "registers of thread %d, on its stack", t->tid);
 	*ret_frame = at;
 	return 0;
 }

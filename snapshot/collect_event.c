@@ -40,8 +40,8 @@ static int64_t nanoseconds(const struct timespec *ts)
 	return ts->tv_sec * 1000000000LL + ts->tv_nsec;
 }
 
-/* Expirations that a periodic timer missed since nobody reads it are only counted when somebody asks: timerfd_gettime() does,
- * and changes nothing that a reader could see. */
+/* Expirations that a periodic timer missed since nobody reads it are only counted when somebody asks: timerfd_gettime()
+ * does, and changes nothing that a reader could see. */
 int collect_timerfd(struct subject *s, struct open_file *f, struct err *err)
 {
 	Warm__Image__Timerfd *t = malloc(sizeof(*t));

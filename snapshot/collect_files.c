@@ -126,7 +126,8 @@ static int collect_by_kind(struct subject *s, struct open_file *f, struct err *e
 	return collect_regular(s, f, err);
 }
 
-/* Does the launch still stand behind this number? A program that redirected its own 0, 1 or 2 would surprise its clones. */
+/* Does the launch still stand behind this number? A program that redirected its own 0, 1 or 2 would surprise its
+ * clones. */
 static bool from_launch(const struct subject *s, const struct open_file *f)
 {
 	for (size_t i = 0; i < s->n_launch_fds; i++)

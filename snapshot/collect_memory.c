@@ -38,12 +38,17 @@ static bool among(const char *flag, const char *const *list, size_t n)
 
 static const char *refusal_of(const char *flag)
 {
-	static const char *const words[][2] = {{"io", "device memory"},       {"pf", "memory without page structs"},
-					       {"ht", "huge page file memory"}, {"mm", "memory with mixed pages"},
-					       {"ss", "a user shadow stack"},  {"um", "memory under userfaultfd"},
-					       {"uw", "memory write-protected by userfaultfd"},
-					       {"ui", "memory under userfaultfd"}, {"mt", "tagged memory"},
-					       {"sl", "sealed memory"},        {"pk", "memory with a protection key"}};
+	static const char *const words[][2] = {{"io", "device memory"},
+	                                       {"pf", "memory without page structs"},
+	                                       {"ht", "huge page file memory"},
+	                                       {"mm", "memory with mixed pages"},
+	                                       {"ss", "a user shadow stack"},
+	                                       {"um", "memory under userfaultfd"},
+	                                       {"uw", "memory write-protected by userfaultfd"},
+	                                       {"ui", "memory under userfaultfd"},
+	                                       {"mt", "tagged memory"},
+	                                       {"sl", "sealed memory"},
+	                                       {"pk", "memory with a protection key"}};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(flag, words[i][0]) == 0)
@@ -60,12 +65,13 @@ static int take_flags(Warm__Image__Vma *vma, char *flags, struct err *err)
 
 		if (why)
 			return err_set(err, ENOTSUP, "memory at %#lx: %s (flag %s) is not supported",
-				       (unsigned long)vma->start, why, f);
+			               (unsigned long)vma->start, why, f);
 		if (among(f, kept_flags, sizeof(kept_flags) / sizeof(kept_flags[0]))) {
 			if (GROW(vma, flag, strdup(f)) < 0)
 				return err_sys(err, ENOMEM, "areas");
 		} else if (!among(f, plain_flags, sizeof(plain_flags) / sizeof(plain_flags[0]))) {
-			return err_set(err, ENOTSUP, "memory at %#lx: flag %s is not known", (unsigned long)vma->start, f);
+			return err_set(err, ENOTSUP, "memory at %#lx: flag %s is not known", (unsigned long)vma->start,
+			               f);
 		}
 	}
 	return 0;
@@ -87,11 +93,14 @@ static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line
 	int r;
 
 	if (len > 10 && strcmp(line->path + len - 10, " (deleted)") == 0)
-		return err_set(err, ENOTSUP, "memory at %#lx maps a deleted file: %s", (unsigned long)line->start, line->path);
+		return err_set(err, ENOTSUP, "memory at %#lx maps a deleted file: %s", (unsigned long)line->start,
+		               line->path);
 	if (line->path[0] != '/')
 		return err_set(err, ENOTSUP, "memory at %#lx maps %s", (unsigned long)line->start, line->path);
-	if (strncmp(line->path, "/dev/", 5) == 0 && strncmp(line->path, "/dev/shm/", 9) != 0 && strcmp(line->path, "/dev/zero") != 0)
-		return err_set(err, ENOTSUP, "memory at %#lx maps the device %s", (unsigned long)line->start, line->path);
+	if (strncmp(line->path, "/dev/", 5) == 0 && strncmp(line->path, "/dev/shm/", 9) != 0 &&
+	    strcmp(line->path, "/dev/zero") != 0)
+		return err_set(err, ENOTSUP, "memory at %#lx maps the device %s", (unsigned long)line->start,
+		               line->path);
 	r = summary_file(s, line->path, dev, line->ino, writable, err);
 	if (r < 0)
 		return r;
@@ -141,7 +150,7 @@ static int take_area(struct subject *s, const struct line *line, char *flags, st
 	vma->start = line->start;
 	vma->end = line->end;
 	vma->prot = (line->perms[0] == 'r' ? PROT_READ : 0) | (line->perms[1] == 'w' ? PROT_WRITE : 0) |
-		    (line->perms[2] == 'x' ? PROT_EXEC : 0);
+	            (line->perms[2] == 'x' ? PROT_EXEC : 0);
 	vma->shared = line->perms[3] == 's';
 	vma->offset = line->offset;
 	if (strcmp(line->path, "[vdso]") == 0)
@@ -181,7 +190,7 @@ static int take_areas(struct subject *s, char *smaps, struct err *err)
 			if (r < 0)
 				return r;
 		} else if (sscanf(text, "%lx-%lx %7s %lx %x:%x %lu %n", &start, &end, line.perms, &offset, &line.major,
-				  &line.minor, &ino, &path_at) >= 7) {
+		                  &line.minor, &ino, &path_at) >= 7) {
 			line.start = start;
 			line.end = end;
 			line.offset = offset;
@@ -207,7 +216,8 @@ static int collect_mm(struct subject *s, struct err *err)
 		return err_sys(err, ENOMEM, "mm");
 	warm__image__mm__init(mm);
 	s->image->mm = mm;
-	if ((r = proc_stat_read(s->proc_fd, &stat)) < 0 || (r = fd_read_file_at(s->proc_fd, "auxv", 65536, &auxv, &len)) < 0 ||
+	if ((r = proc_stat_read(s->proc_fd, &stat)) < 0 ||
+	    (r = fd_read_file_at(s->proc_fd, "auxv", 65536, &auxv, &len)) < 0 ||
 	    (r = proc_link(s->proc_fd, "exe", exe, sizeof(exe))) < 0)
 		return err_sys(err, -r, "memory layout of process %d", s->pid);
 	mm->start_code = stat.start_code;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of the pages. While the application is stopped they are only found (PAGEMAP_SCAN) and copied, into memory that
- * was touched before; zero pages are dropped after it runs again.
+ * The bytes of the pages. While the application is stopped they are only found (PAGEMAP_SCAN) and copied, into memory
+ * that was touched before; zero pages are dropped after it runs again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "base/uapi.h"
 #include "snapshot/subject.h"
 
-#define PAGE 4096u
+#define PAGE    4096u
 #define REGIONS 512
 
 static uint64_t n_pages(const Warm__Image__Image *image)
@@ -78,7 +78,8 @@ static int add_regions(struct subject *s, const struct page_region *regions, lon
 		uint64_t len = regions[i].end - regions[i].start;
 
 		if (regions[i].categories & PAGE_IS_GUARD) {
-			if (GROW(s->image, guard_addr, (uint64_t)regions[i].start) < 0 || GROW(s->image, guard_len, len) < 0)
+			if (GROW(s->image, guard_addr, (uint64_t)regions[i].start) < 0 ||
+			    GROW(s->image, guard_len, len) < 0)
 				return -ENOMEM;
 		} else if (add_run(s, regions[i].start, len / PAGE) < 0) {
 			return -ENOMEM;
@@ -88,18 +89,18 @@ static int add_regions(struct subject *s, const struct page_region *regions, lon
 }
 
 static int scan(struct subject *s, int pagemap, const struct area *area, struct page_region *regions, uint64_t guard,
-		struct err *err)
+                struct err *err)
 {
 	/* Present or swapped, not the zero page; in a mapping of a file, no page that is still the file's. */
 	struct pm_scan_arg arg = {.size = sizeof(arg),
-				  .start = area->start,
-				  .end = area->end,
-				  .vec = (uint64_t)regions,
-				  .vec_len = REGIONS,
-				  .category_inverted = PAGE_IS_PFNZERO | PAGE_IS_FILE,
-				  .category_mask = PAGE_IS_PFNZERO | (area->anon_only ? PAGE_IS_FILE : 0),
-				  .category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED | guard,
-				  .return_mask = guard};
+	                          .start = area->start,
+	                          .end = area->end,
+	                          .vec = (uint64_t)regions,
+	                          .vec_len = REGIONS,
+	                          .category_inverted = PAGE_IS_PFNZERO | PAGE_IS_FILE,
+	                          .category_mask = PAGE_IS_PFNZERO | (area->anon_only ? PAGE_IS_FILE : 0),
+	                          .category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED | guard,
+	                          .return_mask = guard};
 
 	while (arg.start < area->end) {
 		long n = ioctl(pagemap, PAGEMAP_SCAN, &arg);
@@ -119,7 +120,8 @@ static int scan(struct subject *s, int pagemap, const struct area *area, struct 
 static uint64_t guard_category(int pagemap)
 {
 	struct page_region region;
-	struct pm_scan_arg arg = {.size = sizeof(arg), .vec = (uint64_t)&region, .vec_len = 1, .return_mask = PAGE_IS_GUARD};
+	struct pm_scan_arg arg = {
+	        .size = sizeof(arg), .vec = (uint64_t)&region, .vec_len = 1, .return_mask = PAGE_IS_GUARD};
 
 	arg.category_anyof_mask = PAGE_IS_GUARD;
 	arg.end = PAGE;
@@ -153,10 +155,11 @@ static int copy_run(struct subject *s, int mem, uint64_t addr, size_t len, char 
 	while (len) {
 		struct iovec local = {to, len}, remote = {(void *)addr, len};
 		ssize_t n = readable(s, addr) ? process_vm_readv(s->pid, &local, 1, &remote, 1, 0)
-					      : pread(mem, to, len, (off_t)addr); /* PROT_NONE: as a debugger does */
+		                              : pread(mem, to, len, (off_t)addr); /* PROT_NONE: as a debugger does */
 
 		if (n <= 0)
-			return err_sys(err, n ? errno : EIO, "read memory of process %d at %#lx", s->pid, (unsigned long)addr);
+			return err_sys(err, n ? errno : EIO, "read memory of process %d at %#lx", s->pid,
+			               (unsigned long)addr);
 		addr += (size_t)n;
 		to += n;
 		len -= (size_t)n;

@@ -86,9 +86,9 @@ int collect_pipe(struct subject *s, struct open_file *f, struct err *err)
 			return err_sys(err, ENOMEM, "descriptors");
 	}
 	if (summary_descriptor(s, "%d: %s, %s", f->fd, f->link[0] == '/' ? f->link : "pipe",
-			       pipe->both_ends    ? "both ends"
-			       : pipe->write_end ? "write end"
-						 : "read end") < 0)
+	                       pipe->both_ends   ? "both ends"
+	                       : pipe->write_end ? "write end"
+	                                         : "read end") < 0)
 		return err_sys(err, ENOMEM, "descriptors");
 	return pipe->write_end || has_data(s, pipe->id) ? 0 : copy_bytes(f, pipe, err);
 }
@@ -112,7 +112,7 @@ int check_pipes(struct subject *s, struct err *err)
 		}
 		if (!reader || !writer)
 			return err_set(err, ENOTSUP, "fd %d: a pipe whose %s end is in another process, or closed",
-				       descriptor_of(s, i), reader ? "write" : "read");
+			               descriptor_of(s, i), reader ? "write" : "read");
 	}
 	return 0;
 }

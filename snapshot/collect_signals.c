@@ -11,7 +11,7 @@
 #include "snapshot/subject.h"
 
 #define KERNEL_SIGACTION 32 /* handler, flags, restorer, mask */
-#define N_SIGNALS 64
+#define N_SIGNALS        64
 
 static int take_actions(struct subject *s, Warm__Image__Process *process, struct err *err)
 {
@@ -25,7 +25,7 @@ static int take_actions(struct subject *s, Warm__Image__Process *process, struct
 		if (sig == SIGKILL || sig == SIGSTOP)
 			continue;
 		r = subject_syscall(s, &ret, SYS_rt_sigaction, (uint64_t)sig, 0,
-				    s->scratch + (uint64_t)(sig - 1) * KERNEL_SIGACTION, 8, err);
+		                    s->scratch + (uint64_t)(sig - 1) * KERNEL_SIGACTION, 8, err);
 		if (r < 0)
 			return r;
 		if (ret < 0)

@@ -27,13 +27,13 @@ static const struct {
 	int level, name;
 	bool doubled; /* the kernel answers twice what was set */
 } options[] = {
-        {SOL_SOCKET, SO_REUSEADDR, false},  {SOL_SOCKET, SO_REUSEPORT, false}, {SOL_SOCKET, SO_KEEPALIVE, false},
-        {SOL_SOCKET, SO_BROADCAST, false},  {SOL_SOCKET, SO_OOBINLINE, false}, {SOL_SOCKET, SO_SNDBUF, true},
-        {SOL_SOCKET, SO_RCVBUF, true},      {SOL_SOCKET, SO_LINGER, false},    {SOL_SOCKET, SO_RCVTIMEO, false},
-        {SOL_SOCKET, SO_SNDTIMEO, false},   {SOL_SOCKET, SO_PASSCRED, false},  {SOL_SOCKET, SO_PRIORITY, false},
-        {SOL_SOCKET, SO_RCVLOWAT, false},   {SOL_SOCKET, SO_MARK, false},      {IPPROTO_IP, IP_TOS, false},
-        {IPPROTO_IP, IP_TTL, false},        {IPPROTO_IP, IP_FREEBIND, false},  {IPPROTO_IP, IP_TRANSPARENT, false},
-        {IPPROTO_IPV6, IPV6_V6ONLY, false}, {IPPROTO_TCP, TCP_NODELAY, false}, {IPPROTO_TCP, TCP_DEFER_ACCEPT, false},
+        {SOL_SOCKET, SO_REUSEADDR, false},  {SOL_SOCKET, SO_REUSEPORT, false},   {SOL_SOCKET, SO_KEEPALIVE, false},
+        {SOL_SOCKET, SO_BROADCAST, false},  {SOL_SOCKET, SO_OOBINLINE, false},   {SOL_SOCKET, SO_SNDBUF, true},
+        {SOL_SOCKET, SO_RCVBUF, true},      {SOL_SOCKET, SO_LINGER, false},      {SOL_SOCKET, SO_RCVTIMEO, false},
+        {SOL_SOCKET, SO_SNDTIMEO, false},   {SOL_SOCKET, SO_PASSCRED, false},    {SOL_SOCKET, SO_PRIORITY, false},
+        {SOL_SOCKET, SO_RCVLOWAT, false},   {SOL_SOCKET, SO_MARK, false},        {IPPROTO_IP, IP_TOS, false},
+        {IPPROTO_IP, IP_TTL, false},        {IPPROTO_IP, IP_FREEBIND, false},    {IPPROTO_IP, IP_TRANSPARENT, false},
+        {IPPROTO_IPV6, IPV6_V6ONLY, false}, {IPPROTO_TCP, TCP_NODELAY, false},   {IPPROTO_TCP, TCP_DEFER_ACCEPT, false},
         {IPPROTO_TCP, TCP_KEEPIDLE, false}, {IPPROTO_TCP, TCP_KEEPINTVL, false}, {IPPROTO_TCP, TCP_KEEPCNT, false},
 };
 
@@ -146,7 +146,8 @@ static int collect_inet(struct subject *s, struct open_file *f, Warm__Image__Soc
 		return take_address(f, sock, err);
 	}
 	peer_words(f->local, peer, sizeof(peer));
-	return err_set(err, ENOTSUP, "fd %d: %s connection to %s", f->fd, sock->type == SOCK_STREAM ? "TCP" : "UDP", peer);
+	return err_set(err, ENOTSUP, "fd %d: %s connection to %s", f->fd, sock->type == SOCK_STREAM ? "TCP" : "UDP",
+	               peer);
 }
 
 /* ---- unix ------------------------------------------------------------------------------------------------------- */
@@ -162,7 +163,8 @@ static int take_queue(struct open_file *f, Warm__Image__Socket *sock, struct err
 	while (r == 0) {
 		char control[CMSG_SPACE(sizeof(int) * 253)];
 		struct iovec iov = {buf, DATAGRAM_MAX};
-		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+		struct msghdr msg = {
+		        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
 		ssize_t n = recvmsg(f->local, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -186,6 +188,24 @@ static int take_queue(struct open_file *f, Warm__Image__Socket *sock, struct err
 	return r;
 }
 
+/* The file of a bound socket, as the process would find it now; a relative path counts from its working directory. */
+static int take_file(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, uint64_t ino, struct err *err)
+{
+	const struct sockaddr_un *addr = (const struct sockaddr_un *)sock->address.data;
+	size_t len = sock->address.len - offsetof(struct sockaddr_un, sun_path);
+	char path[sizeof(addr->sun_path) + 1] = "";
+	CLEAN(fd) int cwd = openat(s->proc_fd, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (sock->address.len == 0 || !addr->sun_path[0])
+		return 0; /* unbound, or an abstract name */
+	memcpy(path, addr->sun_path, len < sizeof(path) ? len : sizeof(path) - 1);
+	if (cwd < 0 || fstatat(cwd, path, &st, 0) < 0 || !S_ISSOCK(st.st_mode) || (uint32_t)st.st_ino != (uint32_t)ino)
+		return err_set(err, ENOTSUP, "fd %d: a unix socket whose file %s is not there any more", f->fd, path);
+	sock->file_mode = st.st_mode & 07777;
+	return 0;
+}
+
 static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err)
 {
 	struct unix_diag_answer diag;
@@ -200,9 +220,14 @@ static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Soc
 	sock->listening = diag.state == TCP_LISTEN;
 	sock->backlog = (int32_t)diag.write_queue;
 	r = take_address(f, sock, err);
+	if (r == 0)
+		r = take_file(s, f, sock, diag.file_ino, err);
 	if (r < 0)
 		return r;
-	if (summary_descriptor(s, "%d: unix socket%s", f->fd, sock->listening ? ", listening" : diag.peer ? ", connected" : "") < 0)
+	if (summary_descriptor(s, "%d: unix socket%s", f->fd,
+	                       sock->listening ? ", listening"
+	                       : diag.peer     ? ", connected"
+	                                       : "") < 0)
 		return err_sys(err, ENOMEM, "descriptors");
 	if (sock->listening)
 		return diag.read_queue ? err_set(err, ENOTSUP, "fd %d: connections wait to be accepted", f->fd) : 0;
@@ -245,7 +270,8 @@ int check_sockets(struct subject *s, struct err *err)
 		for (size_t j = 0; j < s->image->n_description; j++)
 			here |= s->image->description[j]->socket && s->image->description[j]->socket->id == sock->peer;
 		if (!here)
-			return err_set(err, ENOTSUP, "fd %d: unix socket connected to another process", descriptor_of(s, i));
+			return err_set(err, ENOTSUP, "fd %d: unix socket connected to another process",
+			               descriptor_of(s, i));
 	}
 	return 0;
 }

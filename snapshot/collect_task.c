@@ -52,10 +52,10 @@ static int take_directory(struct subject *s, const char *link, char **ret_path, 
 
 	if (r < 0)
 		return err_sys(err, -r, "%s of process %d", link, s->pid);
-	if (fstatat(s->proc_fd, link, &by_link, 0) < 0 || stat(path, &by_path) < 0 || by_link.st_ino != by_path.st_ino ||
-	    by_link.st_dev != by_path.st_dev)
+	if (fstatat(s->proc_fd, link, &by_link, 0) < 0 || stat(path, &by_path) < 0 ||
+	    by_link.st_ino != by_path.st_ino || by_link.st_dev != by_path.st_dev)
 		return err_set(err, ENOTSUP, "the %s of process %d, %s, cannot be reached by that name",
-			       link[0] == 'c' ? "working directory" : "root directory", s->pid, path);
+		               link[0] == 'c' ? "working directory" : "root directory", s->pid, path);
 	*ret_path = strdup(path);
 	return *ret_path ? 0 : err_sys(err, ENOMEM, "directories");
 }
@@ -72,7 +72,8 @@ int collect_task(struct subject *s, struct err *err)
 	if (!process->cred)
 		return err_sys(err, ENOMEM, "credentials");
 	warm__image__credentials__init(process->cred);
-	if ((r = take_credentials(s, process->cred, err)) < 0 || (r = take_directory(s, "cwd", &process->cwd, err)) < 0 ||
+	if ((r = take_credentials(s, process->cred, err)) < 0 ||
+	    (r = take_directory(s, "cwd", &process->cwd, err)) < 0 ||
 	    (r = take_directory(s, "root", &process->root, err)) < 0)
 		return r;
 	process->umask = s->status.umask;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads: registers, floating point, signal mask, alternate stack, robust list, rseq, tid address, name, scheduling. */
+/* Threads: registers, floating point, signal mask, alternate stack, robust list, rseq, tid address, name, scheduling.
+ */
 #include <errno.h>
 #include <linux/sched/types.h>
 #include <signal.h>
@@ -40,13 +41,15 @@ static int ask_thread(struct subject *s, struct tracee *t, Warm__Image__Thread *
 	int r;
 
 	if ((r = subject_thread_syscall(s, t, &ret, SYS_sigaltstack, 0, s->scratch, 0, err)) < 0 ||
-	    (r = subject_thread_syscall(s, t, &ret2, SYS_prctl, PR_GET_TID_ADDRESS, s->scratch + sizeof(stack), 0, err)) < 0 ||
+	    (r = subject_thread_syscall(s, t, &ret2, SYS_prctl, PR_GET_TID_ADDRESS, s->scratch + sizeof(stack), 0,
+	                                err)) < 0 ||
 	    (r = subject_thread_syscall(s, t, &slack, SYS_prctl, PR_GET_TIMERSLACK, 0, 0, err)) < 0 ||
 	    (r = subject_read(s, s->scratch, &stack, sizeof(stack), err)) < 0 ||
 	    (r = subject_read(s, s->scratch + sizeof(stack), &tid_address, sizeof(tid_address), err)) < 0)
 		return r;
 	if (ret < 0 || ret2 < 0)
-		return err_sys(err, (int)-(ret < 0 ? ret : ret2), "alternate stack or tid address of thread %d", t->tid);
+		return err_sys(err, (int)-(ret < 0 ? ret : ret2), "alternate stack or tid address of thread %d",
+		               t->tid);
 	thread->altstack_sp = (uint64_t)stack.ss_sp;
 	thread->altstack_size = stack.ss_size;
 	thread->altstack_flags = (uint32_t)stack.ss_flags;
@@ -107,7 +110,8 @@ static int collect_thread(struct subject *s, struct tracee *t, struct err *err)
 	if (GROW(s->image, thread, thread) < 0)
 		return err_sys(err, ENOMEM, "threads");
 	thread->name = NULL;
-	if ((r = own_tid(s, t->tid, &thread->tid, &thread->name, err)) < 0 || (r = tracee_xstate(t, &xstate, &len, err)) < 0)
+	if ((r = own_tid(s, t->tid, &thread->tid, &thread->name, err)) < 0 ||
+	    (r = tracee_xstate(t, &xstate, &len, err)) < 0)
 		return r;
 	thread->xstate.data = xstate;
 	thread->xstate.len = len;

@@ -66,8 +66,8 @@ static int take_posix_timers(struct subject *s, const char *text, struct err *er
 		int id, clock, target, used = 0;
 		int r;
 
-		if (sscanf(text, "ID: %d\nsignal: %u/%lx\nnotify: %31[^/]/%7[^.].%d\nClockID: %d\n%n", &id, &sig, &value, how, whom,
-			   &target, &clock, &used) < 7 ||
+		if (sscanf(text, "ID: %d\nsignal: %u/%lx\nnotify: %31[^/]/%7[^.].%d\nClockID: %d\n%n", &id, &sig,
+		           &value, how, whom, &target, &clock, &used) < 7 ||
 		    !used)
 			return err_set(err, EPROTO, "the timers of process %d cannot be read", s->pid);
 		text += used;
@@ -81,7 +81,9 @@ static int take_posix_timers(struct subject *s, const char *text, struct err *er
 		timer->clock = clock;
 		timer->signal = sig;
 		timer->value = value;
-		timer->notify = strcmp(how, "none") == 0 ? SIGEV_NONE : strcmp(how, "thread") == 0 ? SIGEV_THREAD : SIGEV_SIGNAL;
+		timer->notify = strcmp(how, "none") == 0     ? SIGEV_NONE
+		                : strcmp(how, "thread") == 0 ? SIGEV_THREAD
+		                                             : SIGEV_SIGNAL;
 		if (strcmp(whom, "tid") == 0) {
 			timer->notify |= SIGEV_THREAD_ID;
 			for (size_t i = 0; i < s->n_threads; i++)

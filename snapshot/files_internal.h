@@ -10,8 +10,8 @@
 #define LINK_MAX_LEN 4096
 
 struct open_file {
-	int fd;       /* number in the target */
-	int local;    /* the same description, here; -1 for O_PATH */
+	int fd;    /* number in the target */
+	int local; /* the same description, here; -1 for O_PATH */
 	struct stat st;
 	char link[LINK_MAX_LEN]; /* what /proc/PID/fd/N points to */
 	char *info;              /* /proc/PID/fdinfo/N */

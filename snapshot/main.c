@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* warm-snap: takes one snapshot, or records one clone's working set (--touched), and exits. The command line is in docs/ARCHITECTURE.md; what it has to say goes to --report. */
+/* warm-snap: takes one snapshot, or records one clone's working set (--touched), and exits. The command line is in
+ * docs/ARCHITECTURE.md; what it has to say goes to --report. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -43,10 +44,14 @@ static int parse_launch_fd(const char *text, struct launch_fd *fd)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"pid", required_argument, NULL, 'p'},     {"hook-fd", required_argument, NULL, 'h'},
-	        {"report", required_argument, NULL, 'r'},  {"meta", required_argument, NULL, 'm'},
-	        {"summary", required_argument, NULL, 's'}, {"pages", required_argument, NULL, 'g'},
-	        {"launch-fd", required_argument, NULL, 'l'}, {"touched", required_argument, NULL, 't'},
+	        {"pid", required_argument, NULL, 'p'},
+	        {"hook-fd", required_argument, NULL, 'h'},
+	        {"report", required_argument, NULL, 'r'},
+	        {"meta", required_argument, NULL, 'm'},
+	        {"summary", required_argument, NULL, 's'},
+	        {"pages", required_argument, NULL, 'g'},
+	        {"launch-fd", required_argument, NULL, 'l'},
+	        {"touched", required_argument, NULL, 't'},
 	        {0},
 	};
 	struct snapshot_request req = {.pid = -1, .hook_fd = -1, .meta_fd = -1, .summary_fd = -1, .pages_fd = -1};
@@ -98,8 +103,9 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (req.pid <= 0 || req.meta_fd < 0 || req.summary_fd < 0 || req.pages_fd < 0) {
-		fprintf(stderr, "usage: warm-snap --pid PID [--hook-fd N] [--launch-fd FD:DEV:INO]... [--report FD] --meta FD --summary FD --pages FD\n"
-				"       warm-snap --pid PID --touched FD [--report FD]\n");
+		fprintf(stderr, "usage: warm-snap --pid PID [--hook-fd N] [--launch-fd FD:DEV:INO]... [--report FD] "
+		                "--meta FD --summary FD --pages FD\n"
+		                "       warm-snap --pid PID --touched FD [--report FD]\n");
 		return 2;
 	}
 	req.launch_fd = launch_fd;

@@ -94,14 +94,14 @@ static int collect(struct subject *s, const struct snapshot_request *req, struct
 	int r;
 
 	if ((r = borrow(s, err)) < 0 || (r = survey(s, err)) < 0 || (r = collect_memory(s, err)) < 0 ||
-	    (r = collect_threads(s, err)) < 0 || (r = collect_signals(s, err)) < 0 || (r = collect_timers(s, err)) < 0 ||
-	    (r = collect_task(s, err)) < 0 || (r = collect_files(s, err)) < 0)
+	    (r = collect_threads(s, err)) < 0 || (r = collect_signals(s, err)) < 0 ||
+	    (r = collect_timers(s, err)) < 0 || (r = collect_task(s, err)) < 0 || (r = collect_files(s, err)) < 0)
 		return r;
 	return collect_pages(s, req->pages_fd, err);
 }
 
 int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *arg, uint64_t stopped_us), void *arg,
-		 struct err *err)
+                 struct err *err)
 {
 	struct subject s = {.proc_fd = -1, .pidfd = -1};
 	uint64_t start;

@@ -11,14 +11,15 @@
 
 struct err;
 
-struct launch_fd { /* a descriptor that the program was started with; it stays the launch's as long as it is this file */
+struct launch_fd { /* a descriptor that the program was started with; it stays the launch's as long as it is this file
+	            */
 	int fd;
 	uint64_t dev, ino;
 };
 
 struct snapshot_request {
 	pid_t pid;
-	int hook_fd;    /* number, in the target, of the descriptor its hook blocks on; -1: none */
+	int hook_fd; /* number, in the target, of the descriptor its hook blocks on; -1: none */
 	const struct launch_fd *launch_fd;
 	size_t n_launch_fds;
 	int meta_fd;    /* gets image.proto Image */
@@ -26,9 +27,9 @@ struct snapshot_request {
 	int pages_fd;   /* memfd: gets the stored pages, back to back */
 };
 
-/* Returns 0, or a negative errno with the object that stands in the way named in *err. Either way the application runs on
- * as if nothing had been. on_released is called the moment it does, with the microseconds it was stopped. */
+/* Returns 0, or a negative errno with the object that stands in the way named in *err. Either way the application runs
+ * on as if nothing had been. on_released is called the moment it does, with the microseconds it was stopped. */
 int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *arg, uint64_t stopped_us), void *arg,
-		 struct err *err);
+                 struct err *err);
 
 #endif

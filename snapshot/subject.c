@@ -13,14 +13,15 @@
 #include "base/err.h"
 
 int subject_thread_syscall(struct subject *s, struct tracee *t, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c,
-			   struct err *err)
+                           struct err *err)
 {
 	const uint64_t args[6] = {a, b, c};
 
 	return tracee_syscall(t, s->syscall_insn, ret, nr, args, err);
 }
 
-int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, struct err *err)
+int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                    struct err *err)
 {
 	const uint64_t args[6] = {a, b, c, d};
 
@@ -32,7 +33,8 @@ int subject_read(const struct subject *s, uint64_t addr, void *buf, size_t len, 
 	struct iovec local = {buf, len}, remote = {(void *)addr, len};
 
 	if (process_vm_readv(s->pid, &local, 1, &remote, 1, 0) != (ssize_t)len)
-		return err_sys(err, errno ? errno : EFAULT, "read memory of process %d at %#lx", s->pid, (unsigned long)addr);
+		return err_sys(err, errno ? errno : EFAULT, "read memory of process %d at %#lx", s->pid,
+		               (unsigned long)addr);
 	return 0;
 }
 
@@ -42,7 +44,7 @@ int subject_write(const struct subject *s, uint64_t addr, const void *buf, size_
 
 	if (process_vm_writev(s->pid, &local, 1, &remote, 1, 0) != (ssize_t)len)
 		return err_sys(err, errno ? errno : EFAULT, "write memory of process %d at %#lx", s->pid,
-			       (unsigned long)addr);
+		               (unsigned long)addr);
 	return 0;
 }
 

@@ -52,9 +52,10 @@ struct subject {
 #define SCRATCH_SIZE 8192u
 
 /* A system call by the main thread; *ret is raw. Results that point to memory point into scratch. */
-int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, struct err *err);
+int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                    struct err *err);
 int subject_thread_syscall(struct subject *s, struct tracee *t, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c,
-			   struct err *err);
+                           struct err *err);
 int subject_read(const struct subject *s, uint64_t addr, void *buf, size_t len, struct err *err);
 int subject_write(const struct subject *s, uint64_t addr, const void *buf, size_t len, struct err *err);
 
@@ -73,15 +74,16 @@ int summary_descriptor(struct subject *s, const char *fmt, ...) __attribute__((f
 
 /* Records a file the state depends on. path must still be the file with this identity: else refused by name.
  * same_inode_only: the program writes it. */
-int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino, bool same_inode_only, struct err *err);
+int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino, bool same_inode_only,
+                 struct err *err);
 
 /* ---- the steps, in the order of snapshot_run() ----------------------------------------------------------------- */
 
 int pages_prepare(struct subject *s, int pages_fd, struct err *err); /* before freeze: memory for the pages */
-int freeze(struct subject *s, struct err *err);         /* every thread stopped */
-int borrow(struct subject *s, struct err *err);         /* a syscall instruction, a scratch area */
-int survey(struct subject *s, struct err *err);         /* refuses what is no single, plain process */
-int collect_memory(struct subject *s, struct err *err); /* areas, mm fields */
+int freeze(struct subject *s, struct err *err);                      /* every thread stopped */
+int borrow(struct subject *s, struct err *err);                      /* a syscall instruction, a scratch area */
+int survey(struct subject *s, struct err *err);                      /* refuses what is no single, plain process */
+int collect_memory(struct subject *s, struct err *err);              /* areas, mm fields */
 int collect_threads(struct subject *s, struct err *err);
 int collect_signals(struct subject *s, struct err *err);
 int collect_timers(struct subject *s, struct err *err);

@@ -24,8 +24,9 @@ static int no_children(struct subject *s, struct err *err)
 		if (r < 0)
 			return err_sys(err, -r, "children of process %d", s->pid);
 		if (children[0])
-			return err_set(err, ENOTSUP, "process %d has a child process (%d): only single processes can be snapshotted",
-				       s->pid, atoi(children));
+			return err_set(err, ENOTSUP,
+			               "process %d has a child process (%d): only single processes can be snapshotted",
+			               s->pid, atoi(children));
 	}
 	return 0;
 }
@@ -45,7 +46,8 @@ static int same_namespaces(struct subject *s, struct err *err)
 		if (r < 0)
 			return err_sys(err, -r, "%s namespace of process %d", names[i], s->pid);
 		if (theirs != ours)
-			return err_set(err, ENOTSUP, "process %d is in another %s namespace than the daemon", s->pid, names[i]);
+			return err_set(err, ENOTSUP, "process %d is in another %s namespace than the daemon", s->pid,
+			               names[i]);
 	}
 	return 0;
 }
@@ -63,7 +65,8 @@ static int same_credentials(struct subject *s, struct err *err)
 		r = dir < 0 ? -errno : proc_status_read(dir, &one);
 		if (r < 0)
 			return err_sys(err, -r, "status of thread %d", s->thread[i].tid);
-		same = memcmp(one.uid, s->status.uid, sizeof(one.uid)) == 0 && memcmp(one.gid, s->status.gid, sizeof(one.gid)) == 0 &&
+		same = memcmp(one.uid, s->status.uid, sizeof(one.uid)) == 0 &&
+		       memcmp(one.gid, s->status.gid, sizeof(one.gid)) == 0 &&
 		       one.cap_effective == s->status.cap_effective && one.cap_permitted == s->status.cap_permitted &&
 		       one.cap_inheritable == s->status.cap_inheritable && one.cap_bounding == s->status.cap_bounding &&
 		       one.no_new_privs == s->status.no_new_privs;
@@ -72,7 +75,8 @@ static int same_credentials(struct subject *s, struct err *err)
 		if (r)
 			return err_set(err, ENOTSUP, "thread %d has a seccomp filter", s->thread[i].tid);
 		if (!same)
-			return err_set(err, ENOTSUP, "thread %d has other credentials than thread %d", s->thread[i].tid, s->pid);
+			return err_set(err, ENOTSUP, "thread %d has other credentials than thread %d", s->thread[i].tid,
+			               s->pid);
 	}
 	return 0;
 }
@@ -85,7 +89,8 @@ int survey(struct subject *s, struct err *err)
 		return err_sys(err, -r, "status of process %d", s->pid);
 	s->own_pid = s->status.nspid[s->status.n_nspid - 1];
 	if (s->own_pid == 1)
-		return err_set(err, ENOTSUP, "process %d is the first of its pid namespace: clones have a supervisor there", s->pid);
+		return err_set(err, ENOTSUP,
+		               "process %d is the first of its pid namespace: clones have a supervisor there", s->pid);
 	if (s->status.seccomp)
 		return err_set(err, ENOTSUP, "process %d has a seccomp filter", s->pid);
 	if ((r = no_children(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 || (r = same_credentials(s, err)) < 0)

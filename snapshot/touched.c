@@ -18,14 +18,14 @@
 #include "base/proc.h"
 #include "proto/launch.h"
 
-#define PAGE 4096u
-#define PM_PRESENT (UINT64_C(1) << 63)
-#define PM_FILE (UINT64_C(1) << 61)
+#define PAGE         4096u
+#define PM_PRESENT   (UINT64_C(1) << 63)
+#define PM_FILE      (UINT64_C(1) << 61)
 #define PM_EXCLUSIVE (UINT64_C(1) << 56)
-#define PM_CHUNK 4096 /* entries of pagemap read at once */
-#define FILE_GAP 16   /* pages: fault-around brings them anyway */
-#define WATCH_MS 500
-#define LOOKS_MAX 60
+#define PM_CHUNK     4096 /* entries of pagemap read at once */
+#define FILE_GAP     16   /* pages: fault-around brings them anyway */
+#define WATCH_MS     500
+#define LOOKS_MAX    60
 
 enum kind { OWN, FILE_PAGE, N_KINDS };
 
@@ -71,7 +71,8 @@ static void look_at_area(struct seen *seen, int pagemap, uint8_t look)
 
 	for (uint64_t at = 0; at < n; at += PM_CHUNK) {
 		size_t want = n - at < PM_CHUNK ? (size_t)(n - at) : PM_CHUNK;
-		ssize_t got = pread(pagemap, entry, want * sizeof(entry[0]), (off_t)((seen->start / PAGE + at) * sizeof(entry[0])));
+		ssize_t got = pread(pagemap, entry, want * sizeof(entry[0]),
+		                    (off_t)((seen->start / PAGE + at) * sizeof(entry[0])));
 
 		for (ssize_t i = 0; i < got / (ssize_t)sizeof(entry[0]); i++) {
 			uint8_t *first = NULL;
@@ -123,13 +124,15 @@ static void add(struct stretches *out, uint64_t addr, uint32_t advice, unsigned 
 {
 	struct touch *last = out->n ? &out->touch[out->n - 1] : NULL;
 
-	if (last && last->advice == advice && addr >= last->addr && addr <= last->addr + (uint64_t)(last->pages + gap) * PAGE)
+	if (last && last->advice == advice && addr >= last->addr &&
+	    addr <= last->addr + (uint64_t)(last->pages + gap) * PAGE)
 		last->pages = (uint32_t)((addr - last->addr) / PAGE) + 1;
 	else if (out->n < TOUCH_MAX)
 		out->touch[out->n++] = (struct touch){addr, 1, advice};
 }
 
-static void gather(const struct record *rec, struct stretches *out, enum kind kind, uint8_t last, uint32_t advice, unsigned gap)
+static void gather(const struct record *rec, struct stretches *out, enum kind kind, uint8_t last, uint32_t advice,
+                   unsigned gap)
 {
 	for (size_t i = 0; i < rec->n_areas; i++)
 		for (uint64_t p = 0; p < (rec->area[i].end - rec->area[i].start) / PAGE; p++)
@@ -152,9 +155,9 @@ static uint64_t n_writes(int proc_fd)
 }
 
 /*
- * Looks whenever the program has written something, and from time to time besides. What a program that ends touches after its
- * last word is its tidying up (an interpreter writes to most of its heap then) and no working set: those looks do not count.
- * ret_last: the last look that does.
+ * Looks whenever the program has written something, and from time to time besides. What a program that ends touches
+ * after its last word is its tidying up (an interpreter writes to most of its heap then) and no working set: those
+ * looks do not count. ret_last: the last look that does.
  */
 static int watch(struct record *rec, int pidfd, uint8_t *ret_last)
 {

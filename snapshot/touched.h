@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The working set of a clone on its way up: the pages that it has made its own (copied from the template, or new), and the
- * pages of files that it has mapped. Looked at from outside (/proc/PID/pagemap), a few times during the first half second;
- * the clone is not stopped and sees nothing of it.
+ * The working set of a clone on its way up: the pages that it has made its own (copied from the template, or new), and
+ * the pages of files that it has mapped. Looked at from outside (/proc/PID/pagemap), a few times during the first half
+ * second; the clone is not stopped and sees nothing of it.
  */
 #ifndef WARM_SNAPSHOT_TOUCHED_H
 #define WARM_SNAPSHOT_TOUCHED_H
@@ -12,8 +12,8 @@
 
 struct err;
 
-/* Writes struct touch (proto/launch.h), ascending, at most TOUCH_MAX, to out_fd. Returns 0 once the process has ended or has
- * been looked at long enough; one that ended too early has left nothing: n is 0. */
+/* Writes struct touch (proto/launch.h), ascending, at most TOUCH_MAX, to out_fd. Returns 0 once the process has ended
+ * or has been looked at long enough; one that ended too early has left nothing: n is 0. */
 int touched_record(pid_t pid, int out_fd, size_t *ret_n, struct err *err);
 
 #endif

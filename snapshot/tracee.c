@@ -15,8 +15,8 @@
 #include "base/err.h"
 
 #define SIGSET_BYTES 8
-#define XSTATE_MAX 16384
-#define ALL_SIGNALS (~UINT64_C(0))
+#define XSTATE_MAX   16384
+#define ALL_SIGNALS  (~UINT64_C(0))
 
 int tracee_seize(pid_t tid, struct err *err)
 {
@@ -24,7 +24,8 @@ int tracee_seize(pid_t tid, struct err *err)
 		if (errno == ESRCH)
 			return -ESRCH;
 		if (errno == EPERM)
-			return err_set(err, EPERM, "thread %d cannot be frozen: it is being traced already, or may not be", tid);
+			return err_set(err, EPERM,
+			               "thread %d cannot be frozen: it is being traced already, or may not be", tid);
 		return err_sys(err, errno, "freeze thread %d", tid);
 	}
 	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) < 0)
@@ -71,7 +72,8 @@ int tracee_wait_stopped(struct tracee *t, struct err *err)
 			return r;
 		if (status >> 16 == PTRACE_EVENT_STOP)
 			break;
-		/* A signal was on its way. It is delivered; the stop that was asked for comes before its handler's first step. */
+		/* A signal was on its way. It is delivered; the stop that was asked for comes before its handler's
+		 * first step. */
 		if (ptrace(PTRACE_CONT, t->tid, 0, (status >> 16) ? 0 : WSTOPSIG(status)) < 0)
 			return -errno;
 	}

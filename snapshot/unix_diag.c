@@ -19,6 +19,8 @@ static void take_attribute(const struct rtattr *attr, struct unix_diag_answer *r
 		ret->peer = *(const uint32_t *)data;
 	else if (attr->rta_type == UNIX_DIAG_SHUTDOWN)
 		ret->shutdown = *(const uint8_t *)data;
+	else if (attr->rta_type == UNIX_DIAG_VFS)
+		ret->file_ino = ((const struct unix_diag_vfs *)data)->udiag_vfs_ino;
 	else if (attr->rta_type == UNIX_DIAG_RQLEN) {
 		ret->read_queue = ((const struct unix_diag_rqlen *)data)->udiag_rqueue;
 		ret->write_queue = ((const struct unix_diag_rqlen *)data)->udiag_wqueue;
@@ -32,10 +34,10 @@ int unix_diag_ask(uint64_t inode, struct unix_diag_answer *ret)
 		struct nlmsghdr head;
 		struct unix_diag_req req;
 	} ask = {{sizeof(ask), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0},
-		 {.sdiag_family = AF_UNIX,
-		  .udiag_ino = (uint32_t)inode,
-		  .udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN,
-		  .udiag_cookie = {~0u, ~0u}}};
+	         {.sdiag_family = AF_UNIX,
+	          .udiag_ino = (uint32_t)inode,
+	          .udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_VFS,
+	          .udiag_cookie = {~0u, ~0u}}};
 	_Alignas(struct nlmsghdr) char buf[8192];
 	const struct nlmsghdr *head = (const struct nlmsghdr *)buf;
 	const struct unix_diag_msg *msg;
@@ -52,7 +54,8 @@ int unix_diag_ask(uint64_t inode, struct unix_diag_answer *ret)
 	msg = NLMSG_DATA(head);
 	ret->state = msg->udiag_state;
 	left = (int)(head->nlmsg_len - NLMSG_LENGTH(sizeof(*msg)));
-	for (const struct rtattr *attr = (const struct rtattr *)(msg + 1); RTA_OK(attr, left); attr = RTA_NEXT(attr, left))
+	for (const struct rtattr *attr = (const struct rtattr *)(msg + 1); RTA_OK(attr, left);
+	     attr = RTA_NEXT(attr, left))
 		take_attribute(attr, ret);
 	return 0;
 }

@@ -11,6 +11,7 @@ struct unix_diag_answer {
 	uint32_t read_queue;  /* listening: connections that wait */
 	uint32_t write_queue; /* listening: backlog */
 	unsigned shutdown;    /* 1 = reading, 2 = writing */
+	uint64_t file_ino;    /* bound to a path: inode of its file; 0 = none */
 };
 
 /* 0 or -errno. The socket must be in this network namespace. */

@@ -45,6 +45,9 @@ static void request_serve(struct client *client, Warm__Rpc__Request *request)
 	struct daemon *daemon = client->daemon;
 
 	switch (request->op_case) {
+	case WARM__RPC__REQUEST__OP_HELLO:
+		snap_job_hello(client);
+		break;
 	case WARM__RPC__REQUEST__OP_DEPENDS:
 		depends(client, request);
 		break;

@@ -46,6 +46,8 @@ static bool is_command(const Warm__Rpc__Conditions *launch, const char *path)
 
 	if (path[0] == '/')
 		return !strcmp(launch->cmd, path);
+	while (!strncmp(path, "./", 2)) /* as the command leaves it out */
+		path += 2;
 	return dir && !strncmp(launch->cmd, (char *)launch->cwd.data, dir) && launch->cmd[dir] == '/' &&
 	       !strcmp(launch->cmd + dir + 1, path);
 }

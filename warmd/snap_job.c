@@ -28,6 +28,8 @@
 #define SUMMARY_MAX     (64u << 20)
 #define N_SNAP_ARGS     13 /* of warm-snap, before those of the launch's descriptors */
 
+#define NOT_LAUNCHED "not started by `warm exec`, or not by one that missed"
+
 _Static_assert(N_SNAP_ARGS + LAUNCH_FDS_MAX <= SPAWN_ARGS_MAX, "warm-snap's command line must fit");
 
 enum snap_state { SNAP_ASKED, SNAP_ADMITTED, SNAP_TAKING, SNAP_STORING, SNAP_TRIAL, SNAP_PUBLISHED, SNAP_REFUSED };
@@ -278,8 +280,9 @@ static void captured(void *arg, const struct report *report)
 static int start_snap(struct snap_job *job, struct err *err)
 {
 	char pid[16], hook_fd[16], launch_fd[LAUNCH_FDS_MAX][80];
-	const char *argv[SPAWN_ARGS_MAX + 1] = {"warm-snap", "--pid", pid,         "--hook-fd", hook_fd,   "--report", "3",
-	                                        "--meta",    "4",     "--summary", "5",         "--pages", "6"};
+	const char *argv[SPAWN_ARGS_MAX + 1] = {"warm-snap", "--pid",   pid,      "--hook-fd", hook_fd,
+	                                        "--report",  "3",       "--meta", "4",         "--summary",
+	                                        "5",         "--pages", "6"};
 	const struct first_run *run = job->run;
 	const int fds[] = {-1, job->meta_fd, job->summary_fd, job->pages_fd};
 	const struct worker_spec spec = {.program = SPAWN_SNAP,
@@ -337,6 +340,20 @@ static int snap_job_admit(struct snap_job *job, struct err *err)
 	return 0;
 }
 
+void snap_job_hello(struct client *client)
+{
+	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
+	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
+
+	if (!first_run_of(client)) {
+		hook_answer(client, WARM__RPC__OUTCOME__COLD, NOT_LAUNCHED);
+		return;
+	}
+	hook.outcome = WARM__RPC__OUTCOME__PENDING;
+	reply.hook = &hook;
+	client_reply(client, &reply);
+}
+
 void snap_job_start(struct client *client, Warm__Rpc__Ready *ready)
 {
 	struct first_run *run = first_run_of(client);
@@ -344,8 +361,7 @@ void snap_job_start(struct client *client, Warm__Rpc__Ready *ready)
 	struct err err;
 
 	if (!job) {
-		hook_answer(client, WARM__RPC__OUTCOME__COLD,
-		            run ? "out of memory" : "not started by `warm exec`, or not by one that missed");
+		hook_answer(client, WARM__RPC__OUTCOME__COLD, run ? "out of memory" : NOT_LAUNCHED);
 		warm__rpc__ready__free_unpacked(ready, NULL);
 		return;
 	}

@@ -8,9 +8,10 @@
  *
  *     moves: each state to the next one or to REFUSED
  *
- * The hook is answered once: RESUMED as soon as the application runs again (REPORT_CAPTURED), COLD with the reason
- * where there is nothing to come back from. What fails behind that is logged and kept as the reason of the entry.
- * Invariant: client != NULL until the hook is answered or its process is gone; entry != NULL from TRIAL on.
+ * The hook's Hello is answered before there is a job: PENDING or COLD. Ready is answered once: RESUMED as soon as the
+ * application runs again (REPORT_RELEASED), COLD with the reason where there is nothing to come back from. What fails
+ * behind that is logged and kept as the reason of the entry. Invariant: client != NULL until the hook is answered or
+ * its process is gone; entry != NULL from TRIAL on.
  */
 #ifndef WARM_WARMD_SNAP_JOB_H
 #define WARM_WARMD_SNAP_JOB_H
@@ -22,7 +23,10 @@ struct client;
 struct daemon;
 struct snap_job;
 
-/* The hook. Takes ready. The client may be gone on return. */
+/* The hook: whether a snapshot of this process is wanted, at once. The client may be gone on return. */
+void snap_job_hello(struct client *client);
+
+/* The hook is ready. Takes ready. The client may be gone on return. */
 void snap_job_start(struct client *client, Warm__Rpc__Ready *ready);
 void snap_job_client_gone(struct snap_job *job);
 

@@ -19,13 +19,13 @@ __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op);
 
 /* The blob's first byte: the hosted part, and every new thread, come in here with rdi = arena, esi = op. */
 __asm__(".pushsection .text.entry,\"ax\"\n"
-	".globl restorer_entry\n"
-	"restorer_entry:\n"
-	"	xor %ebp, %ebp\n"
-	"	and $-16, %rsp\n"
-	"	call restorer_run\n"
-	"	ud2\n"
-	".popsection\n");
+        ".globl restorer_entry\n"
+        "restorer_entry:\n"
+        "	xor %ebp, %ebp\n"
+        "	and $-16, %rsp\n"
+        "	call restorer_run\n"
+        "	ud2\n"
+        ".popsection\n");
 extern void restorer_entry(void);
 
 static void copy(unsigned char *to, const unsigned char *from, uint64_t n)
@@ -60,7 +60,8 @@ static __attribute__((noreturn)) void fail(struct arena *a, uint32_t op, long er
 	leave();
 }
 
-/* Receives one datagram with descriptors into a->message and slots [first..). Ends the process when the other side is gone. */
+/* Receives one datagram with descriptors into a->message and slots [first..). Ends the process when the other side is
+ * gone. */
 static long receive(struct arena *a, int fd, uint32_t first, uint32_t n_slots)
 {
 	struct iovec_ {
@@ -107,7 +108,8 @@ static void park_template(struct arena *a, uint32_t op, int fd)
 {
 	long got = receive(a, fd, SLOT_MAKE_GO, 3);
 
-	if (got < (long)sizeof(struct make_standby) || a->message.make.magic != MAKE_MAGIC || a->slot[SLOT_MAKE_SUP] < 0 ||
+	if (got < (long)sizeof(struct make_standby) || a->message.make.magic != MAKE_MAGIC ||
+	    a->slot[SLOT_MAKE_SUP] < 0 ||
 	    a->message.make.n_touch > (got - sizeof(struct make_standby)) / sizeof(struct touch))
 		fail(a, op, EPROTO);
 }
@@ -162,8 +164,9 @@ static __attribute__((noreturn)) void become(uint64_t frame)
 }
 
 /*
- * As become(), but the last system call is made by a `syscall; ret` of the application's own: when it returns, or while it
- * runs, nobody is in the arena any more. `ret` takes the frame's first word, the application's rt_sigreturn trampoline.
+ * As become(), but the last system call is made by a `syscall; ret` of the application's own: when it returns, or while
+ * it runs, nobody is in the arena any more. `ret` takes the frame's first word, the application's rt_sigreturn
+ * trampoline.
  */
 static __attribute__((noreturn)) void leave_arena(const struct arena *a, const struct rop *rop)
 {
@@ -172,10 +175,10 @@ static __attribute__((noreturn)) void leave_arena(const struct arena *a, const s
 	register uint64_t f __asm__("r9") = rop->args[5];
 
 	__asm__ volatile("mov %0, %%rsp\n\tjmp *%1"
-			 :
-			 : "b"(rop->expect), "c"(a->gadget), "a"((uint64_t)rop->nr), "D"(rop->args[0]), "S"(rop->args[1]),
-			   "d"(rop->args[2]), "r"(d), "r"(e), "r"(f)
-			 : "memory");
+	                 :
+	                 : "b"(rop->expect), "c"(a->gadget), "a"((uint64_t)rop->nr), "D"(rop->args[0]),
+	                   "S"(rop->args[1]), "d"(rop->args[2]), "r"(d), "r"(e), "r"(f)
+	                 : "memory");
 	__builtin_unreachable();
 }
 
@@ -189,15 +192,15 @@ static long clone_child(struct arena *a, uint64_t args, uint64_t size, uint64_t 
 	if (!own_stack)
 		return sys3(SYS_clone3, (long)args, (long)size, 0);
 	__asm__ volatile("syscall\n\t"
-			 "test %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "mov %%r12, %%rdi\n\t"
-			 "mov %%r13, %%rsi\n\t"
-			 "jmp restorer_entry\n"
-			 "1:"
-			 : "=a"(ret)
-			 : "a"((long)SYS_clone3), "D"(args), "S"(size), "r"(arena), "r"(first)
-			 : "rcx", "r11", "memory");
+	                 "test %%rax, %%rax\n\t"
+	                 "jnz 1f\n\t"
+	                 "mov %%r12, %%rdi\n\t"
+	                 "mov %%r13, %%rsi\n\t"
+	                 "jmp restorer_entry\n"
+	                 "1:"
+	                 : "=a"(ret)
+	                 : "a"((long)SYS_clone3), "D"(args), "S"(size), "r"(arena), "r"(first)
+	                 : "rcx", "r11", "memory");
 	return ret;
 }
 
@@ -221,6 +224,11 @@ static void judge(struct arena *a, const struct rop *rop, uint32_t op, long ret)
 {
 	if (rop->want == WANT_ANY)
 		return;
+	if (rop->want == WANT_NOBODY) {
+		if (ret != -ECONNREFUSED && ret != -ENOENT && ret != -ENXIO)
+			fail(a, op, sys_failed(ret) ? -ret : EADDRINUSE);
+		return;
+	}
 	if (sys_failed(ret))
 		fail(a, op, -ret);
 	if ((rop->flags & ROP_TO_SLOT) && rop->expect < SLOT_END)

@@ -13,17 +13,17 @@
 
 #include "base/clean.h"
 
-#define HIGH_FD        100
-#define SEND_LIMIT_S   1
-#define ANSWER_LIMIT_S 20 /* running time: it starts anew when the freeze interrupts recv(2) */
+#define HIGH_FD          100
+#define CONNECT_LIMIT_MS 100 /* where the daemon does not accept */
+#define SEND_LIMIT_MS    1000
+#define ANSWER_LIMIT_MS  20000 /* running time: it starts anew when the freeze interrupts recv(2) */
 
 static int socket_address(struct sockaddr_un *address);
+static void limit(int fd, int option, long ms);
 
 int connect_daemon(void)
 {
 	CLEAN(fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	const struct timeval send_limit = {.tv_sec = SEND_LIMIT_S};
-	const struct timeval answer_limit = {.tv_sec = ANSWER_LIMIT_S};
 	struct sockaddr_un address;
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
@@ -34,11 +34,11 @@ int connect_daemon(void)
 		return r;
 	if (fd < 0)
 		return -errno;
-	/* The send limit holds for connect(2) as well, where the daemon does not accept. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send_limit, sizeof(send_limit));
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &answer_limit, sizeof(answer_limit));
+	limit(fd, SO_SNDTIMEO, CONNECT_LIMIT_MS); /* it holds for connect(2) as well */
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
+	limit(fd, SO_SNDTIMEO, SEND_LIMIT_MS);
+	limit(fd, SO_RCVTIMEO, ANSWER_LIMIT_MS);
 	/* /tmp/warm-UID can be made by anybody: only root and we ourselves may tell us what our arguments are. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return -errno;
@@ -66,4 +66,11 @@ static int socket_address(struct sockaddr_un *address)
 	else
 		len = snprintf(address->sun_path, size, "/tmp/warm-%u/warmd.sock", (unsigned)geteuid());
 	return len > 0 && (size_t)len < size ? 0 : -ENAMETOOLONG;
+}
+
+static void limit(int fd, int option, long ms)
+{
+	const struct timeval time = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	setsockopt(fd, SOL_SOCKET, option, &time, sizeof(time));
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clean.h"
@@ -20,8 +22,9 @@
 #include "sdk/c/launch.h"
 #include "sdk/c/wire.h"
 
-#define FIXED_ARGS 1 /* argv[0] is not the launch's */
-#define EXPORT     __attribute__((visibility("default")))
+#define FIXED_ARGS    1   /* argv[0] is not the launch's */
+#define FIRST_WORD_MS 100 /* a daemon that hangs costs the program no more */
+#define EXPORT        __attribute__((visibility("default")))
 
 struct strings {
 	char **list;
@@ -57,9 +60,11 @@ static struct {
 static int run_hook(void);
 static int run_before(void);
 static int ask(struct hook_answer *ret);
+static int is_wanted(int fd);
 static int send_depends(int fd);
 static int send_ready(int fd);
 static int wait_answer(int fd, struct hook_answer *ret);
+static int receive(int fd, struct hook_answer *ret);
 static void become_launch(struct hook_answer *answer);
 static void take_arguments(struct hook_answer *answer);
 static void run_after(void);
@@ -114,6 +119,9 @@ static int ask(struct hook_answer *ret)
 
 	if (fd < 0)
 		return fd;
+	r = is_wanted(fd);
+	if (r < 0)
+		return r;
 	if (run_before() != 0)
 		return -ECANCELED;
 	fflush(NULL); /* what is printed before the hook is printed once, by the original */
@@ -131,6 +139,14 @@ static int run_before(void)
 	return 0;
 }
 
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static int send_datagram(int fd, struct wire *wire)
 {
 	ssize_t n = wire->failed ? -1 : TEMP_FAILURE_RETRY(send(fd, wire->data, wire->len, MSG_NOSIGNAL));
@@ -138,6 +154,33 @@ static int send_datagram(int fd, struct wire *wire)
 
 	wire_fini(wire);
 	return r;
+}
+
+/* Before anything is collected: does the daemon want a snapshot of this process? 0, or what kept it from saying so. */
+static int is_wanted(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	struct hook_answer answer = {0};
+	struct wire wire = {0};
+	const long end = now_ms() + FIRST_WORD_MS;
+	long left = FIRST_WORD_MS;
+	uint32_t outcome;
+	int r;
+
+	wire_put_hello(&wire);
+	r = send_datagram(fd, &wire);
+	if (r < 0)
+		return r;
+	while ((r = poll(&poll_fd, 1, (int)left)) < 0 && errno == EINTR)
+		left = end > now_ms() ? end - now_ms() : 0;
+	if (r <= 0)
+		return r < 0 ? -errno : -ETIMEDOUT;
+	r = receive(fd, &answer);
+	if (r < 0)
+		return r;
+	outcome = answer.outcome;
+	hook_answer_fini(&answer);
+	return outcome == OUTCOME_PENDING ? 0 : -ECANCELED;
 }
 
 static int send_depends(int fd)
@@ -171,9 +214,20 @@ static int send_ready(int fd)
 	return send_datagram(fd, &wire);
 }
 
+static int wait_answer(int fd, struct hook_answer *ret)
+{
+	int r;
+
+	do {
+		hook_answer_fini(ret);
+		r = receive(fd, ret);
+	} while (r == 0 && ret->outcome == OUTCOME_PENDING);
+	return r;
+}
+
 /* The freeze interrupts recv(2) where it has a time limit, and a copy begins with that EINTR: the loop is part of the
  * protocol. */
-static int wait_answer(int fd, struct hook_answer *ret)
+static int receive(int fd, struct hook_answer *ret)
 {
 	CLEAN(free) uint8_t *datagram = malloc(MESSAGE_MAX);
 	ssize_t n;

@@ -10,7 +10,7 @@
 /* Protobuf: every field is a varint (number << 3 | type), then its value. */
 enum { TYPE_VARINT = 0, TYPE_64BIT = 1, TYPE_BYTES = 2, TYPE_32BIT = 5 };
 
-enum { REQUEST_READY = 1, REQUEST_DEPENDS = 2 };
+enum { REQUEST_READY = 1, REQUEST_DEPENDS = 2, REQUEST_HELLO = 12 };
 enum { READY_HOOK_FD = 1, READY_ARGV = 2, READY_FIXED_ARGS = 3, READY_CWD = 4, READY_ENV = 5, READY_SDK = 6 };
 enum { DEPENDS_ITEM = 1 };
 enum { DEPENDENCY_PATH = 1 };
@@ -24,6 +24,13 @@ static void put_number(struct wire *wire, unsigned field, uint64_t value);
 static void put_string(struct wire *wire, unsigned field, const char *text);
 static void put_bytes(struct wire *wire, unsigned field, const void *data, size_t len);
 static size_t varint_size(uint64_t value);
+
+void wire_put_hello(struct wire *wire)
+{
+	const struct wire body = {0};
+
+	put_request(wire, REQUEST_HELLO, &body);
+}
 
 void wire_put_ready(struct wire *wire, const struct wire_ready *ready)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hook's three messages of proto/rpc.proto, encoded and decoded by hand: libwarm needs libc only.
+ * The hook's messages of proto/rpc.proto, encoded and decoded by hand: libwarm needs libc only.
  * tests/unit/test_sdk_wire.c holds this against the generated codec.
  */
 #ifndef WARM_SDK_WIRE_H
@@ -21,6 +21,9 @@ struct wire {
 
 void wire_fini(struct wire *wire);
 
+/* RPC_MAGIC + Request{hello}. */
+void wire_put_hello(struct wire *wire);
+
 /* RPC_MAGIC + Request{ready}. env: NAME or PREFIX*. */
 struct wire_ready {
 	uint32_t hook_fd;
@@ -38,9 +41,10 @@ void wire_put_ready(struct wire *wire, const struct wire_ready *ready);
 size_t wire_put_depends(struct wire *wire, char *const *path, size_t n_path, size_t max);
 
 /* enum Outcome of rpc.proto. */
-enum hook_outcome { OUTCOME_COLD = 0, OUTCOME_RESUMED = 1, OUTCOME_RESTORED = 2 };
+enum hook_outcome { OUTCOME_COLD = 0, OUTCOME_RESUMED = 1, OUTCOME_RESTORED = 2, OUTCOME_PENDING = 3 };
 
-/* The answer to Ready. `argv` and `env` are NULL-terminated vectors, everything malloc'ed: hook_answer_fini(). */
+/* The answer to Hello or Ready. `argv` and `env` are NULL-terminated vectors, everything malloc'ed: hook_answer_fini().
+ */
 struct hook_answer {
 	uint32_t outcome; /* enum hook_outcome */
 	uint64_t generation;

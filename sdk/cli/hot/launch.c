@@ -14,6 +14,7 @@
 
 static long send_request(struct launch *l, struct request *request);
 static int interrupt_fd(struct launch *l);
+static int token_is_there(const struct launch *l);
 static const char *give_up(struct launch *l, const char *why);
 
 void hot_exec(const struct exec_options *options, int daemon_fd, const char *why_cold, struct exec_relay *relay)
@@ -134,9 +135,10 @@ const char *launch_await(struct launch *l)
 			deadline_ns = sys_now_ns() + LAUNCH_SILENCE_MS * 1000000ull;
 		}
 		if (fds[1].revents) {
-			/* a word of the supervisor means that the program runs; the daemon is about to say so, too */
+			/* A word of the supervisor: the program runs, and the daemon is about to say so, too - or the
+			 * clone failed on its way, which did not take the token. */
 			n = sys_recv(l->control_fd, &peek, 1, MSG_DONTWAIT | MSG_PEEK);
-			if (n > 0 && !l->options->explain)
+			if (n > 0 && !l->options->explain && !token_is_there(l))
 				return NULL;
 			l->control_gone = n == 0;
 			fds[1].fd = -1;
@@ -152,6 +154,13 @@ static int interrupt_fd(struct launch *l)
 	uint64_t set = SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM);
 
 	return sys_signalfd(-1, set & ~l->mask);
+}
+
+static int token_is_there(const struct launch *l)
+{
+	struct pollfd fd = {.fd = l->token_fd, .events = POLLIN};
+
+	return sys_poll(&fd, 1, 0) > 0;
 }
 
 /* Exactly once: without the token a clone has it, whatever the daemon said. */

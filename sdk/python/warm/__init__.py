@@ -90,11 +90,11 @@ def _run(argv, env, cwd, depends):
     connection = _daemon.connect()
     if connection is None:
         return COLD
-    from . import _depends, _process
-
     with connection:
-        if not _run_before():
+        if not connection.is_wanted() or not _run_before():
             return COLD
+        from . import _depends, _process
+
         names = [os.fsdecode(name) for name in env]
         process = _process.Process(argv=argv, env=names)
         request = _daemon.ready_request(connection.fileno(), argv, process.fixed_args, cwd, names)

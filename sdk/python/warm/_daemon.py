@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""The hook's connection to warmd: one SEQPACKET socket, and three messages of proto/rpc.proto, written by hand."""
+"""The hook's connection to warmd: one SEQPACKET socket, and the messages of proto/rpc.proto, written by hand."""
 
 import _socket
 import fcntl
 import os
 import struct
 
-COLD, RESUMED, RESTORED = 0, 1, 2       # Hook.outcome
+COLD, RESUMED, RESTORED, PENDING = 0, 1, 2, 3   # Hook.outcome
 
 MAGIC = b"WRMP"
 MESSAGE_MAX = 131072
 HIGH_FD = 100           # out of the way of the descriptors that a launch brings
-SEND_LIMIT_S = 1        # a daemon that hangs does not hang the program
+FIRST_WORD_S = 0.1      # a daemon that hangs costs the program no more, whether it accepts or not
+SEND_LIMIT_S = 1
 ANSWER_LIMIT_S = 20     # running time: begins anew when the freeze interrupts recv
 
 # Request
-READY, DEPENDS = 1, 2
+READY, DEPENDS, HELLO = 1, 2, 12
 # Ready
 HOOK_FD, ARGV_FROM_LAUNCH, FIXED_ARGS, CWD_FROM_LAUNCH, ENV_FROM_LAUNCH, SDK = 1, 2, 3, 4, 5, 6
 # Depends, Dependency
@@ -33,10 +34,11 @@ def connect():
     except OSError:
         return None
     try:
-        # The send limit holds for connect as well, where the daemon does not accept.
+        first.settimeout(None)      # not the program's default: it is the kernel that limits
+        limit(first, _socket.SO_SNDTIMEO, FIRST_WORD_S)     # holds for connect as well
+        first.connect(socket_path())
         limit(first, _socket.SO_SNDTIMEO, SEND_LIMIT_S)
         limit(first, _socket.SO_RCVTIMEO, ANSWER_LIMIT_S)
-        first.connect(socket_path())
         # /tmp/warm-UID can be made by anybody: only root and we ourselves may tell us what our arguments are.
         peer_uid = struct.unpack("iII", first.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12))[1]
         if peer_uid not in (0, os.geteuid()):
@@ -53,7 +55,7 @@ def connect():
 
 
 def limit(sock, option, seconds):
-    sock.setsockopt(_socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
+    sock.setsockopt(_socket.SOL_SOCKET, option, struct.pack("ll", int(seconds), int(seconds % 1 * 1e6)))
 
 
 def socket_path():
@@ -79,6 +81,17 @@ class Connection:
     def fileno(self):
         return self.sock.fileno()
 
+    def is_wanted(self):
+        """Whether the daemon says, before anything is collected, that it wants a snapshot of this process."""
+        try:
+            self.sock.settimeout(FIRST_WORD_S)
+            self.sock.send(MAGIC + text(HELLO, b""))
+            wanted = Answer(self.sock.recv(MESSAGE_MAX)).outcome == PENDING
+            self.sock.settimeout(None)
+            return wanted
+        except (OSError, ValueError):
+            return False
+
     def declare(self, dependencies):
         """Sends [(path, suffixes)]. False: the daemon went away."""
         try:
@@ -93,7 +106,10 @@ class Connection:
         the original's. A daemon that went away has said COLD."""
         try:
             self.sock.send(request)
-            return Answer(self.sock.recv(MESSAGE_MAX))
+            answer = Answer(self.sock.recv(MESSAGE_MAX))
+            while answer.outcome == PENDING:
+                answer = Answer(self.sock.recv(MESSAGE_MAX))
+            return answer
         except (OSError, ValueError):
             return Answer(b"")
 
