@@ -55,9 +55,10 @@ $(BUILD)/obj/%.o: %.c | $(GEN_H)
 # sdk/cli/hot is what serves a hot `exec`; restore/restorer and restore/init run without any libc.
 $(BUILD)/obj/sdk/cli/hot/%.o $(BUILD)/obj/restore/init/%.o: HOSTED := $(FREE)
 $(BUILD)/obj/sdk/cli/%.o $(BUILD)/obj/warmd/spawn/%.o: HOSTED :=
+# libwarm is loaded into programs that know nothing of sanitizers.
 $(BUILD)/pic/%.o: %.c | $(GEN_H)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(HOSTED) -fPIC -fvisibility=hidden -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
 
 # ---- programs ---------------------------------------------------------------------------------------------------
 

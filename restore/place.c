@@ -72,9 +72,14 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+static uint64_t align_to(uint64_t n, uint64_t align)
+{
+	return (n + align - 1) & ~(align - 1);
+}
+
 static uint64_t align_up(uint64_t n)
 {
-	return (n + ROOM_ALIGN - 1) & ~(uint64_t)(ROOM_ALIGN - 1);
+	return align_to(n, ROOM_ALIGN);
 }
 
 static int find_room(struct place *place, const Warm__Image__Image *image, uint64_t staging_len, struct err *err)
@@ -224,19 +229,22 @@ static bool has_own_pages(const Warm__Image__Image *image, const Warm__Image__Vm
 	return false;
 }
 
-/* Two pieces of the application's libc, by which it leaves the arena. Not finding them is no failure: the arena stays.
- */
+/* Two pieces of the application's libc, by which it leaves the arena. Where they are not found, the arena stays. */
 static void find_way_out(struct place *place, const Warm__Image__Image *image)
 {
 	static const uint8_t ret_bytes[] = {0x0f, 0x05, 0xc3};
 	static const uint8_t tramp_bytes[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
 	const Warm__Image__Vma *vma = code_area(image, trampoline(image));
 	const uint8_t *code, *ret, *tramp;
+	struct stat st;
 	size_t len;
 
 	if (!vma || has_own_pages(image, vma))
 		return;
 	len = vma->end - vma->start;
+	if (fstat(place->file_fd[vma->file], &st) < 0 || vma->offset > (uint64_t)st.st_size ||
+	    len > align_to((uint64_t)st.st_size - vma->offset, 4096))
+		return; /* reading behind the end of a file that was cut short is SIGBUS */
 	code = mmap(NULL, len, PROT_READ, MAP_PRIVATE, place->file_fd[vma->file], (off_t)vma->offset);
 	if (code == MAP_FAILED)
 		return;

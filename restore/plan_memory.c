@@ -125,8 +125,11 @@ struct run_cursor {
 
 static bool run_in(const struct plan *p, const struct run_cursor *c, const vma_t *vma)
 {
-	return c->run < p->image->n_run_addr && p->image->run_addr[c->run] >= vma->start &&
-	       p->image->run_addr[c->run] < vma->end;
+	const Warm__Image__Image *image = p->image;
+
+	return c->run < image->n_run_addr && image->run_addr[c->run] >= vma->start &&
+	       image->run_addr[c->run] < vma->end &&
+	       (uint64_t)image->run_pages[c->run] * PAGE <= vma->end - image->run_addr[c->run];
 }
 
 static void fill_run(struct plan *p, struct run_cursor *c, bool move)

@@ -19,9 +19,10 @@ typedef Warm__Image__Description desc_t;
 
 static bool is_first(const struct plan *p, size_t description)
 {
+	uint64_t id = p->image->description[description]->pipe->id;
+
 	for (size_t i = 0; i < description; i++)
-		if (p->image->description[i]->pipe &&
-		    p->image->description[i]->pipe->id == p->image->description[description]->pipe->id)
+		if (p->image->description[i]->pipe && p->image->description[i]->pipe->id == id)
 			return false;
 	return true;
 }
@@ -70,10 +71,12 @@ static void fill(struct plan *p, const Warm__Image__Pipe *pipe)
 
 static void put_bytes(struct plan *p, size_t first)
 {
+	uint64_t id = p->image->description[first]->pipe->id;
+
 	for (size_t i = first; i < p->image->n_description; i++) {
 		const Warm__Image__Pipe *pipe = p->image->description[i]->pipe;
 
-		if (pipe && pipe->id == p->image->description[first]->pipe->id && pipe->data.len)
+		if (pipe && pipe->id == id && pipe->data.len)
 			plan_op(p,
 			        (struct rop){.kind = ROP_SYSCALL,
 			                     .want = WANT_EXACT,
@@ -122,13 +125,15 @@ static void open_end(struct plan *p, size_t i)
 static bool is_meeting_point(const struct plan *p, size_t description)
 {
 	const desc_t *d = p->image->description[description];
+	uint64_t id;
 
 	if (!d->path || !d->path[0])
 		return false;
+	id = d->pipe->id;
 	for (size_t i = 0; i < p->image->n_description; i++) {
 		const Warm__Image__Pipe *pipe = p->image->description[i]->pipe;
 
-		if (pipe && pipe->id == d->pipe->id && pipe->data.len)
+		if (pipe && pipe->id == id && pipe->data.len)
 			return false;
 	}
 	return true;

@@ -156,9 +156,9 @@ int plan_socket(struct plan *p, size_t description, struct err *err)
 /* ---- at GO ------------------------------------------------------------------------------------------------------ */
 
 /*
- * The file of a unix socket outlives it. One that nobody listens at any more is removed, as servers do when they start; one with
- * somebody behind it is an address that is taken. Clones take turns (a lock on the directory), so that none removes
- * another's.
+ * The file of a unix socket outlives it. One that nobody listens at any more is removed, as servers do when they start;
+ * one with somebody behind it is an address that is taken. Clones take turns (a lock on the directory), so that none
+ * removes another's.
  */
 static void bind_file(struct plan *p, const sock_t *sock, uint64_t fd, uint64_t addr)
 {
@@ -173,34 +173,55 @@ static void bind_file(struct plan *p, const sock_t *sock, uint64_t fd, uint64_t 
 	if (slash)
 		snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
 	path_at = plan_string(p, path);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_openat, .flags = ROP_TO_SLOT, .expect = SLOT_TMP2,
-				.args = {(uint64_t)AT_FDCWD, plan_string(p, dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC}},
-		"open %s", dir);
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_openat,
+	                     .flags = ROP_TO_SLOT,
+	                     .expect = SLOT_TMP2,
+	                     .args = {(uint64_t)AT_FDCWD, plan_string(p, dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC}},
+	        "open %s", dir);
 	plan_raise(p, SLOT_ONE);
 	/* open(2) of a socket is ENXIO; connect(2) to any other file is ECONNREFUSED, as to a socket that nobody has */
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_NOBODY, .nr = SYS_openat,
-				.args = {(uint64_t)AT_FDCWD, path_at, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC}},
-		"is %s a socket, or nothing?", path);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_flock, .flags = ROP_SLOT(0), .args = {SLOT_ONE, LOCK_EX}},
-		"lock %s", dir);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_socket, .flags = ROP_TO_SLOT, .expect = SLOT_TMP2,
-				.args = {AF_UNIX, (uint64_t)sock->type | SOCK_CLOEXEC, 0}},
-		"socket to ask with");
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .want = WANT_NOBODY,
+	                     .nr = SYS_openat,
+	                     .args = {(uint64_t)AT_FDCWD, path_at,
+	                              O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC}},
+	        "is %s a socket, or nothing?", path);
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL, .nr = SYS_flock, .flags = ROP_SLOT(0), .args = {SLOT_ONE, LOCK_EX}},
+	        "lock %s", dir);
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_socket,
+	                     .flags = ROP_TO_SLOT,
+	                     .expect = SLOT_TMP2,
+	                     .args = {AF_UNIX, (uint64_t)sock->type | SOCK_CLOEXEC, 0}},
+	        "socket to ask with");
 	plan_raise(p, SLOT_TMP);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_NOBODY, .nr = SYS_connect, .flags = ROP_SLOT(0),
-				.args = {SLOT_TMP, addr, sock->address.len}},
-		"is anybody at %s?", path);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_TMP}}, "nobody");
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_ANY, .nr = SYS_unlink, .args = {path_at}}, "remove %s", path);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_bind, .args = {fd, addr, sock->address.len}}, "bind to %s", path);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_chmod, .args = {path_at, sock->file_mode}}, "its permissions");
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .want = WANT_NOBODY,
+	                     .nr = SYS_connect,
+	                     .flags = ROP_SLOT(0),
+	                     .args = {SLOT_TMP, addr, sock->address.len}},
+	        "is anybody at %s?", path);
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_TMP}},
+	        "nobody");
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .want = WANT_ANY, .nr = SYS_unlink, .args = {path_at}},
+	        "remove %s", path);
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_bind, .args = {fd, addr, sock->address.len}},
+	        "bind to %s", path);
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_chmod, .args = {path_at, sock->file_mode}},
+	        "its permissions");
 }
 
 void plan_socket_bind(struct plan *p, size_t description)
 {
 	const sock_t *sock = p->image->description[description]->socket;
 	bool file = sock->family == AF_UNIX && sock->address.len > offsetof(struct sockaddr_un, sun_path) &&
-		    ((const struct sockaddr_un *)sock->address.data)->sun_path[0];
+	            ((const struct sockaddr_un *)sock->address.data)->sun_path[0];
 	uint64_t fd = (uint64_t)number_of(p, description);
 	uint64_t addr = plan_data(p, sock->address.data, sock->address.len, 8);
 
@@ -212,5 +233,5 @@ void plan_socket_bind(struct plan *p, size_t description)
 		PLAN_SYS(p, SYS_listen, "listen", fd, (uint64_t)sock->backlog);
 	if (file)
 		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_ONE}},
-			"unlock the directory");
+		        "unlock the directory");
 }

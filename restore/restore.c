@@ -18,10 +18,10 @@
 #include "base/err.h"
 #include "base/kernel.h"
 #include "cache/pack.h"
+#include "restore/check.h"
 #include "restore/place.h"
 #include "restore/plan.h"
 
-#define IMAGE_VERSION  1
 #define UNPACK_THREADS 2
 
 extern const uint8_t _binary_restorer_bin_start[], _binary_restorer_bin_end[];
@@ -41,29 +41,10 @@ static void opened_fini(struct opened *o)
 
 /* ---- open ------------------------------------------------------------------------------------------------------- */
 
-static int check_image(const Warm__Image__Image *image, const char *label, struct err *err)
-{
-	if (image->version != IMAGE_VERSION)
-		return err_set(err, ENOTSUP, "image %s: version %u is not known", label, image->version);
-	if (image->n_feature)
-		return err_set(err, ENOTSUP, "image %s: feature %s is not known", label, image->feature[0]);
-	if (!image->mm || !image->process || !image->process->cred || image->process->cred->n_uid != 4 ||
-	    image->process->cred->n_gid != 4 || image->n_thread == 0 || image->n_run_addr != image->n_run_pages)
-		return err_set(err, EBADMSG, "image %s: incomplete", label);
-	for (size_t i = 0; i < image->n_vma; i++)
-		if (image->vma[i]->kind == WARM__IMAGE__VMA_KIND__FILE && image->vma[i]->file >= image->n_file)
-			return err_set(err, EBADMSG, "image %s: incomplete list of files", label);
-	for (size_t i = 0; i < image->n_descriptor; i++)
-		if (image->descriptor[i]->description >= image->n_description)
-			return err_set(err, EBADMSG, "image %s: incomplete list of descriptors", label);
-	return 0;
-}
-
 static int open_image(const struct restore_request *req, struct opened *o, struct err *err)
 {
 	CLEAN(free) uint8_t *meta = NULL;
 	size_t len = 0;
-	uint64_t pages = 0;
 	int r = pack_open(req->image_fd, req->label, &o->pack, err);
 
 	if (r == 0)
@@ -73,12 +54,7 @@ static int open_image(const struct restore_request *req, struct opened *o, struc
 	o->image = warm__image__image__unpack(NULL, len, meta);
 	if (!o->image)
 		return err_set(err, EBADMSG, "image %s: its metadata cannot be decoded", req->label);
-	r = check_image(o->image, req->label, err);
-	for (size_t i = 0; r == 0 && i < o->image->n_run_pages; i++)
-		pages += o->image->run_pages[i];
-	if (r == 0 && pages != pack_n_pages(o->pack))
-		r = err_set(err, EBADMSG, "image %s: its page index does not match its pages", req->label);
-	return r;
+	return check_image(o->image, pack_n_pages(o->pack), req->label, err);
 }
 
 /* ---- place ------------------------------------------------------------------------------------------------------ */

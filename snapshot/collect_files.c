@@ -203,7 +203,7 @@ static int collect_descriptor(struct subject *s, int fd, struct err *err)
 	snprintf(name, sizeof(name), "fdinfo/%d", fd);
 	if (r == 0)
 		r = fd_read_file_at(s->proc_fd, name, 16u << 20, &info, NULL);
-	if (r < 0) {
+	if (r) {
 		free(d);
 		return err_sys(err, -r, "fd %d", fd);
 	}
@@ -214,7 +214,8 @@ static int collect_descriptor(struct subject *s, int fd, struct err *err)
 	}
 	info_number(&f, "flags", 8, &flags);
 	if (!(flags & O_PATH))
-		f.local = local = (int)syscall(SYS_pidfd_getfd, s->pidfd, fd, 0);
+		local = (int)syscall(SYS_pidfd_getfd, s->pidfd, fd, 0);
+	f.local = local;
 	r = find_shared(s, &f, &index) ? 0 : new_description(s, &f, &index, err);
 	d->fd = fd;
 	d->cloexec = flags & O_CLOEXEC;

@@ -177,7 +177,7 @@ static int take_area(struct subject *s, const struct line *line, char *flags, st
 
 static int take_areas(struct subject *s, char *smaps, struct err *err)
 {
-	struct line line = {0};
+	struct line line = {.path = ""};
 	char *save = NULL;
 
 	for (char *text = strtok_r(smaps, "\n", &save); text; text = strtok_r(NULL, "\n", &save)) {

@@ -30,7 +30,7 @@ static int take_itimers(struct subject *s, struct err *err)
 		r = subject_syscall(s, &ret, SYS_getitimer, which, s->scratch, 0, 0, err);
 		if (r == 0)
 			r = subject_read(s, s->scratch, &value, sizeof(value), err);
-		if (r < 0)
+		if (r)
 			return r;
 		itimer->interval_us = value.it_interval.tv_sec * 1000000 + value.it_interval.tv_usec;
 		itimer->value_us = value.it_value.tv_sec * 1000000 + value.it_value.tv_usec;
@@ -46,7 +46,7 @@ static int take_remaining(struct subject *s, Warm__Image__PosixTimer *timer, str
 
 	if (r == 0)
 		r = subject_read(s, s->scratch, &value, sizeof(value), err);
-	if (r < 0)
+	if (r)
 		return r;
 	if (ret < 0)
 		return err_sys(err, (int)-ret, "timer %d", timer->id);

@@ -196,8 +196,10 @@ int touched_record(pid_t pid, int out_fd, size_t *ret_n, struct err *err)
 	if (pidfd < 0 || proc_fd < 0)
 		return 0; /* it has ended already */
 	r = watch(&rec, pidfd, &last);
-	gather(&rec, &out, FILE_PAGE, last, MADV_POPULATE_READ, FILE_GAP);
-	gather(&rec, &out, OWN, last, MADV_POPULATE_WRITE, 0);
+	if (r == 0) {
+		gather(&rec, &out, FILE_PAGE, last, MADV_POPULATE_READ, FILE_GAP);
+		gather(&rec, &out, OWN, last, MADV_POPULATE_WRITE, 0);
+	}
 	for (size_t i = 0; i < rec.n_areas; i++)
 		for (int kind = 0; kind < N_KINDS; kind++)
 			free(rec.area[i].first[kind]);

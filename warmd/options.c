@@ -57,6 +57,7 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 	        {"ready-fd", required_argument, NULL, READY_FD}, {"help", no_argument, NULL, HELP},
 	        {"version", no_argument, NULL, VERSION},         {NULL, 0, NULL, 0},
 	};
+	const char *socket = getenv("WARM_SOCKET");
 	char standard[PATH_MAX];
 	int option, r = 0;
 
@@ -64,8 +65,8 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 	options->spawn_fd = options->ready_fd = -1;
 	defaults(options);
 	strcpy(standard, options->socket);
-	if (getenv("WARM_SOCKET") && *getenv("WARM_SOCKET"))
-		r = absolute(options->socket, getenv("WARM_SOCKET"), err);
+	if (socket && *socket)
+		r = absolute(options->socket, socket, err);
 
 	while (!r && (option = getopt_long(argc, argv, "", list, NULL)) != -1) {
 		switch (option) {

@@ -114,11 +114,11 @@ static void standby_late(struct ev_loop *loop, ev_timer *timer, int revents)
 struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty_fd, struct err *err)
 {
 	struct standby *standby = calloc(1, sizeof(*standby));
-	int go[2] = {-1, -1}, sup[2] = {-1, -1}, on = 1, r = 0;
+	int go[2] = {-1, -1}, sup[2] = {-1, -1}, on = 1, r = standby ? 0 : -ENOMEM;
 
-	if (!standby || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, go) ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sup) ||
-	    setsockopt(go[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
+	if (r == 0 && (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, go) ||
+	               socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sup) ||
+	               setsockopt(go[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on))))
 		r = -errno;
 	if (!r)
 		r = template_make_standby(tmpl, go[1], sup[1], tty_fd);

@@ -102,10 +102,13 @@ static int run_hook(void)
 
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0 || answer.outcome == OUTCOME_COLD)
+	if (r < 0)
 		return WARM_COLD;
-	if (answer.outcome == OUTCOME_RESUMED)
-		return WARM_RESUMED;
+	if (answer.outcome != OUTCOME_RESTORED) {
+		r = answer.outcome == OUTCOME_RESUMED ? WARM_RESUMED : WARM_COLD;
+		hook_answer_fini(&answer);
+		return r;
+	}
 	become_launch(&answer);
 	hook_answer_fini(&answer);
 	run_after();

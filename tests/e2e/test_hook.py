@@ -2,21 +2,24 @@
 """The SDKs against a daemon that is played here: what they send, and what they make of each answer."""
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from harness import BUILD, PYTHON, ROOT, base_env  # noqa: E402
+from harness import APP, BUILD, PYTHON, ROOT, base_env, kill_quietly  # noqa: E402
 
 sys.path.insert(0, os.path.join(ROOT, "sdk", "python"))
+from case import WarmCase, write  # noqa: E402
 from warm import _daemon as wire  # noqa: E402
 
 PYTHON_APP = """
-import json, os, random, sys, tempfile
+import json, os, random, sys, tempfile, time
 import warm
 hooks = []
 @warm.before_snapshot
@@ -31,17 +34,19 @@ def third():
     if os.environ.get("FAIL") == "after": raise ValueError("two\\nlines")
 random.seed(1)
 line = sys.stdin.readline() if os.environ.get("EARLY") else ""
+began = time.monotonic()
 result = warm.ready(argv=True, env=["APP_*", "ONE"], depends=["data.txt"])
+took = time.monotonic() - began
 child = os.fork()
 if child == 0: os._exit(0 if warm.ready() == "cold" else 1)
 print(json.dumps({"result": result, "again": warm.ready(), "argv": sys.argv[1:], "rest": sys.stdin.read(),
-                  "hooks": hooks, "env": {k: v for k, v in os.environ.items() if k[:4] in ("APP_", "ONE", "TWO")},
+                  "hooks": hooks, "took": took, "env": {k: v for k, v in os.environ.items() if k[:4] in ("APP_", "ONE", "TWO")},
                   "generation": warm.generation(), "random": random.random(), "line": line,
                   "child": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}))
 """
 
 C_APP = """
-import ctypes, json, os
+import ctypes, json, os, time
 lib = ctypes.CDLL(os.environ["LIBWARM"])
 lib.warm_argv.restype = ctypes.POINTER(ctypes.c_char_p)
 lib.warm_generation.restype = ctypes.c_uint64
@@ -55,10 +60,12 @@ lib.warm_on_snapshot(before, None)
 lib.warm_on_restore(after, None)
 assert lib.warm_depends(b"data.txt") == 0 and lib.warm_launch_env(b"APP_*") == 0 and lib.warm_launch_env(b"ONE") == 0
 assert lib.warm_ready(64) == -22
+began = time.monotonic()
 result = lib.warm_ready(1)
+took = time.monotonic() - began
 child = os.fork()
 if child == 0: os._exit(0 if lib.warm_ready(0) == 2 else 1)
-print(json.dumps({"result": {0: "resumed", 1: "restored", 2: "cold"}[result], "hooks": hooks,
+print(json.dumps({"result": {0: "resumed", 1: "restored", 2: "cold"}[result], "hooks": hooks, "took": took,
                   "again": {0: "resumed", 1: "restored", 2: "cold"}[lib.warm_ready(0)],
                   "argv": [lib.warm_argv()[i].decode() for i in range(1, lib.warm_argc())][-2:],
                   "env": {n: libc.getenv(n.encode()).decode() for n in ("APP_OLD", "APP_NEW", "ONE", "TWO")
@@ -68,10 +75,10 @@ print(json.dumps({"result": {0: "resumed", 1: "restored", 2: "cold"}[result], "h
 
 
 class Daemon:
-    """Answers one Ready, or closes the connection."""
+    """Answers Hello with `first` (None: not at all) and one Ready with `answers`, or closes the connection."""
 
-    def __init__(self, path, answer):
-        self.answer = answer
+    def __init__(self, path, answers, first):
+        self.answers, self.first, self.greeted = answers, first, 0
         self.depends, self.ready, self.datagrams = [], None, []
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.bind(path)
@@ -85,15 +92,21 @@ class Daemon:
                 datagram = connection.recv(1 << 20)
                 if not datagram:
                     return
-                self.datagrams.append(len(datagram))
                 (kind, body), = wire.fields(datagram[4:])
+                if kind == wire.HELLO:
+                    self.greeted += 1
+                    if self.first is not None:
+                        connection.send(self.first)
+                    continue
+                self.datagrams.append(len(datagram))
                 if kind == wire.DEPENDS:
                     self.depends += [list(wire.fields(item)) for _, item in wire.fields(body)]
                     continue
                 self.ready = list(wire.fields(body))
-                if self.answer is None:
+                if not self.answers:
                     return
-                connection.send(self.answer)
+                for answer in self.answers:
+                    connection.send(answer)
 
     def paths(self):
         return {item[0][1].decode(): [suffix.decode() for _, suffix in item[1:]] for item in self.depends}
@@ -106,6 +119,9 @@ def reply(outcome, argv=(), env=(), generation=0, fixed=0):
     return wire.MAGIC + wire.number(1, 1) + wire.text(wire.HOOK, hook)
 
 
+PENDING = reply(wire.PENDING)
+
+
 class Hook:
     """The same for both languages."""
 
@@ -116,9 +132,9 @@ class Hook:
         with open(self.script, "w", encoding="ascii") as file:
             file.write(self.source)
 
-    def run_app(self, answer, env=None, daemon=True):
+    def run_app(self, *answers, env=None, daemon=True, first=PENDING):
         path = os.path.join(self.directory.name, "s")
-        self.daemon = Daemon(path, answer) if daemon else None
+        self.daemon = Daemon(path, answers, first) if daemon else None
         done = subprocess.run([PYTHON, self.script, "old"], cwd=self.directory.name, input=b"first\nsecond\n",
                               capture_output=True, timeout=60, check=False,
                               env={**base_env(), "WARM_SOCKET": path, "LIBWARM": os.path.join(BUILD, "libwarm.so"),
@@ -134,7 +150,7 @@ class Hook:
         return reply(wire.RESTORED, self.launch_argv, [b"APP_NEW=new=", b"ONE=new", b"TWO=new"], 77, **more)
 
     def test_without_a_daemon_it_is_cold_and_no_hook_runs(self):
-        said = self.run_app(None, daemon=False)
+        said = self.run_app(daemon=False)
         self.assertEqual((said["result"], said["again"], said["hooks"]), ("cold", "cold", []))
 
     def test_original_keeps_everything(self):
@@ -164,20 +180,65 @@ class Hook:
         self.assertEqual(self.run_app(self.restored())["child"], 0)
 
     def test_daemon_that_goes_away_means_cold(self):
-        self.assertEqual(self.run_app(None)["result"], "cold")
+        self.assertEqual(self.run_app()["result"], "cold")
+
+    def assertUntouched(self, said):
+        """Cold, and nothing was run or collected for a snapshot."""
+        self.assertEqual((said["result"], said["again"], said["hooks"], said["generation"]), ("cold", "cold", [], 0))
+        self.assertEqual((self.daemon.greeted, self.daemon.datagrams), (1, []))
+
+    def test_daemon_that_is_silent_costs_a_tenth_of_a_second(self):
+        said = self.run_app(first=None)
+        self.assertUntouched(said)
+        self.assertGreater(said["took"], 0.09)
+        self.assertLess(said["took"], 0.15)
+
+    def test_signals_do_not_make_the_wait_longer(self):
+        """Each interrupts it: it goes on with what is left."""
+        with open(self.script, "w", encoding="ascii") as file:
+            file.write("import signal\nsignal.signal(signal.SIGALRM, lambda *_: None)\n"
+                       "signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)\n" + self.source)
+        said = self.run_app(first=None)
+        self.assertUntouched(said)
+        self.assertLess(said["took"], 0.15)
+
+    def test_daemon_that_does_not_accept_costs_a_tenth_of_a_second(self):
+        path = os.path.join(self.directory.name, "s")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as full, \
+             socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as waiting:
+            full.bind(path)
+            full.listen(0)
+            waiting.connect(path)
+            said = self.run_app(daemon=False)
+        self.assertEqual((said["result"], said["hooks"]), ("cold", []))
+        self.assertLess(said["took"], 0.15)
+
+    def test_process_that_is_not_wanted_collects_nothing(self):
+        said = self.run_app(first=reply(wire.COLD))
+        self.assertUntouched(said)
+        self.assertLess(said["took"], 0.09)
+
+    def test_nonsense_as_the_first_word_means_cold(self):
+        for first in (b"XXXX", b"W", wire.MAGIC + b"\x1a\xff", reply(wire.RESUMED), reply(9)):
+            with self.subTest(first):
+                self.setUp()
+                self.assertUntouched(self.run_app(first=first))
+
+    def test_answers_that_say_wait_are_waited_behind(self):
+        self.assertEqual(self.run_app(PENDING, PENDING, self.restored())["argv"], ["new", "two"])
 
     def test_nonsense_means_cold(self):
-        for answer in (b"XXXX", b"W", wire.MAGIC + b"\x1a\xff", wire.MAGIC + b"\x1f"):
+        for answer in (b"XXXX", b"W", wire.MAGIC + b"\x1a\xff", wire.MAGIC + b"\x1f", reply(9)):
             with self.subTest(answer):
                 self.setUp()
                 self.assertEqual(self.run_app(answer)["result"], "cold")
 
     def test_failing_before_hook_calls_it_off(self):
-        said = self.run_app(self.restored(), {"FAIL": "before"})
+        said = self.run_app(self.restored(), env={"FAIL": "before"})
         self.assertEqual((said["result"], self.daemon.ready), ("cold", None))
 
     def test_failing_after_hook_ends_the_copy(self):
-        self.run_app(self.restored(), {"FAIL": "after"})
+        self.run_app(self.restored(), env={"FAIL": "after"})
         self.assertEqual(self.code, 125)
         self.assertEqual(self.errors.count("\n"), 1, self.errors)
         self.assertTrue(self.errors.startswith("warm: "), self.errors)
@@ -203,9 +264,9 @@ class Python(Hook, unittest.TestCase):
         self.assertEqual(self.run_app(self.restored())["hooks"], ["before 2", "before 1", "after"])
 
     def test_input_read_ahead_is_dropped_in_a_copy_and_kept_in_the_original(self):
-        self.assertEqual(self.run_app(reply(wire.RESUMED), {"EARLY": "1"})["rest"], "second\n")
+        self.assertEqual(self.run_app(reply(wire.RESUMED), env={"EARLY": "1"})["rest"], "second\n")
         self.setUp()
-        self.assertEqual(self.run_app(self.restored(), {"EARLY": "1"})["rest"], "")
+        self.assertEqual(self.run_app(self.restored(), env={"EARLY": "1"})["rest"], "")
 
     def test_default_generator_is_reseeded_in_a_copy_only(self):
         kept = self.run_app(reply(wire.RESUMED))["random"]
@@ -219,7 +280,7 @@ class Python(Hook, unittest.TestCase):
             file.write("pass\n")
         with open(self.script, "w", encoding="ascii") as file:
             file.write("import other\nimport os.path\n" + self.source)
-        self.run_app(reply(wire.COLD), {"PYTHONPATH": base_env()["PYTHONPATH"] + ":/nowhere/at/all"})
+        self.run_app(reply(wire.COLD), env={"PYTHONPATH": base_env()["PYTHONPATH"] + ":/nowhere/at/all"})
         paths = self.daemon.paths()
         for path in (self.script, os.path.join(self.directory.name, "other.py"), os.__file__, "/nowhere/at/all"):
             self.assertEqual(paths.get(path), [], path)
@@ -241,6 +302,35 @@ class C(Hook, unittest.TestCase):
     def setUp(self):
         super().setUp()
         self.launch_argv = [PYTHON, b"new", b"two"]
+
+
+class Stopped(WarmCase):
+    """The real daemon, stopped."""
+
+    publish_app = False
+
+    def run_stopped(self, launch):
+        pid = self.daemon.warmd_pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            result = launch()
+            return result, time.monotonic() - began
+        finally:
+            kill_quietly(pid, signal.SIGCONT)
+
+    def test_cold_starts_are_not_held_up(self):
+        script = write(os.path.join(self.daemon.dir, "ready.py"), "import warm\nprint(warm.ready())\n")
+        for argv in ((PYTHON, script), (APP, "outcome")):
+            with self.subTest(argv):
+                result, took = self.run_stopped(lambda argv=argv: self.daemon.exec(*argv))
+                self.assertEqual((result.code, result.out), (0, "cold\n"), repr(result))
+                self.assertLess(took, 1)
+
+    def test_program_outside_of_warm_exec_is_cold_at_once(self):
+        program = "import time, warm; began = time.monotonic(); print(warm.ready(), time.monotonic() - began < 0.05)"
+        done = subprocess.run([PYTHON, "-c", program], env=self.daemon.env, stdout=subprocess.PIPE, timeout=20, check=True)
+        self.assertEqual(done.stdout, b"cold True\n")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,21 @@ static Warm__Rpc__Request *decode(const struct wire *wire)
 	return warm__rpc__request__unpack(NULL, wire->len - sizeof(magic), wire->data + sizeof(magic));
 }
 
+static void test_hello_reads_back(void **state)
+{
+	struct wire wire = {0};
+	Warm__Rpc__Request *request;
+
+	(void)state;
+	wire_put_hello(&wire);
+	request = decode(&wire);
+	assert_non_null(request);
+	assert_int_equal(request->op_case, WARM__RPC__REQUEST__OP_HELLO);
+	assert_int_equal(OUTCOME_PENDING, WARM__RPC__OUTCOME__PENDING);
+	warm__rpc__request__free_unpacked(request, NULL);
+	wire_fini(&wire);
+}
+
 static void test_ready_reads_back(void **state)
 {
 	char *env[] = {(char[]){"TZ"}, (char[]){"SHOP_*"}};
@@ -190,6 +205,7 @@ static void test_only_named_variables_become_the_launchs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_hello_reads_back),
 	        cmocka_unit_test(test_ready_reads_back),
 	        cmocka_unit_test(test_depends_are_split_to_fit_and_none_is_lost),
 	        cmocka_unit_test(test_answer_is_read),

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "restore/check.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/user.h>
+
+#include "base/err.h"
+
+#define IMAGE_VERSION 1
+#define PAGE          4096u
+#define SIGNALS       64
+#define SIGACTION_LEN 32      /* bytes of the kernel's struct sigaction */
+#define FD_END        1048576 /* the kernel's own limit of descriptor numbers, fs.nr_open, as it is by default */
+
+typedef Warm__Image__Description desc_t;
+
+static bool whole_siginfos(const ProtobufCBinaryData *pending, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (pending[i].len != sizeof(siginfo_t))
+			return false;
+	return true;
+}
+
+static bool process_is_whole(const Warm__Image__Process *process)
+{
+	if (!process || process->pid <= 0 || !process->cred || process->cred->n_uid != 4 || process->cred->n_gid != 4 ||
+	    process->n_sigaction > SIGNALS || !whole_siginfos(process->pending, process->n_pending))
+		return false;
+	for (size_t i = 0; i < process->n_sigaction; i++)
+		if (process->sigaction[i].len && process->sigaction[i].len != SIGACTION_LEN)
+			return false;
+	return true;
+}
+
+static bool threads_are_whole(const Warm__Image__Image *image)
+{
+	for (size_t i = 0; i < image->n_thread; i++) {
+		const Warm__Image__Thread *t = image->thread[i];
+
+		if (t->tid <= 0 || t->regs.len != sizeof(struct user_regs_struct) ||
+		    !whole_siginfos(t->pending, t->n_pending))
+			return false;
+	}
+	return image->n_thread > 0;
+}
+
+static bool memory_is_whole(const Warm__Image__Image *image, uint64_t n_pages)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < image->n_vma; i++) {
+		const Warm__Image__Vma *vma = image->vma[i];
+
+		if (vma->start >= vma->end || vma->start % PAGE || vma->end % PAGE ||
+		    (vma->kind == WARM__IMAGE__VMA_KIND__FILE && vma->file >= image->n_file))
+			return false;
+	}
+	if (image->n_run_addr != image->n_run_pages || image->n_guard_addr != image->n_guard_len)
+		return false;
+	for (size_t i = 0; i < image->n_run_pages; i++)
+		pages += image->run_pages[i];
+	return image->mm && pages == n_pages;
+}
+
+static bool description_is_whole(const desc_t *d)
+{
+	switch (d->kind) {
+	case WARM__IMAGE__DESCRIPTION_KIND__PIPE:
+		return d->pipe;
+	case WARM__IMAGE__DESCRIPTION_KIND__TIMERFD:
+		return d->timerfd;
+	case WARM__IMAGE__DESCRIPTION_KIND__SOCKET:
+		return d->socket;
+	case WARM__IMAGE__DESCRIPTION_KIND__STDIO:
+		return d->stdio <= 2;
+	default:
+		return true;
+	}
+}
+
+static bool descriptors_are_whole(const Warm__Image__Image *image)
+{
+	for (size_t i = 0; i < image->n_description; i++)
+		if (!description_is_whole(image->description[i]))
+			return false;
+	for (size_t i = 0; i < image->n_descriptor; i++) {
+		const Warm__Image__Descriptor *d = image->descriptor[i];
+
+		if (d->fd < 0 || d->fd >= FD_END || d->description >= image->n_description)
+			return false;
+	}
+	return true;
+}
+
+int check_image(const Warm__Image__Image *image, uint64_t n_pages, const char *label, struct err *err)
+{
+	const char *part = NULL;
+
+	if (image->version != IMAGE_VERSION)
+		return err_set(err, ENOTSUP, "image %s: version %u is not known", label, image->version);
+	if (image->n_feature)
+		return err_set(err, ENOTSUP, "image %s: feature %s is not known", label, image->feature[0]);
+	if (!process_is_whole(image->process))
+		part = "process";
+	else if (!threads_are_whole(image))
+		part = "threads";
+	else if (!memory_is_whole(image, n_pages))
+		part = "memory";
+	else if (!descriptors_are_whole(image))
+		part = "descriptors";
+	return part ? err_set(err, EBADMSG, "image %s: its record of %s is not whole; `warm rm` it", label, part) : 0;
+}
