@@ -15,7 +15,7 @@ CFLAGS  ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARNS) -fno-strict-aliasing
 ifneq ($(SAN),)
 BUILD   := build/san
-HOSTED  := -fsanitize=$(SAN) -fno-omit-frame-pointer
+HOSTED  := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
 # Code that runs before or without libc: no stack protector, no calls that the compiler invents, no PIC tables.
@@ -147,19 +147,24 @@ demo: ## install what is missing, build, and launch a Django application in abou
 	@$(MAKE) --no-print-directory -s -j2 all
 	@python3=/usr/bin/python3; . $(BUILD)/env && exec $$python3 bench/demo.py
 
+# Where Debian's Python looks: /usr/lib/python3, but /usr/local/lib/python3.11.
+PY_FOLDER = $(if $(filter /usr,$(PREFIX)),python3,$(shell /usr/bin/python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])'))
+PY_DIR   ?= $(PREFIX)/lib/$(PY_FOLDER)/dist-packages
+
 .PHONY: install
 install: all ## install below $(DESTDIR)$(PREFIX)
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/warm lib/pkgconfig include lib/python3/dist-packages/warm share/doc/warm)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/warm lib/pkgconfig include share/doc/warm) $(DESTDIR)$(PY_DIR)/warm
 	install -m 755 $(BUILD)/warm $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/warmd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(addprefix $(BUILD)/,warm-spawn warm-snap warm-restore warm-store warm-init) $(DESTDIR)$(PREFIX)/libexec/warm/
 	install -m 755 $(BUILD)/libwarm.so $(DESTDIR)$(PREFIX)/lib/libwarm.so.0
 	ln -sf libwarm.so.0 $(DESTDIR)$(PREFIX)/lib/libwarm.so
 	install -m 644 $(BUILD)/libwarm.a $(DESTDIR)$(PREFIX)/lib/
-	install -m 644 $(BUILD)/warm.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' sdk/c/warm.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/warm.pc
 	install -m 644 sdk/c/warm.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 sdk/python/warm/*.py $(DESTDIR)$(PREFIX)/lib/python3/dist-packages/warm/
-	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/warm/
+	install -m 644 sdk/python/warm/*.py $(DESTDIR)$(PY_DIR)/warm/
+	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/warm/
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 .PHONY: clean
 clean: ## remove everything that was built
@@ -168,5 +173,6 @@ clean: ## remove everything that was built
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile tests/tests.mk bench/bench.mk | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+	@echo '  make SAN=address,undefined test-unit: the unit tests under sanitizers (in build/san)'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -33,9 +33,9 @@ enum rop_kind {
 
 /* How a result is judged. Anything else ends the process after a REPORT_FAILED with the op's number and errno. */
 enum rop_want {
-	WANT_OK = 0,    /* any result that is no error */
-	WANT_EXACT = 1, /* exactly args' companion `expect` (mmap at an address, a descriptor number) */
-	WANT_ANY = 2,   /* the result does not matter */
+	WANT_OK = 0,     /* any result that is no error */
+	WANT_EXACT = 1,  /* exactly args' companion `expect` (mmap at an address, a descriptor number) */
+	WANT_ANY = 2,    /* the result does not matter */
 	WANT_NOBODY = 3, /* ECONNREFUSED, ENOENT or ENXIO: no socket, or nobody behind it. Success is EADDRINUSE */
 };
 

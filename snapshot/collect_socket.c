@@ -79,7 +79,7 @@ static int take_options(struct open_file *f, Warm__Image__Socket *sock, struct e
 
 static int take_address(struct open_file *f, Warm__Image__Socket *sock, struct err *err)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
 	bool bound;
 
@@ -103,7 +103,7 @@ static int take_address(struct open_file *f, Warm__Image__Socket *sock, struct e
 
 static void peer_words(int fd, char *words, size_t size)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
 	char ip[INET6_ADDRSTRLEN] = "?";
 	uint16_t port = 0;

@@ -165,11 +165,11 @@ class Daemon:
         family = descendants(self.process.pid) if self.process else []
         self.stop()
         wait_for(lambda: not [pid for pid in family if alive(pid)], 2)
-        for pid in family + self._mentioned():
+        for pid in family + self.mentioned():
             kill_quietly(pid)
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def _mentioned(self):
+    def mentioned(self):
         """Processes that name our directory on their command line: a daemon that a test started behind our back."""
         found = []
         for pid in processes():

@@ -209,6 +209,8 @@ int entry_read_record(struct daemon *daemon, const char *id, Warm__Rpc__Record *
 struct found_row {
 	STAILQ_ENTRY(found_row) link;
 	char id[ID_LEN + 1];
+	char *cmd; /* as it was called: the record may not be readable */
+	uint32_t uid;
 	uint64_t hits, last_used, stored_bytes;
 };
 STAILQ_HEAD(found_rows, found_row);
@@ -223,6 +225,12 @@ static int note_row(void *arg, const struct catalog_row *row)
 	found = calloc(1, sizeof(*found));
 	if (!found)
 		return -ENOMEM;
+	found->cmd = strdup(row->n_command ? row->command[0] : "");
+	if (!found->cmd) {
+		free(found);
+		return -ENOMEM;
+	}
+	found->uid = row->uid;
 	memcpy(found->id, row->id, sizeof(found->id));
 	found->hits = row->hits;
 	found->last_used = row->last_used;
@@ -240,6 +248,7 @@ static void load_one(struct daemon *daemon, const struct found_row *row)
 
 	if (entry_read_record(daemon, row->id, &record, &err)) {
 		log_line("%s", err.msg);
+		retired_note(daemon, row->uid, row->cmd, err.msg);
 		if (err.code == ENOENT)
 			catalog_delete(daemon->catalog, row->id, &err);
 		else
@@ -270,6 +279,7 @@ void entry_load_all(struct daemon *daemon)
 	while ((row = STAILQ_FIRST(&rows))) {
 		STAILQ_REMOVE_HEAD(&rows, link);
 		load_one(daemon, row);
+		free(row->cmd);
 		free(row);
 	}
 }

@@ -16,7 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define REFILL_DELAY_S   0.002  /* lets the clone that has just started have the CPU */
+#define REFILL_DELAY_S   0.012  /* lets the clone that has just started have the CPUs for its first answer */
+#define REFILL_SOON_S    0.001  /* ... unless the pool runs dry */
 #define PAUSE_MS         2000   /* after a failure */
 #define EMBEDDED_IDLE_MS 600000 /* an embedded daemon keeps an idle template for so long */
 #define MAKING_MAX       8
@@ -131,7 +132,7 @@ void pool_refill_soon(struct entry *entry)
 
 	ev_now_update(loop);
 	ev_timer_stop(loop, &entry->pool.refill);
-	ev_timer_set(&entry->pool.refill, REFILL_DELAY_S, 0);
+	ev_timer_set(&entry->pool.refill, entry->pool.n_parked > 1 ? REFILL_DELAY_S : REFILL_SOON_S, 0);
 	ev_timer_start(loop, &entry->pool.refill);
 }
 

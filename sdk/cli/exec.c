@@ -2,6 +2,7 @@
 /* `warm exec` where the entry point (hot/) declined: a terminal to relay, or no daemon that answers. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sdk/cli/exec.h"
@@ -35,7 +36,10 @@ static const char *why_cold(struct exec_options *options, const char *path, int 
 
 	if (err == ENOENT || err == ECONNREFUSED || err == ENOTDIR) {
 		words = "no daemon answers";
-		if (!(options->flags & LAUNCH_REQUIRE))
+		/* One that was named is somebody's own: nobody knows here which cache belongs to it, but for WARM_ROOT. */
+		if (options->socket && !getenv("WARM_ROOT"))
+			words = "no daemon answers: start it with `warmd --root DIR --socket PATH`";
+		else if (!(options->flags & LAUNCH_REQUIRE))
 			words = daemon_start(path) == 0 ? "no daemon was running: one was started"
 			                                : "no daemon is running and none could be started";
 	} else if (err == EAGAIN) {

@@ -139,6 +139,24 @@ class Embedded(WarmCase):
     """With no daemon running, `warm exec` starts one for this user."""
     publish_app = False
 
+    def test_started_with_a_root_of_its_own(self):
+        env = dict(self.daemon.env, WARM_SOCKET=os.path.join(self.daemon.dir, "embedded.sock"),
+                   WARM_ROOT=self.folder("embedded"))
+        def outcome():
+            done = subprocess.run([WARM, "exec", "--", APP, "outcome"], env=env, check=True, timeout=20,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            return done.stdout.decode()
+        self.assertEqual(outcome(), "cold\n")
+        self.assertTrue(wait_for(lambda: outcome() == "restored\n", 10, 0.1))
+
+    def test_not_started_at_a_place_of_somebodys_own(self):
+        """A socket that was named without a cache: starting one there would serve it from the user's common cache."""
+        path = os.path.join(self.daemon.dir, "nobody.sock")
+        result = self.daemon.exec(APP, "outcome", env={"WARM_SOCKET": path})
+        self.assertCold(result, "no daemon answers", path)
+        time.sleep(0.3)
+        self.assertFalse(os.path.exists(path))
+
     def test_started_by_the_first_launch(self):
         home = self.folder("home")
         run = self.folder("run")

@@ -20,7 +20,7 @@
 #include "base/uapi.h"
 #include "restore/plan.h"
 
-#define ARENA 0x100000000000u
+#define ARENA   0x100000000000u
 #define STAGING (ARENA + ARENA_ROOM)
 
 struct fixture {
@@ -57,7 +57,8 @@ static void add_thread(struct fixture *f, int32_t tid)
 	f->thread_list[f->image.n_thread++] = t;
 }
 
-static Warm__Image__Vma *add_vma(struct fixture *f, Warm__Image__VmaKind kind, uint64_t start, uint64_t end, uint32_t prot)
+static Warm__Image__Vma *add_vma(struct fixture *f, Warm__Image__VmaKind kind, uint64_t start, uint64_t end,
+                                 uint32_t prot)
 {
 	Warm__Image__Vma *v = &f->vma[f->image.n_vma];
 
@@ -115,16 +116,16 @@ static int setup(void **state)
 	f->file_list[0] = &f->file;
 	f->image.n_file = 1;
 	f->place = (struct place){.arena = ARENA,
-				  .staging = STAGING,
-				  .staging_len = 4096 * 16,
-				  .fd_base = 900,
-				  .sock_fd = 900,
-				  .init_fd = 901,
-				  .uffd = 5,
-				  .file_fd = f->file_fd,
-				  .exe_fd = 6,
-				  .xstate_size = 832,
-				  .xstate_features = 7};
+	                          .staging = STAGING,
+	                          .staging_len = 4096 * 16,
+	                          .fd_base = 900,
+	                          .sock_fd = 900,
+	                          .init_fd = 901,
+	                          .uffd = 5,
+	                          .file_fd = f->file_fd,
+	                          .exe_fd = 6,
+	                          .xstate_size = 832,
+	                          .xstate_features = 7};
 	f->file_fd[0] = 9;
 	add_thread(f, 77);
 	assert_int_equal(plan_init(&f->plan, &f->image, &f->place), 0);

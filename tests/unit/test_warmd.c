@@ -14,15 +14,19 @@
 #include "warmd/daemon.h"
 #include "warmd/files.h"
 #include "warmd/peer.h"
+#include "warmd/record.h"
 #include "warmd/request.h"
 #include "warmd/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* ---- configuration ----------------------------------------------------------------------------------------------- */
 
@@ -195,6 +199,79 @@ static void test_truncated_request_is_refused(void **state)
 		memcpy(cut, &msg, n);
 		refused(cut, n, 4);
 	}
+}
+
+/* ---- arguments of scripts, signals of glibc ---------------------------------------------------------------------- */
+
+struct command_line {
+	const char *launch[6], *process;
+	size_t len;
+	uint32_t fixed, want;
+};
+
+#define PROCESS(text) .process = (text), .len = sizeof(text)
+
+static uint32_t fixed_args(const struct command_line *line)
+{
+	Warm__Rpc__Conditions launch = WARM__RPC__CONDITIONS__INIT;
+	ProtobufCBinaryData argv[6];
+
+	for (; line->launch[launch.n_argv]; launch.n_argv++)
+		argv[launch.n_argv] = (ProtobufCBinaryData){strlen(line->launch[launch.n_argv]),
+		                                            (uint8_t *)line->launch[launch.n_argv]};
+	launch.argv = argv;
+	launch.cmd = (char *)"/srv/app.py";
+	launch.cwd = (ProtobufCBinaryData){4, (uint8_t *)"/srv"};
+	return record_fixed_args(&launch, line->process, line->len, line->fixed);
+}
+
+static void test_fixed_arguments_are_counted_in_the_launch(void **state)
+{
+	static const struct command_line line[] = {
+	        /* the same program: the hook's own number */
+	        {{"app", "a"}, PROCESS("app\0a"), 1, 1},
+	        {{"python3", "app.py", "a"}, PROCESS("python3\0app.py\0a"), 2, 2},
+	        {{"python3", "-m", "app"}, PROCESS("python3\0-m\0app"), 3, 3},
+	        /* a #! line put the interpreter in front */
+	        {{"./app.py", "a"}, PROCESS("python3\0./app.py\0a"), 2, 1},
+	        {{"app.py"}, PROCESS("python3\0-I\0/srv/app.py"), 3, 1},
+	        /* another program than the command, or other arguments: not to be told apart */
+	        {{"wrapper", "a"}, PROCESS("python3\0other.py\0a"), 2, 0},
+	        {{"./app.py", "a"}, PROCESS("python3\0./app.py\0a\0b"), 2, 0},
+	        {{"./app.py", "a"}, PROCESS("python3\0./app.py\0b"), 2, 0},
+	        {{"python3", "x.py", "a"}, PROCESS("python3\0app.py\0a"), 2, 0},
+	        /* nonsense from the hook */
+	        {{"app", "a"}, PROCESS("app\0a"), 0, 0},
+	        {{"app", "a"}, PROCESS("app\0a"), 7, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(line) / sizeof(*line); i++)
+		assert_int_equal(fixed_args(&line[i]), line[i].want);
+}
+
+static void test_signals_of_glibc_do_not_count(void **state)
+{
+	struct machine machine = {0};
+	struct request request = {.cmd = "/bin/true", .cwd = "/", .head.sig_blocked = ~UINT64_C(0)};
+	struct peer peer = {.pid = getpid(), .pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0)};
+	struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		uint64_t mask;
+	} ignore = {.handler = SIG_IGN}, before;
+	static struct caller caller;
+
+	(void)state;
+	assert_int_equal(syscall(SYS_rt_sigaction, 33, &ignore, &before, 8), 0);
+	assert_int_equal(caller_look(&caller, &peer, &machine), 0);
+	assert_int_equal(caller_ask(&caller, &request), 0);
+	assert_int_equal(syscall(SYS_rt_sigaction, 33, &before, NULL, 8), 0);
+	assert_int_equal(caller.msg.sig_ignored & UINT64_C(3) << 31, 0);
+	assert_int_equal(caller.msg.sig_blocked, ~(UINT64_C(3) << 31));
+	caller_fini(&caller);
+	peer_fini(&peer);
 }
 
 /* ---- limits ------------------------------------------------------------------------------------------------------ */
@@ -386,6 +463,8 @@ int main(void)
 	        cmocka_unit_test(test_request_is_taken_apart),
 	        cmocka_unit_test(test_malformed_request_is_refused),
 	        cmocka_unit_test(test_truncated_request_is_refused),
+	        cmocka_unit_test(test_fixed_arguments_are_counted_in_the_launch),
+	        cmocka_unit_test(test_signals_of_glibc_do_not_count),
 	        cmocka_unit_test(test_limits_from_proc_are_those_of_prlimit),
 	        cmocka_unit_test_setup_teardown(test_untouched_files_stay_trusted, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_edited_file_is_named, setup, teardown),
