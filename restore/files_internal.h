@@ -18,4 +18,7 @@ void plan_socket_bind(struct plan *p, size_t description);
 /* pipe2(), or socketpair(a, b, c): both new descriptors, raised above fd_base, in slot and slot + 1. */
 void plan_two(struct plan *p, uint16_t nr, uint64_t a, uint64_t b, uint64_t c, uint32_t slot);
 
+/* A descriptor number that uses the description; -1: none does. */
+int plan_number_of(const struct plan *p, size_t description);
+
 #endif

@@ -71,7 +71,7 @@ static void make(struct plan *p, struct rop rop, const char *words, const char *
 
 /* ---- phase 2: without a path ------------------------------------------------------------------------------------ */
 
-static int number_of(const struct plan *p, size_t description)
+int plan_number_of(const struct plan *p, size_t description)
 {
 	for (size_t i = 0; i < p->image->n_descriptor; i++)
 		if (p->image->descriptor[i]->description == description)
@@ -170,7 +170,7 @@ static void arm_timerfd(struct plan *p, size_t i)
 	const Warm__Image__Timerfd *t = p->image->description[i]->timerfd;
 	struct itimerspec value = {{t->interval_ns / 1000000000, t->interval_ns % 1000000000},
 	                           {t->value_ns / 1000000000, t->value_ns % 1000000000}};
-	uint64_t fd = (uint64_t)number_of(p, i);
+	uint64_t fd = (uint64_t)plan_number_of(p, i);
 
 	if (t->value_ns == 0 && t->interval_ns == 0 && t->ticks == 0)
 		return;
@@ -192,7 +192,7 @@ static void fill_epoll(struct plan *p, size_t i)
 		plan_op(p,
 		        (struct rop){.kind = ROP_SYSCALL,
 		                     .nr = SYS_epoll_ctl,
-		                     .args = {(uint64_t)number_of(p, i), EPOLL_CTL_ADD, (uint64_t)d->interest[j]->fd,
+		                     .args = {(uint64_t)plan_number_of(p, i), EPOLL_CTL_ADD, (uint64_t)d->interest[j]->fd,
 		                              plan_data(p, &event, sizeof(event), 8)}},
 		        "epoll: watch fd %d", d->interest[j]->fd);
 	}

@@ -22,14 +22,6 @@ typedef Warm__Image__Socket sock_t;
 #define SLOT_ONE   SLOT_PIPES
 #define SLOT_OTHER (SLOT_PIPES + 1)
 
-static int number_of(const struct plan *p, size_t description)
-{
-	for (size_t i = 0; i < p->image->n_descriptor; i++)
-		if (p->image->descriptor[i]->description == description)
-			return p->image->descriptor[i]->fd;
-	return -1;
-}
-
 static void set_options(struct plan *p, const sock_t *sock, uint32_t slot)
 {
 	for (size_t i = 0; i < sock->n_option; i++) {
@@ -222,7 +214,7 @@ void plan_socket_bind(struct plan *p, size_t description)
 	const sock_t *sock = p->image->description[description]->socket;
 	bool file = sock->family == AF_UNIX && sock->address.len > offsetof(struct sockaddr_un, sun_path) &&
 	            ((const struct sockaddr_un *)sock->address.data)->sun_path[0];
-	uint64_t fd = (uint64_t)number_of(p, description);
+	uint64_t fd = (uint64_t)plan_number_of(p, description);
 	uint64_t addr = plan_data(p, sock->address.data, sock->address.len, 8);
 
 	if (file)

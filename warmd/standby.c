@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define STANDBY_TIMEOUT_S 10.0
+#define STANDBY_TIMEOUT_S  10.0
 #define STANDBY_BASE_BYTES (512u << 10) /* page tables, stacks of the kernel, pages every standby writes to */
 
 static void standby_failed(struct standby *standby, const struct report *report, bool supervisor)
@@ -71,8 +71,8 @@ static void standby_read(struct standby *standby, ev_io *io, bool supervisor)
 	if (len == -EAGAIN)
 		return;
 	if (len != sizeof(report)) {
-		/* A clone that fails takes its supervisor along. Why it failed it has said before that, on its own socket;
-		 * the end of this one is seen again, should anybody still listen. */
+		/* A clone that fails takes its supervisor along. Why it failed it has said before that, on its own
+		 * socket; the end of this one is seen again, should anybody still listen. */
 		if (supervisor && standby_receive(standby, standby->go_fd, &report) == sizeof(report)) {
 			report.text[sizeof(report.text) - 1] = '\0';
 			standby_hear(standby, &report, false);
