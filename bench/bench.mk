@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
 # What measuring needs besides Warm. Included by the Makefile.
 
-all: $(BUILD)/bench/spawnbench
+all: $(BUILD)/bench/spawnbench $(BUILD)/bench/counter
 
 $(BUILD)/bench/spawnbench: $(BUILD)/obj/bench/spawnbench.o
 	@mkdir -p $(@D)
 	$(CC) -o $@ $<
 $(BUILD)/obj/bench/spawnbench.o: HOSTED :=
+
+# What a user would write: the SDK and libc.
+$(BUILD)/bench/counter: bench/apps/counter.c $(BUILD)/libwarm.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -Isdk/c -o $@ $< $(BUILD)/libwarm.a
 
 .PHONY: bench
 bench: all ## measure, as ratios to /bin/true (bench/run CASE… for some)

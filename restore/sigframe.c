@@ -87,16 +87,6 @@ static int fill_xstate(struct plan *p, const Warm__Image__Thread *t, uint8_t *to
 	return 0;
 }
 
-/* A call that would block again is restarted; one that the kernel could only restart with what it alone remembers
- * (restart_syscall: a sleep's end) is EINTR in a clone, as after any signal. */
-static void settle_call(struct user_regs_struct *regs)
-{
-	if (regs->rax == 219 && (long)regs->orig_rax == -1) { /* SYS_restart_syscall, put there by snapshot/tracee.c */
-		regs->rax = (unsigned long long)-EINTR;
-		regs->rip += 2;
-	}
-}
-
 /* Below the red zone, where the kernel itself would put a signal's frame. */
 static uint64_t stack_place(const struct plan *p, const struct user_regs_struct *regs)
 {
@@ -117,7 +107,6 @@ int plan_sigframe(struct plan *p, const Warm__Image__Thread *t, bool stack, uint
 	if (p->failed)
 		return err_sys(err, ENOMEM, "plan");
 	memcpy(&regs, t->regs.data, sizeof(regs));
-	settle_call(&regs);
 	to = plan_at(p, copy);
 	at = stack ? stack_place(p, &regs) : copy;
 	r = fill_xstate(p, t, to + FRAME_ROOM, err);

@@ -170,6 +170,8 @@ static int new_description(struct subject *s, struct open_file *f, uint32_t *ret
 
 static int find_shared(struct subject *s, const struct open_file *f, uint32_t *ret_index)
 {
+	if (f->fd <= 2)
+		return 0; /* the launch may bring three different ones */
 	for (size_t i = 0; i < s->image->n_descriptor; i++) {
 		const Warm__Image__Descriptor *d = s->image->descriptor[i];
 		const Warm__Image__Description *desc = s->image->description[d->description];

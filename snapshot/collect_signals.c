@@ -57,14 +57,7 @@ static int take_pending(struct subject *s, Warm__Image__Process *process, struct
 
 int collect_signals(struct subject *s, struct err *err)
 {
-	Warm__Image__Process *process = malloc(sizeof(*process));
-	int r;
+	int r = take_actions(s, s->image->process, err);
 
-	if (!process)
-		return err_sys(err, ENOMEM, "process");
-	warm__image__process__init(process);
-	s->image->process = process;
-	process->pid = s->own_pid;
-	r = take_actions(s, process, err);
-	return r < 0 ? r : take_pending(s, process, err);
+	return r < 0 ? r : take_pending(s, s->image->process, err);
 }

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -105,19 +106,12 @@ static void peer_words(int fd, char *words, size_t size)
 {
 	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
-	char ip[INET6_ADDRSTRLEN] = "?";
-	uint16_t port = 0;
+	char ip[INET6_ADDRSTRLEN] = "?", port[8] = "?";
 
-	if (getpeername(fd, (struct sockaddr *)&addr, &len) == 0) {
-		if (addr.ss_family == AF_INET) {
-			inet_ntop(AF_INET, &((struct sockaddr_in *)&addr)->sin_addr, ip, sizeof(ip));
-			port = ntohs(((struct sockaddr_in *)&addr)->sin_port);
-		} else {
-			inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&addr)->sin6_addr, ip, sizeof(ip));
-			port = ntohs(((struct sockaddr_in6 *)&addr)->sin6_port);
-		}
-	}
-	snprintf(words, size, "%s port %u", ip, port);
+	if (getpeername(fd, (struct sockaddr *)&addr, &len) == 0)
+		getnameinfo((struct sockaddr *)&addr, len, ip, sizeof(ip), port, sizeof(port),
+		            NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(words, size, "%s port %s", ip, port);
 }
 
 static int collect_inet(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err)

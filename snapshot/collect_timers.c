@@ -106,6 +106,7 @@ int collect_timers(struct subject *s, struct err *err)
 
 	if (r < 0)
 		return err_sys(err, -r, "timers of process %d", s->pid);
+	/* Before the pending signals: a timer that expires in between is in both then, and not in neither. */
 	r = take_itimers(s, err);
 	return r < 0 ? r : take_posix_timers(s, text, err);
 }

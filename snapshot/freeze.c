@@ -16,7 +16,7 @@
 struct round {
 	struct subject *s;
 	struct err *err;
-	size_t n_before;
+	size_t n_before, n_new;
 };
 
 static int seize_new(void *arg, pid_t tid)
@@ -29,6 +29,7 @@ static int seize_new(void *arg, pid_t tid)
 	for (size_t i = 0; i < s->n_threads; i++)
 		if (s->thread[i].tid == tid)
 			return 0;
+	round->n_new++;
 	r = tracee_seize(tid, round->err);
 	if (r == -ESRCH)
 		return 0; /* it ended while we were looking */
@@ -53,6 +54,7 @@ int freeze(struct subject *s, struct err *err)
 
 	do {
 		round.n_before = s->n_threads;
+		round.n_new = 0;
 		r = proc_each_thread(s->proc_fd, seize_new, &round);
 		if (r < 0)
 			return err->code ? r : err_sys(err, -r, "threads of process %d", s->pid);
@@ -65,7 +67,7 @@ int freeze(struct subject *s, struct err *err)
 			else if (r < 0)
 				return r;
 		}
-	} while (s->n_threads != round.n_before);
+	} while (round.n_new);
 	if (s->n_threads == 0 || s->thread[0].tid != s->pid)
 		return err_set(err, ESRCH, "process %d: its main thread has ended", s->pid);
 	return 0;
@@ -120,7 +122,7 @@ int borrow(struct subject *s, struct err *err)
 	return 0;
 }
 
-void release(struct subject *s)
+void give_back(struct subject *s)
 {
 	struct err ignored;
 	long ret;
@@ -128,6 +130,13 @@ void release(struct subject *s)
 	if (s->scratch)
 		subject_syscall(s, &ret, SYS_munmap, s->scratch, SCRATCH_SIZE, 0, 0, &ignored);
 	s->scratch = 0;
+	for (size_t i = 0; i < s->n_threads; i++)
+		tracee_settle(&s->thread[i]);
+}
+
+void release(struct subject *s)
+{
+	give_back(s);
 	for (size_t i = 0; i < s->n_threads; i++)
 		tracee_release(&s->thread[i]);
 	s->n_threads = 0;

@@ -2,6 +2,7 @@
 #include "snapshot/snapshot.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -46,6 +47,10 @@ static int subject_open(struct subject *s, const struct snapshot_request *req, s
 		return err_sys(err, ENOMEM, "image");
 	warm__image__image__init(s->image);
 	warm__rpc__summary__init(s->summary);
+	s->image->process = malloc(sizeof(*s->image->process));
+	if (!s->image->process)
+		return err_sys(err, ENOMEM, "image");
+	warm__image__process__init(s->image->process);
 	s->image->version = IMAGE_VERSION;
 	s->image->hook_fd = req->hook_fd;
 	kernel_identity(kernel);
@@ -93,11 +98,21 @@ static int collect(struct subject *s, const struct snapshot_request *req, struct
 {
 	int r;
 
-	if ((r = borrow(s, err)) < 0 || (r = survey(s, err)) < 0 || (r = collect_memory(s, err)) < 0 ||
-	    (r = collect_threads(s, err)) < 0 || (r = collect_signals(s, err)) < 0 ||
-	    (r = collect_timers(s, err)) < 0 || (r = collect_task(s, err)) < 0 || (r = collect_files(s, err)) < 0)
+	if ((r = survey(s, err)) < 0 || (r = borrow(s, err)) < 0 || (r = collect_memory(s, err)) < 0 ||
+	    (r = collect_threads(s, err)) < 0 || (r = collect_timers(s, err)) < 0 ||
+	    (r = collect_signals(s, err)) < 0 || (r = collect_task(s, err)) < 0 || (r = collect_files(s, err)) < 0)
 		return r;
+	give_back(s); /* the longest part needs nothing of the threads: nor does it hurt them if this process dies in it */
 	return collect_pages(s, req->pages_fd, err);
+}
+
+/* While the application is stopped nothing may end this process half-way but SIGKILL. */
+static void hold_signals(sigset_t *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, before);
 }
 
 int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *arg, uint64_t stopped_us), void *arg,
@@ -105,16 +120,19 @@ int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *a
 {
 	struct subject s = {.proc_fd = -1, .pidfd = -1};
 	uint64_t start;
+	sigset_t before;
 	int r = subject_open(&s, req, err);
 
 	if (r == 0)
 		r = pages_prepare(&s, req->pages_fd, err);
+	hold_signals(&before);
 	start = now_us();
 	if (r == 0)
 		r = freeze(&s, err);
 	if (r == 0)
 		r = collect(&s, req, err);
 	release(&s);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r == 0) {
 		s.summary->stopped_us = now_us() - start;
 		on_released(arg, s.summary->stopped_us);

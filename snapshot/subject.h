@@ -90,6 +90,7 @@ int collect_timers(struct subject *s, struct err *err);
 int collect_task(struct subject *s, struct err *err);
 int collect_files(struct subject *s, struct err *err);
 int collect_pages(struct subject *s, int pages_fd, struct err *err);
+void give_back(struct subject *s); /* registers and borrowed memory; all stay stopped */
 void release(struct subject *s);
 
 /* After release: drops zero pages, closes the gaps. */

@@ -2,9 +2,11 @@
 /* Refuses, by name, what is no single plain process. What the collectors meet later, they refuse themselves. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clean.h"
@@ -69,11 +71,19 @@ static int same_credentials(struct subject *s, struct err *err)
 		       memcmp(one.gid, s->status.gid, sizeof(one.gid)) == 0 &&
 		       one.cap_effective == s->status.cap_effective && one.cap_permitted == s->status.cap_permitted &&
 		       one.cap_inheritable == s->status.cap_inheritable && one.cap_bounding == s->status.cap_bounding &&
-		       one.no_new_privs == s->status.no_new_privs;
+		       one.no_new_privs == s->status.no_new_privs && one.cap_ambient == s->status.cap_ambient &&
+		       one.n_groups == s->status.n_groups &&
+		       (!one.n_groups || memcmp(one.groups, s->status.groups, one.n_groups * sizeof(one.groups[0])) == 0);
 		r = one.seccomp;
 		proc_status_fini(&one);
 		if (r)
 			return err_set(err, ENOTSUP, "thread %d has a seccomp filter", s->thread[i].tid);
+		if (syscall(SYS_kcmp, s->pid, s->thread[i].tid, KCMP_FILES, 0, 0) != 0 ||
+		    syscall(SYS_kcmp, s->pid, s->thread[i].tid, KCMP_FS, 0, 0) != 0)
+			return err_set(err, ENOTSUP, "thread %d has descriptors or a working directory of its own",
+			               s->thread[i].tid);
+		if (tracee_dispatches(&s->thread[i]))
+			return err_set(err, ENOTSUP, "thread %d dispatches its system calls", s->thread[i].tid);
 		if (!same)
 			return err_set(err, ENOTSUP, "thread %d has other credentials than thread %d", s->thread[i].tid,
 			               s->pid);
@@ -95,6 +105,7 @@ int survey(struct subject *s, struct err *err)
 		return err_set(err, ENOTSUP, "process %d has a seccomp filter", s->pid);
 	if ((r = no_children(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 || (r = same_credentials(s, err)) < 0)
 		return r;
+	s->image->process->pid = s->own_pid;
 	s->summary->processes = 1;
 	s->summary->threads = (uint32_t)s->n_threads;
 	s->summary->rss_bytes = s->status.rss_bytes;

@@ -10,18 +10,35 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clean.h"
 #include "base/err.h"
+#include "base/proc.h"
 
 #define SIGSET_BYTES 8
 #define XSTATE_MAX   16384
 #define ALL_SIGNALS  (~UINT64_C(0))
+#define STOP_LIMIT_S 1
+#ifndef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
+#define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211 /* Linux 6.4 */
+#endif
+
+static int is_dying(pid_t tid)
+{
+	CLEAN(fd) int dir = proc_open(tid);
+	struct proc_stat stat;
+
+	return dir < 0 || proc_stat_read(dir, &stat) < 0 || stat.state == 'Z' || stat.state == 'X';
+}
 
 int tracee_seize(pid_t tid, struct err *err)
 {
 	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) < 0) {
 		if (errno == ESRCH)
+			return -ESRCH;
+		if (errno == EPERM && is_dying(tid))
 			return -ESRCH;
 		if (errno == EPERM)
 			return err_set(err, EPERM,
@@ -29,35 +46,51 @@ int tracee_seize(pid_t tid, struct err *err)
 		return err_sys(err, errno, "freeze thread %d", tid);
 	}
 	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) < 0)
-		return -errno;
+		return -ESRCH; /* it has ended since */
 	return 0;
 }
 
+/* SIGCHLD is blocked while anybody is stopped (snapshot_run): it says when to look again. */
 static int wait_stop(pid_t tid, int *status)
 {
-	while (waitpid(tid, status, __WALL) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFSTOPPED(*status) ? 0 : -ESRCH;
+	const struct timespec tick = {0, 2000000}; /* SIGCHLD of several threads is one */
+	struct timespec now, limit;
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	clock_gettime(CLOCK_MONOTONIC, &limit);
+	limit.tv_sec += STOP_LIMIT_S;
+	for (;;) {
+		pid_t got = waitpid(tid, status, __WALL | WNOHANG);
+
+		if (got < 0 && errno != EINTR)
+			return errno == ECHILD ? -ESRCH : -errno;
+		if (got > 0)
+			return WIFSTOPPED(*status) ? 0 : -ESRCH;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > limit.tv_sec || (now.tv_sec == limit.tv_sec && now.tv_nsec > limit.tv_nsec))
+			return -EBUSY;
+		sigtimedwait(&child, NULL, &tick);
+	}
 }
 
 /*
- * A thread that was stopped inside a system call has a restart code in rax, which only the kernel's own way back to
- * user space would have acted on; a stop at the end of an injected call takes another way. So the restart is done here.
+ * A thread that was stopped inside a system call has a restart code in rax. The thread itself gets it back and the
+ * kernel acts on it (restart, or EINTR where a signal has come). In the image the call starts again; its number stays in
+ * orig_rax.
  */
 static void restart_call(struct user_regs_struct *regs)
 {
 	long rax = (long)regs->rax;
 
-	if ((long)regs->orig_rax < 0)
+	if ((long)regs->orig_rax >= 0 && (rax == -512 || rax == -513 || rax == -514)) {
+		regs->rax = regs->orig_rax; /* ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND */
+		regs->rip -= 2;
 		return;
-	if (rax == -512 || rax == -513 || rax == -514) { /* ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND */
-		regs->rax = regs->orig_rax;
-		regs->rip -= 2;
-	} else if (rax == -516) { /* ERESTART_RESTARTBLOCK */
-		regs->rax = SYS_restart_syscall;
-		regs->rip -= 2;
 	}
+	if ((long)regs->orig_rax >= 0 && rax == -516) /* ERESTART_RESTARTBLOCK: only this kernel knows what is left of it */
+		regs->rax = (unsigned long long)-EINTR;
 	regs->orig_rax = (unsigned long long)-1;
 }
 
@@ -68,6 +101,9 @@ int tracee_wait_stopped(struct tracee *t, struct err *err)
 
 	for (;;) {
 		r = wait_stop(t->tid, &status);
+		if (r == -EBUSY)
+			return err_set(err, EBUSY, "thread %d cannot be stopped: it waits for what cannot be interrupted",
+			               t->tid);
 		if (r < 0)
 			return r;
 		if (status >> 16 == PTRACE_EVENT_STOP)
@@ -79,29 +115,37 @@ int tracee_wait_stopped(struct tracee *t, struct err *err)
 	}
 	if (WSTOPSIG(status) != SIGTRAP)
 		return err_set(err, EBUSY, "thread %d is stopped by a signal: let it run, then try again", t->tid);
-	if (ptrace(PTRACE_GETREGS, t->tid, 0, &t->regs) < 0 ||
+	if (ptrace(PTRACE_GETREGS, t->tid, 0, &t->raw) < 0 ||
 	    ptrace(PTRACE_GETSIGMASK, t->tid, SIGSET_BYTES, &t->sigmask) < 0)
 		return err_sys(err, errno, "read registers of thread %d", t->tid);
-	if (t->regs.cs != 0x33)
+	if (t->raw.cs != 0x33)
 		return err_set(err, ENOTSUP, "thread %d runs 32-bit code", t->tid);
+	t->regs = t->raw;
 	restart_call(&t->regs);
-	t->injected = 1; /* the kernel's copy still has the restart code */
 	return 0;
+}
+
+void tracee_settle(struct tracee *t)
+{
+	if (t->injected) {
+		ptrace(PTRACE_SETREGS, t->tid, 0, &t->raw);
+		ptrace(PTRACE_SETSIGMASK, t->tid, SIGSET_BYTES, &t->sigmask);
+		t->injected = 0;
+	}
 }
 
 void tracee_release(struct tracee *t)
 {
-	if (t->injected) {
-		ptrace(PTRACE_SETREGS, t->tid, 0, &t->regs);
-		ptrace(PTRACE_SETSIGMASK, t->tid, SIGSET_BYTES, &t->sigmask);
-		t->injected = 0;
-	}
+	tracee_settle(t);
 	ptrace(PTRACE_DETACH, t->tid, 0, 0);
+	if (t->stop)
+		syscall(SYS_tkill, t->tid, SIGSTOP);
 }
 
 /* Runs until the next system call stop. Anything else that stops the thread there means that it is dying. */
-static int next_syscall_stop(pid_t tid)
+static int next_syscall_stop(struct tracee *t)
 {
+	pid_t tid = t->tid;
 	int status;
 
 	if (ptrace(PTRACE_SYSCALL, tid, 0, 0) < 0)
@@ -113,6 +157,8 @@ static int next_syscall_stop(pid_t tid)
 			return r;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 			return 0;
+		if (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP) /* it cannot be blocked */
+			t->stop = 1;
 		if (ptrace(PTRACE_SYSCALL, tid, 0, 0) < 0)
 			return -errno;
 	}
@@ -120,7 +166,7 @@ static int next_syscall_stop(pid_t tid)
 
 int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const uint64_t args[6], struct err *err)
 {
-	struct user_regs_struct regs = t->regs;
+	struct user_regs_struct regs = t->raw;
 	uint64_t mask = ALL_SIGNALS;
 
 	t->injected = 1;
@@ -135,9 +181,9 @@ int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const ui
 	regs.r9 = args[5];
 	if (ptrace(PTRACE_SETSIGMASK, t->tid, SIGSET_BYTES, &mask) < 0 || ptrace(PTRACE_SETREGS, t->tid, 0, &regs) < 0)
 		return err_sys(err, errno, "prepare system call %ld in thread %d", nr, t->tid);
-	int r = next_syscall_stop(t->tid);
+	int r = next_syscall_stop(t);
 	if (r == 0)
-		r = next_syscall_stop(t->tid);
+		r = next_syscall_stop(t);
 	if (r < 0 || ptrace(PTRACE_GETREGS, t->tid, 0, &regs) < 0)
 		return err_sys(err, r < 0 ? -r : errno, "system call %ld in thread %d", nr, t->tid);
 	*ret = (long)regs.rax;
@@ -171,6 +217,15 @@ int tracee_rseq(const struct tracee *t, uint64_t *addr, uint32_t *len, uint32_t 
 	*len = conf.rseq_abi_size;
 	*signature = conf.signature;
 	return 0;
+}
+
+int tracee_dispatches(const struct tracee *t)
+{
+	struct {
+		uint64_t mode, selector, offset, len;
+	} conf = {0};
+
+	return ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, t->tid, sizeof(conf), &conf) == 0 && conf.mode != 0;
 }
 
 int tracee_pending(const struct tracee *t, int shared, uint8_t **ret_infos, size_t *ret_n, struct err *err)

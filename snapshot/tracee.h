@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One stopped thread as an object: its registers, its memory, system calls made in its name. The only door to
- * ptrace(2). No code is put into the target: an injected call borrows the `syscall` instruction of the vdso.
+ * One stopped thread as an object: its registers, its memory, system calls made in its name. The only door to ptrace(2).
+ * No code is put into the target: an injected call borrows the `syscall` instruction of the vdso.
  */
 #ifndef WARM_SNAPSHOT_TRACEE_H
 #define WARM_SNAPSHOT_TRACEE_H
@@ -15,17 +15,24 @@ struct err;
 
 struct tracee {
 	pid_t tid;
-	struct user_regs_struct
-	        regs; /* as an application that is to be restored needs them: interrupted calls restart */
+	struct user_regs_struct raw;  /* as they were: what the thread gets back */
+	struct user_regs_struct regs; /* as the image has them: an interrupted call (orig_rax) starts again */
 	uint64_t sigmask;
-	int injected; /* the registers in the kernel are not `regs` now */
+	int injected; /* the registers in the kernel are not `raw` now */
+	int stop;     /* a SIGSTOP came while it was ours: it gets it back */
 };
 
-/* Seizes and stops a running thread. -ESRCH: it has ended meanwhile. The rest in *err. */
+/* Seizes and interrupts a running thread. -ESRCH: it has ended meanwhile. The rest in *err. */
 int tracee_seize(pid_t tid, struct err *err);
+
+/* Waits, for a second at most, until it has stopped. SIGCHLD must be blocked. */
 int tracee_wait_stopped(struct tracee *t, struct err *err);
 
-/* Registers and signal mask go back to what they were, then the thread runs on. Never fails half-way. */
+/* Registers and signal mask go back to what they were; the thread stays stopped. From here on the end of this process
+ * does it no harm. */
+void tracee_settle(struct tracee *t);
+
+/* Settles it, and it runs on. */
 void tracee_release(struct tracee *t);
 
 /* One system call by the thread, at an address that holds a `syscall` instruction. *ret is its raw result. */
@@ -34,6 +41,10 @@ int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const ui
 /* Regsets and queues of a stopped thread. */
 int tracee_xstate(const struct tracee *t, uint8_t **ret_data, size_t *ret_len, struct err *err);
 int tracee_rseq(const struct tracee *t, uint64_t *addr, uint32_t *len, uint32_t *signature, struct err *err);
+
+/* 1: system calls are dispatched to a handler of the thread's own (prctl(2), PR_SET_SYSCALL_USER_DISPATCH). */
+int tracee_dispatches(const struct tracee *t);
+
 /* siginfo_t records, back to back, malloc'ed; shared: the process's queue. */
 int tracee_pending(const struct tracee *t, int shared, uint8_t **ret_infos, size_t *ret_n, struct err *err);
 

@@ -58,8 +58,8 @@ static int check_others(struct daemon *daemon, pid_t pid, const Warm__Rpc__Condi
 	return n < FIRST_RUNS_MAX ? 0 : err_set(err, EBUSY, "too many first launches are under way");
 }
 
-/* What the cold start will have: the command's own descriptors. Of these it sent us all but its terminal, in whose place
- * it sent the pty that a clone would have got. */
+/* What the cold start will have: the command's own descriptors. Of these it sent us all but its terminal, in whose
+ * place it sent the pty that a clone would have got. */
 static void note_descriptors(struct first_run *run, const struct request *request)
 {
 	for (unsigned i = 0; i < request->head.n_numbers; i++) {

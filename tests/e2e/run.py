@@ -2,18 +2,29 @@
 # SPDX-License-Identifier: MIT
 """Runs the end-to-end tests: all, or those named as test_file[.Class[.test]]. Prints failures and the total."""
 import os
+import signal
 import sys
 import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
+TEST_LIMIT = 120  # seconds; a test that hangs fails, and the rest are run
+
+
+def too_long(*_):
+    raise TimeoutError(f"the test took longer than {TEST_LIMIT} s")
 
 
 class Result(unittest.TextTestResult):
     def startTest(self, test):
         super().startTest(test)
         self.began = time.monotonic()
+        signal.alarm(TEST_LIMIT)
+
+    def stopTest(self, test):
+        signal.alarm(0)
+        super().stopTest(test)
 
     def say(self, verdict, test, more=""):
         print(f"{verdict} {test.id():60} {time.monotonic() - self.began:5.2f} s {more}".rstrip(), flush=True)
@@ -40,6 +51,7 @@ class Result(unittest.TextTestResult):
 def main():
     from harness import end_politely
     end_politely()
+    signal.signal(signal.SIGALRM, too_long)
     loader = unittest.defaultTestLoader
     names = sys.argv[1:]
     suite = loader.loadTestsFromNames(names) if names else loader.discover(HERE, "test_*.py", top_level_dir=HERE)

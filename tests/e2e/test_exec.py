@@ -101,11 +101,13 @@ class Signals(WarmCase):
         process.communicate()
 
     def test_stop_and_continue(self):
-        process = self.daemon.popen(APP, "hold")
+        # In a group of its own: the kernel drops SIGTSTP for an orphaned one, which we may be in (setsid, cron, CI).
+        process = self.daemon.popen(APP, "hold", process_group=0)
+        self.addCleanup(process.kill)
         process.stdout.readline()
         os.kill(process.pid, signal.SIGTSTP)
-        pid, status = os.waitpid(process.pid, os.WUNTRACED)
-        self.assertTrue(pid == process.pid and os.WIFSTOPPED(status))
+        change = wait_for(lambda: os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOHANG), 5)
+        self.assertTrue(change and change.si_code == os.CLD_STOPPED, change)
         os.kill(process.pid, signal.SIGCONT)
         time.sleep(0.1)
         os.kill(process.pid, signal.SIGINT)

@@ -1,22 +1,33 @@
 # SPDX-License-Identifier: MIT
 """A restore is a fork: two clones differ in every random number, and are otherwise what a cold run would be."""
+import json
 import os
 import re
+import time
 
 from case import WarmCase, make_snapshot, write
 from harness import PYTHON
 
-PROGRAM = """import os, random, secrets, sys, uuid
+# Every generator is used before the hook, so that what it keeps is in the snapshot.
+PROGRAM = """import hashlib, json, os, random, secrets, ssl, sys, tempfile, time, uuid
 import numpy
 import warm
-before = (random.random(), numpy.random.random(), uuid.uuid4().hex)
+def draw():
+    return {"random": random.random(), "gauss": random.gauss(0, 1), "shuffle": random.sample(range(1000), 20),
+            "numpy.random": numpy.random.random(), "numpy.normal": numpy.random.normal(),
+            "numpy.default_rng": numpy.random.default_rng().random(), "uuid4": uuid.uuid4().hex, "uuid1": uuid.uuid1().hex,
+            "secrets": secrets.token_hex(16), "urandom": os.urandom(16).hex(), "ssl": ssl.RAND_bytes(16).hex(),
+            "system": random.SystemRandom().random(), "salt": hashlib.scrypt(b"x", salt=os.urandom(8), n=2, r=1, p=1).hex(),
+            "tempfile": tempfile.mktemp()}
+random.seed(1)
+numpy.random.seed(1)
+draw()
+clocks = [time.time(), time.monotonic(), time.perf_counter(), time.process_time()]
+time.sleep(0.05)
 warm.ready(argv=True)
-print(random.random())
-print(numpy.random.random())
-print(uuid.uuid4().hex)
-print(secrets.token_hex(16))
-print(os.urandom(16).hex())
-print(random.SystemRandom().random())
+now = [time.time(), time.monotonic(), time.perf_counter(), time.process_time()]
+print(json.dumps({"drawn": draw(), "time": time.time(), "monotonic": time.monotonic(),
+                  "forward": [after >= before for before, after in zip(clocks, now)]}))
 """
 
 
@@ -33,9 +44,17 @@ class Randomness(WarmCase):
     def test_python_random_numbers_differ(self):
         script = write(os.path.join(self.daemon.dir, "dice.py"), PROGRAM)
         make_snapshot(self.daemon, PYTHON, script)
-        seen = [self.assertClone(self.daemon.exec(PYTHON, script)).out.split() for _ in range(3)]
-        for line in range(6):
-            self.assertEqual(len({numbers[line] for numbers in seen}), 3, f"line {line}: {seen}")
+        seen = []
+        for _ in range(4):
+            self.daemon.full_pool()
+            began = time.time(), time.monotonic()
+            said = json.loads(self.assertClone(self.daemon.exec(PYTHON, script)).out)
+            self.assertTrue(began[0] <= said["time"] <= time.time(), said)
+            self.assertTrue(began[1] <= said["monotonic"] <= time.monotonic(), said)
+            self.assertEqual(said["forward"][:3], [True] * 3, "a clock went backwards")
+            seen.append(said["drawn"])
+        for name in seen[0]:
+            self.assertEqual(len({json.dumps(drawn[name]) for drawn in seen}), 4, f"{name}: {seen}")
 
 
 class LikeACold(WarmCase):

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness import APP, BUILD, PYTHON, ROOT, base_env, kill_quietly  # noqa: E402
 
 sys.path.insert(0, os.path.join(ROOT, "sdk", "python"))
-from case import WarmCase, write  # noqa: E402
+from case import WarmCase, read, write  # noqa: E402
 from warm import _daemon as wire  # noqa: E402
 
 PYTHON_APP = """
@@ -197,7 +197,8 @@ class Hook:
         """Each interrupts it: it goes on with what is left."""
         with open(self.script, "w", encoding="ascii") as file:
             file.write("import signal\nsignal.signal(signal.SIGALRM, lambda *_: None)\n"
-                       "signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)\n" + self.source)
+                       "signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)\n" + self.source
+                       + "signal.setitimer(signal.ITIMER_REAL, 0)\n")
         said = self.run_app(first=None)
         self.assertUntouched(said)
         self.assertLess(said["took"], 0.15)
@@ -309,13 +310,18 @@ class Stopped(WarmCase):
 
     publish_app = False
 
-    def run_stopped(self, launch):
+    def run_stopped(self, argv):
+        """What it printed, and the seconds it took. Into a file: the launch's descriptors lie in the stopped daemon's socket,
+        so that a pipe would not end before it goes on."""
         pid = self.daemon.warmd_pid()
+        path = os.path.join(self.daemon.dir, "out")
         os.kill(pid, signal.SIGSTOP)
         try:
-            began = time.monotonic()
-            result = launch()
-            return result, time.monotonic() - began
+            with open(path, "wb") as out:
+                began = time.monotonic()
+                process = self.daemon.popen(*argv, stdout=out, stderr=subprocess.DEVNULL)
+                self.assertEqual(process.wait(10), 0)
+                return read(path), time.monotonic() - began
         finally:
             kill_quietly(pid, signal.SIGCONT)
 
@@ -323,8 +329,8 @@ class Stopped(WarmCase):
         script = write(os.path.join(self.daemon.dir, "ready.py"), "import warm\nprint(warm.ready())\n")
         for argv in ((PYTHON, script), (APP, "outcome")):
             with self.subTest(argv):
-                result, took = self.run_stopped(lambda argv=argv: self.daemon.exec(*argv))
-                self.assertEqual((result.code, result.out), (0, "cold\n"), repr(result))
+                out, took = self.run_stopped(argv)
+                self.assertEqual(out, "cold\n")
                 self.assertLess(took, 1)
 
     def test_program_outside_of_warm_exec_is_cold_at_once(self):

@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+import sysconfig
 import time
+import zipfile
 
 from case import WarmCase, make_snapshot, write
 from harness import BUILD, PYTHON, ROOT
@@ -89,6 +91,111 @@ class Python(WarmCase):
     def test_interpreter_option_is_a_difference(self):
         self.daemon.full_pool()
         self.assertCold(self.daemon.exec(PYTHON, "-O", self.main, "x"))
+
+
+SITE = """import os, sys
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "first"), os.path.join(HERE, "archive.zip")]
+os.environ["DJANGO_SETTINGS_MODULE"] = "site_settings"
+import django
+django.setup()
+from django.template import engines
+import helper, packed, fast
+template = engines["django"].get_template("page.txt")
+import warm
+warm.ready(argv=True, depends=[os.path.join(HERE, "templates", "page.txt")])
+print(template.render({"words": [helper.TEXT, packed.TEXT, fast.TEXT]}), *sys.argv[1:])
+"""
+SETTINGS = """import os
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates",
+              "DIRS": [os.path.join(os.path.dirname(__file__), "templates")]}]
+"""
+PAGE = "{{ words|join:'-' }}"
+FAST = """#include <Python.h>
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "fast", NULL, -1, NULL, NULL, NULL, NULL, NULL};
+PyMODINIT_FUNC PyInit_fast(void)
+{
+	PyObject *self = PyModule_Create(&module);
+	PyModule_AddStringConstant(self, "TEXT", "%s");
+	return self;
+}
+"""
+TIMES = int(os.environ.get("WARM_TEST_TIMES", "4"))
+
+
+class Site(WarmCase):
+    """A Django site whose code comes from modules, an archive, a shared object and a template: each changed again and
+    again, and no launch after a change prints what was there before."""
+
+    publish_app = False
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.home = os.path.join(cls.daemon.dir, "site")
+        for name in ("first", "templates"):
+            os.makedirs(os.path.join(cls.home, name))
+        cls.main = cls.put("main.py", SITE)
+        cls.put("site_settings.py", SETTINGS)
+        cls.put("helper.py", "TEXT = 'h'\n")
+        cls.put("templates/page.txt", PAGE)
+        cls.pack("z")
+        cls.build("s")
+
+    @classmethod
+    def put(cls, name, content):
+        return write(os.path.join(cls.home, name), content)
+
+    @classmethod
+    def pack(cls, text):
+        path = os.path.join(cls.home, "archive.zip")
+        with zipfile.ZipFile(path + ".new", "w") as archive:
+            archive.writestr("packed.py", f"TEXT = {text!r}\n")
+        os.rename(path + ".new", path)
+
+    @classmethod
+    def build(cls, text):
+        path = os.path.join(cls.home, "fast.so")
+        source = cls.put("fast.c", FAST % text)
+        subprocess.run(["gcc", "-O0", "-shared", "-fPIC", "-I", sysconfig.get_paths()["include"], "-o", path + ".new", source],
+                       check=True)
+        os.rename(path + ".new", path)
+
+    def change_and_launch(self, change, expected):
+        """Each time there is a snapshot of what was there before, and none of its clones may serve."""
+        said = self.daemon.exec(PYTHON, self.main, "x")
+        for i in range(TIMES):
+            make_snapshot(self.daemon, PYTHON, self.main, "x")
+            before, said = said, change(i) or self.daemon.exec(PYTHON, self.main, "x")
+            self.assertCold(said)
+            self.assertEqual(said.out, expected(i) + " x\n", f"before: {before!r}")
+            self.assertNotEqual(said.out, before.out)
+
+    def test_edited_module(self):
+        self.change_and_launch(lambda i: self.put("helper.py", f"TEXT = 'h{i}'\n") and None, lambda i: f"h{i}-z-s")
+        self.put("helper.py", "TEXT = 'h'\n")
+
+    def test_new_module_that_shadows(self):
+        path = os.path.join(self.home, "first", "helper.py")
+
+        def change(i):
+            if i % 2:
+                os.unlink(path)
+            else:
+                write(path, f"TEXT = 'shadow{i}'\n")
+        self.change_and_launch(change, lambda i: "h-z-s" if i % 2 else f"shadow{i}-z-s")
+
+    def test_changed_archive(self):
+        self.change_and_launch(lambda i: self.pack(f"z{i}"), lambda i: f"h-z{i}-s")
+        self.pack("z")
+
+    def test_changed_template(self):
+        self.change_and_launch(lambda i: self.put("templates/page.txt", PAGE + str(i)) and None, lambda i: f"h-z-s{i}")
+        self.put("templates/page.txt", PAGE)
+
+    def test_changed_shared_object(self):
+        self.change_and_launch(lambda i: self.build(f"s{i}"), lambda i: f"h-z-s{i}")
+        self.build("s")
 
 
 LIBRARY = 'const char *text(void);\nconst char *text(void)\n{\n\treturn "%s";\n}\n'

@@ -48,6 +48,7 @@ int main(void)
 	void *top;
 	char *more;
 
+	mallopt(M_TOP_PAD, 1 << 20);
 	pthread_barrier_init(&barrier, NULL, 4);
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(pthread_create(&thread[i], NULL, arena, &first[i]), 0);
@@ -56,6 +57,7 @@ int main(void)
 		fill(block[i], size_of(i), i);
 	}
 	pthread_barrier_wait(&barrier);
+	free(malloc(100 << 10)); /* what the hook itself allocates finds room and does not move the heap's end */
 	top = sbrk(0);
 	hook();
 
