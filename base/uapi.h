@@ -69,4 +69,10 @@ struct uffdio_move {
 #define PR_TIMER_CREATE_RESTORE_IDS 77 /* Linux 6.15 */
 #endif
 
+#ifndef PR_GET_MDWE
+#define PR_SET_MDWE 65 /* Linux 6.3 */
+#define PR_GET_MDWE 66
+#endif
+#define MEMBARRIER_CMD_GET_REGISTRATIONS 512 /* Linux 6.3: membarrier(2) */
+
 #endif

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -142,6 +143,7 @@ static int ask_credentials(struct place *place, const Warm__Image__Image *image,
 {
 	const Warm__Image__Credentials *cred = image->process->cred;
 	CLEAN(fd) int self = proc_open(getpid());
+	CLEAN(free) char *filter = NULL;
 	struct proc_status status = {0};
 	int r = self < 0 ? self : proc_status_read(self, &status);
 
@@ -151,12 +153,21 @@ static int ask_credentials(struct place *place, const Warm__Image__Image *image,
 	place->gid = status.gid[0];
 	place->cap_bounding = status.cap_bounding;
 	place->cap_permitted = status.cap_permitted;
+	place->cap_effective = status.cap_effective;
+	place->cap_inheritable = status.cap_inheritable;
+	place->cap_ambient = status.cap_ambient;
+	place->securebits = (uint32_t)prctl(PR_GET_SECUREBITS);
+	if (fd_read_file_at(self, "coredump_filter", 64, &filter, NULL) == 0)
+		place->coredump_filter = (uint32_t)strtoul(filter, NULL, 16);
+	if ((status.no_new_privs && !image->process->no_new_privs) || status.seccomp)
+		r = err_set(err, EPERM, "the daemon was started with %s, and what it starts cannot shed that",
+			    status.seccomp ? "a seccomp filter" : "no_new_privs");
 	place->other_groups = status.n_groups != cred->n_group ||
 	                      (cred->n_group &&
 	                       memcmp(status.groups, cred->group, cred->n_group * sizeof(uint32_t)) != 0);
 	place->personality = (uint32_t)personality(0xffffffff);
 	proc_status_fini(&status);
-	return 0;
+	return r;
 }
 
 static int open_userfaultfd(void)
@@ -271,7 +282,7 @@ static int raise_to(int fd, int number, struct err *err)
 
 static int open_file(const Warm__Image__MappedFile *file, struct err *err)
 {
-	CLEAN(fd) int fd = open(file->path, (file->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	CLEAN(fd) int fd = open(file->path, (file->writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)

@@ -43,7 +43,8 @@ struct place {
 	uint32_t xstate_size; /* what the kernel accepts in a signal frame */
 	uint64_t xstate_features;
 	uint32_t uid, gid; /* credentials of the template */
-	uint64_t cap_bounding, cap_permitted;
+	uint64_t cap_bounding, cap_permitted, cap_effective, cap_inheritable, cap_ambient;
+	uint32_t securebits, coredump_filter;
 	bool other_groups; /* the template's supplementary groups are not the image's */
 	uint32_t personality;
 };
@@ -93,10 +94,12 @@ int plan_go(struct plan *p, struct err *err);         /* park; phase 3 */
 
 /* ---- pieces that planners share --------------------------------------------------------------------------------- */
 
-void plan_files_open(struct plan *p); /* phase 3: by path; the launch's; epoll sets */
+void plan_files_open(struct plan *p);  /* phase 3: by path; the launch\'s */
+void plan_files_watch(struct plan *p); /* epoll sets */
 void plan_timers_arm(struct plan *p);
 void plan_task_place(struct plan *p);                    /* working directory */
 void plan_task_root(struct plan *p);                     /* root directory, when all is opened */
+void plan_task_last(struct plan *p); /* what would be in the restorer's own way */
 void plan_credentials(struct plan *p, bool main_thread); /* of the calling thread */
 int plan_thread_state(struct plan *p, const Warm__Image__Thread *thread, struct err *err);
 /* The thread's registers as a signal frame at an address of its own stack (stack = true) or in the arena. */

@@ -243,6 +243,11 @@ void plan_files_open(struct plan *p)
 		default:
 			break;
 		}
+}
+
+/* Behind GO's own ops: a set may watch a descriptor that the launch brings. */
+void plan_files_watch(struct plan *p)
+{
 	for (size_t i = 0; i < p->image->n_description; i++)
 		if (p->image->description[i]->kind == WARM__IMAGE__DESCRIPTION_KIND__EPOLL)
 			fill_epoll(p, i);

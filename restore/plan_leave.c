@@ -9,6 +9,7 @@
  * launch nothing. The rest wait for GO in the arena.
  */
 #include <linux/futex.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,17 +22,25 @@
 
 typedef Warm__Image__Thread thread_t;
 
-static bool on_writable_stack(const struct plan *p, const thread_t *t)
+/*
+ * Room below the stack pointer may be somebody else's memory on a stack that is small and home-made (coroutines). It is the
+ * thread's own on the process's stack (it grows down) and on one of libc's, which has the thread's control block at its top.
+ */
+static bool on_own_stack(const struct plan *p, const thread_t *t)
 {
 	struct user_regs_struct regs;
 
 	memcpy(&regs, t->regs.data, sizeof(regs));
 	for (size_t i = 0; i < p->image->n_vma; i++) {
 		const Warm__Image__Vma *vma = p->image->vma[i];
+		bool native = vma->start <= regs.fs_base && regs.fs_base < vma->end;
 
-		if (vma->kind == WARM__IMAGE__VMA_KIND__ANON && (vma->prot & PROT_WRITE) && vma->end >= regs.rsp &&
-		    vma->start + FRAME_MAX <= regs.rsp)
-			return true;
+		if (vma->kind != WARM__IMAGE__VMA_KIND__ANON || !(vma->prot & PROT_WRITE) || vma->end < regs.rsp ||
+		    vma->start + FRAME_MAX > regs.rsp)
+			continue;
+		for (size_t f = 0; f < vma->n_flag; f++)
+			native |= strcmp(vma->flag[f], "gd") == 0;
+		return native && (t->altstack_flags & SS_ONSTACK) == 0;
 	}
 	return false;
 }
@@ -42,7 +51,7 @@ bool plan_can_leave(const struct plan *p)
 		return false;
 	for (size_t i = 0; i < p->image->n_thread; i++)
 		if (p->image->thread[i]->regs.len != sizeof(struct user_regs_struct) ||
-		    !on_writable_stack(p, p->image->thread[i]))
+		    !on_own_stack(p, p->image->thread[i]))
 			return false;
 	return true;
 }

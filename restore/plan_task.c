@@ -1,15 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* Process-wide state, and credentials (which the kernel keeps per thread). */
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/ioprio.h>
 #include <linux/prctl.h>
 #include <linux/securebits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "base/err.h"
+#include "base/uapi.h"
 #include "restore/plan.h"
 
 typedef Warm__Image__Credentials cred_t;
+
+static void plan_coredump_filter(struct plan *p, uint32_t filter)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%#x", filter);
+
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_openat, .flags = ROP_TO_SLOT, .expect = SLOT_TMP,
+				.args = {(uint64_t)AT_FDCWD, plan_string(p, "/proc/self/coredump_filter"), O_WRONLY | O_CLOEXEC}},
+		"core dump filter");
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_write, .flags = ROP_SLOT(0),
+				.args = {SLOT_TMP, plan_string(p, text), (uint64_t)len}},
+		"core dump filter");
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_TMP}}, "core dump filter");
+}
 
 int plan_task(struct plan *p, struct err *err)
 {
@@ -21,7 +39,25 @@ int plan_task(struct plan *p, struct err *err)
 		PLAN_SYS(p, SYS_personality, "personality", process->personality);
 	if (process->child_subreaper)
 		PLAN_SYS(p, SYS_prctl, "child subreaper", PR_SET_CHILD_SUBREAPER, 1);
+	for (uint32_t bit = 1; bit && bit <= process->membarrier; bit <<= 1)
+		if (process->membarrier & bit)
+			PLAN_SYS(p, SYS_membarrier, "register for membarrier", bit, 0, 0);
+	if (process->io_priority)
+		PLAN_SYS(p, SYS_ioprio_set, "I/O priority", IOPRIO_WHO_PROCESS, 0, process->io_priority);
+	if (process->coredump_filter && process->coredump_filter != p->place->coredump_filter)
+		plan_coredump_filter(p, process->coredump_filter);
 	return 0;
+}
+
+/* Last: it would forbid the restorer what it may forbid the application. */
+void plan_task_last(struct plan *p)
+{
+	const Warm__Image__Process *process = p->image->process;
+
+	if (process->parent_death_signal)
+		PLAN_SYS(p, SYS_prctl, "parent death signal", PR_SET_PDEATHSIG, process->parent_death_signal);
+	if (process->mdwe)
+		PLAN_SYS(p, SYS_prctl, "no memory that is writable and executable", PR_SET_MDWE, process->mdwe, 0, 0, 0);
 }
 
 /* Where the program stands; the launch may name another working directory later, in GO's own ops. */
@@ -101,7 +137,8 @@ void plan_credentials(struct plan *p, bool main_thread)
 	for (int i = 0; i < 4; i++)
 		same_ids &= cred->uid[i] == p->place->uid && cred->gid[i] == p->place->gid;
 	if (!same_ids || cred->bounding != p->place->cap_bounding || cred->permitted != p->place->cap_permitted ||
-	    cred->effective != cred->permitted || cred->inheritable || cred->ambient || cred->securebits) {
+	    cred->effective != p->place->cap_effective || cred->inheritable != p->place->cap_inheritable ||
+	    cred->ambient != p->place->cap_ambient || cred->securebits != p->place->securebits) {
 		drop_bounding(p, cred);
 		set_ids(p, cred);
 		set_caps(p, cred);

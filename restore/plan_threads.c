@@ -148,12 +148,14 @@ int plan_go(struct plan *p, struct err *err)
 		return r;
 	plan_rseq(p, t);
 	plan_credentials(p, true);
+	plan_task_last(p);
 	plan_op(p, (struct rop){.kind = ROP_TOUCH}, "touch the working set");
 	plan_op(p, (struct rop){.kind = ROP_STANDBY, .args = {(uint64_t)GO_FD(at)}}, "park as standby");
 	plan_task_place(p);
 	plan_files_open(p);
 	plan_task_root(p);
 	plan_op(p, (struct rop){.kind = ROP_GO}, "what this launch brings");
+	plan_files_watch(p);
 	plan_timers_arm(p);
 	plan_op(p, (struct rop){.kind = ROP_TOKEN}, "take the token");
 	PLAN_SYS(p, SYS_close_range, "close the restorer's descriptors", (uint64_t)at->fd_base, ~0u, 0);

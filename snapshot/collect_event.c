@@ -3,10 +3,13 @@
 #include "snapshot/files_internal.h"
 
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/clean.h"
 #include "base/err.h"
@@ -74,6 +77,14 @@ int collect_timerfd(struct subject *s, struct open_file *f, struct err *err)
 	return said(s, f, "timerfd", err);
 }
 
+/* A set keeps the file that was behind the number when it was added (epoll(7), Q6). */
+static bool still_watched(struct subject *s, const struct open_file *f, int fd)
+{
+	struct kcmp_epoll_slot slot = {.efd = (uint32_t)f->fd, .tfd = (uint32_t)fd, .toff = 0};
+
+	return syscall(SYS_kcmp, s->pid, s->pid, KCMP_EPOLL_TFD, (long)fd, &slot) == 0;
+}
+
 /* "tfd: 5 events: 19 data: 5 pos:0 ino:.. sdev:.." for every descriptor watched. */
 int collect_epoll(struct subject *s, struct open_file *f, struct err *err)
 {
@@ -91,6 +102,9 @@ int collect_epoll(struct subject *s, struct open_file *f, struct err *err)
 		if (!in)
 			return err_sys(err, ENOMEM, "descriptors");
 		warm__image__interest__init(in);
+		if (!still_watched(s, f, fd))
+			return err_set(err, ENOTSUP, "fd %d: an epoll set that watches a file whose number, %d, has another file now",
+				       f->fd, fd);
 		in->fd = fd;
 		in->events = events;
 		in->data = data;

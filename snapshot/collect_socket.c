@@ -36,6 +36,13 @@ static const struct {
         {IPPROTO_IP, IP_TTL, false},        {IPPROTO_IP, IP_FREEBIND, false},    {IPPROTO_IP, IP_TRANSPARENT, false},
         {IPPROTO_IPV6, IPV6_V6ONLY, false}, {IPPROTO_TCP, TCP_NODELAY, false},   {IPPROTO_TCP, TCP_DEFER_ACCEPT, false},
         {IPPROTO_TCP, TCP_KEEPIDLE, false}, {IPPROTO_TCP, TCP_KEEPINTVL, false}, {IPPROTO_TCP, TCP_KEEPCNT, false},
+        {IPPROTO_TCP, TCP_FASTOPEN, false},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, false},
+        {IPPROTO_TCP, TCP_CONGESTION, false},
+        {SOL_SOCKET, SO_BINDTODEVICE, false},
+        {SOL_SOCKET, SO_TIMESTAMP, false},
+        {IPPROTO_IP, IP_PKTINFO, false},
+        {IPPROTO_IPV6, IPV6_RECVPKTINFO, false},
 };
 
 static int number_option(int fd, int level, int name)
@@ -132,6 +139,10 @@ static int collect_inet(struct subject *s, struct open_file *f, Warm__Image__Soc
 		struct sockaddr_storage addr;
 
 		len = sizeof(addr);
+		char byte;
+
+		if (sock->type == SOCK_DGRAM && recv(f->local, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+			return err_set(err, ENOTSUP, "fd %d: datagrams wait in a UDP socket", f->fd);
 		if (getpeername(f->local, (struct sockaddr *)&addr, &len) < 0)
 			return take_address(f, sock, err);
 	} else if (sock->listening) {
@@ -165,8 +176,10 @@ static int take_queue(struct open_file *f, Warm__Image__Socket *sock, struct err
 			break;
 		if (n < 0)
 			r = err_sys(err, errno, "fd %d: bytes in the socket", f->fd);
+		else if (n == 0 && sock->type != SOCK_STREAM && !sock->shut_read)
+			r = err_set(err, ENOTSUP, "fd %d: an empty datagram waits in the socket", f->fd);
 		else if (n == 0)
-			break; /* shut down, or an empty datagram: nothing behind it can be seen */
+			break; /* shut down */
 		else if (msg.msg_flags & MSG_TRUNC)
 			r = err_set(err, ENOTSUP, "fd %d: a waiting datagram longer than 1 MiB", f->fd);
 		for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); r == 0 && c; c = CMSG_NXTHDR(&msg, c))
@@ -227,7 +240,10 @@ static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Soc
 		return diag.read_queue ? err_set(err, ENOTSUP, "fd %d: connections wait to be accepted", f->fd) : 0;
 	if (sock->address.len && (diag.peer || diag.state == TCP_ESTABLISHED))
 		return err_set(err, ENOTSUP, "fd %d: a connected unix socket with a name", f->fd);
-	return take_queue(f, sock, err);
+	r = take_queue(f, sock, err);
+	if (r == 0 && sock->n_queue && sock->address.len)
+		r = err_set(err, ENOTSUP, "fd %d: datagrams wait in a unix socket with a name", f->fd);
+	return r;
 }
 
 int collect_socket(struct subject *s, struct open_file *f, struct err *err)

@@ -4,13 +4,18 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/capability.h>
+#include <linux/ioprio.h>
+#include <linux/membarrier.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/uapi.h"
 #include "snapshot/subject.h"
 
 static int ask(struct subject *s, int option, uint64_t arg, long *ret, struct err *err)
@@ -60,12 +65,44 @@ static int take_directory(struct subject *s, const char *link, char **ret_path, 
 	return *ret_path ? 0 : err_sys(err, ENOMEM, "directories");
 }
 
+/* What the kernel keeps for a process and prctl(2), membarrier(2) or ioprio_get(2) tell. */
+static int take_settings(struct subject *s, Warm__Image__Process *process, struct err *err)
+{
+	CLEAN(free) char *filter = NULL;
+	uint32_t word = 0;
+	long ret;
+	int r;
+
+	if ((r = ask(s, PR_GET_DUMPABLE, 0, &ret, err)) < 0)
+		return r;
+	process->dumpable = (uint32_t)ret;
+	if ((r = ask(s, PR_GET_CHILD_SUBREAPER, s->scratch, &ret, err)) < 0 ||
+	    (r = subject_read(s, s->scratch, &word, sizeof(word), err)) < 0)
+		return r;
+	process->child_subreaper = word;
+	if ((r = ask(s, PR_GET_PDEATHSIG, s->scratch, &ret, err)) < 0 ||
+	    (r = subject_read(s, s->scratch, &word, sizeof(word), err)) < 0)
+		return r;
+	process->parent_death_signal = word;
+	if ((r = subject_syscall(s, &ret, SYS_prctl, PR_GET_MDWE, 0, 0, 0, err)) < 0)
+		return r;
+	process->mdwe = ret > 0 ? (uint32_t)ret : 0; /* an error: older than Linux 6.3 */
+	if ((r = subject_syscall(s, &ret, SYS_membarrier, MEMBARRIER_CMD_GET_REGISTRATIONS, 0, 0, 0, err)) < 0)
+		return r;
+	process->membarrier = ret > 0 ? (uint32_t)ret : 0;
+	ret = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, s->pid);
+	process->io_priority = ret > 0 ? (uint32_t)ret : 0;
+	r = fd_read_file_at(s->proc_fd, "coredump_filter", 64, &filter, NULL);
+	if (r < 0)
+		return err_sys(err, -r, "coredump_filter of process %d", s->pid);
+	process->coredump_filter = (uint32_t)strtoul(filter, NULL, 16);
+	return 0;
+}
+
 int collect_task(struct subject *s, struct err *err)
 {
 	Warm__Image__Process *process = s->image->process;
 	CLEAN(free) char *text = NULL;
-	uint32_t word = 0;
-	long ret;
 	int r;
 
 	process->cred = malloc(sizeof(*process->cred));
@@ -82,13 +119,7 @@ int collect_task(struct subject *s, struct err *err)
 	if (r < 0)
 		return err_sys(err, -r, "personality of process %d", s->pid);
 	process->personality = (uint32_t)strtoul(text, NULL, 16);
-	r = ask(s, PR_GET_DUMPABLE, 0, &ret, err);
-	if (r < 0)
-		return r;
-	process->dumpable = (uint32_t)ret;
-	r = ask(s, PR_GET_CHILD_SUBREAPER, s->scratch, &ret, err);
-	if (r == 0)
-		r = subject_read(s, s->scratch, &word, sizeof(word), err);
-	process->child_subreaper = word;
-	return r;
+	if (strcmp(process->root, "/") != 0 && !(s->status.cap_effective >> CAP_SYS_CHROOT & 1))
+		return err_set(err, ENOTSUP, "process %d lives in %s and may not chroot there again", s->pid, process->root);
+	return take_settings(s, process, err);
 }
