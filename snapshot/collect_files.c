@@ -144,6 +144,17 @@ static int collect_stdio(struct subject *s, struct open_file *f, struct err *err
 	return summary_descriptor(s, "%d: the launch's", f->fd) < 0 ? err_sys(err, ENOMEM, "descriptors") : 0;
 }
 
+/* A dup() of a descriptor that the launch brought (>= 3) would have to follow the clone's launch. */
+static int shares_with_launch(const struct subject *s, const struct open_file *f)
+{
+	for (size_t i = 0; i < s->n_launch_fds; i++)
+		if (s->launch_fd[i].fd > 2 && s->launch_fd[i].fd != f->fd && s->launch_fd[i].dev == f->st.st_dev &&
+		    s->launch_fd[i].ino == f->st.st_ino &&
+		    syscall(SYS_kcmp, s->pid, s->pid, KCMP_FILE, (long)s->launch_fd[i].fd, (long)f->fd) == 0)
+			return s->launch_fd[i].fd;
+	return -1;
+}
+
 static int new_description(struct subject *s, struct open_file *f, uint32_t *ret_index, struct err *err)
 {
 	uint64_t flags = 0;
@@ -163,6 +174,9 @@ static int new_description(struct subject *s, struct open_file *f, uint32_t *ret
 		return err_set(err, ENOTSUP, "fd %d: file lock on %s", f->fd, f->link);
 	if (f->desc->flags & O_ASYNC)
 		return err_set(err, ENOTSUP, "fd %d: signal-driven I/O (O_ASYNC)", f->fd);
+	if (shares_with_launch(s, f) >= 0)
+		return err_set(err, ENOTSUP, "fd %d: a duplicate of fd %d, which the program was started with", f->fd,
+		               shares_with_launch(s, f));
 	if (f->fd <= 2 && !from_launch(s, f))
 		return err_set(err, ENOTSUP, "fd %d: the program has redirected it to %s", f->fd, f->link);
 	return f->fd <= 2 ? collect_stdio(s, f, err) : collect_by_kind(s, f, err);

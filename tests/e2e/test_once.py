@@ -35,6 +35,7 @@ class ExactlyOnce(WarmCase):
             self.check(path, 6, processes)
             self.daemon.stop(signal.SIGKILL)
             self.daemon.start()
+            self.app("outcome")  # a restarted daemon makes standbys from the first launch on
 
     def test_daemon_stopped_at_random_moments(self):
         """It is continued after the launchers gave up: its late GO must find the token gone."""

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""warm-snap by hand, on programs in the middle of something: whatever happens to them while they are stopped, they go on
+as if nothing had been."""
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import unittest
+
+import harness
+
+REPORT = struct.Struct("<IIiiq240s")
+FAILED, CAPTURED, RELEASED = 1, 3, 12
+BIG = 300 << 20  # bytes: long enough stopped that something can happen meanwhile
+
+
+def start(source, *argv):
+    program = subprocess.Popen([sys.executable, "-c", source, *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               close_fds=True)
+    assert program.stdout.readline() == b"up\n"
+    return program
+
+
+class Snap:
+    """One run of warm-snap; its reports as a list."""
+
+    def __init__(self, pid, *more):
+        self.fds = [os.memfd_create(name) for name in ("meta", "summary", "pages")]
+        self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        meta, summary, pages = self.fds
+        self.process = subprocess.Popen(
+            [os.path.join(harness.BUILD, "warm-snap"), "--pid", str(pid), "--report", str(theirs.fileno()), "--meta", str(meta),
+             "--summary", str(summary), "--pages", str(pages), *more], pass_fds=[theirs.fileno(), *self.fds])
+        theirs.close()
+
+    def reports(self):
+        found = []
+        while True:
+            data = self.ours.recv(4096)
+            if not data:
+                break
+            _, kind, _, err, _, text = REPORT.unpack(data)
+            found.append((kind, err, text.split(b"\0")[0].decode()))
+        self.process.wait(10)
+        for fd in self.fds:
+            os.close(fd)
+        self.ours.close()
+        return found
+
+
+def traced(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return "TracerPid:\t0\n" not in status.read()
+
+
+def state(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0]
+
+
+class Freeze(unittest.TestCase):
+    def big(self, rest):
+        program = start(f"""
+import os, signal, sys
+hog = bytearray(os.urandom(1 << 20)) * {BIG >> 20}
+{rest}
+""")
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        return program
+
+    def while_stopped(self, program, act):
+        """Does something to the program at a moment at which it is stopped, and lets the snapshot go on."""
+        snap = Snap(program.pid)
+        self.assertTrue(harness.wait_for(lambda: traced(program.pid), 10, 0.0005))
+        act()
+        self.assertTrue(traced(program.pid), "it was let go too early: the test proves nothing")
+        kinds = [kind for kind, *_ in snap.reports()]
+        self.assertEqual(kinds, [RELEASED, CAPTURED])
+
+    def test_a_signal_while_stopped_interrupts_a_pause(self):
+        program = self.big("""
+signal.signal(signal.SIGUSR1, lambda *_: None)
+os.write(1, b"up\\n")
+signal.pause()
+os.write(1, b"woken\\n")
+""")
+        time.sleep(0.1)
+        self.while_stopped(program, lambda: os.kill(program.pid, signal.SIGUSR1))
+        self.assertEqual(program.stdout.readline(), b"woken\n")
+
+    def test_a_stop_while_stopped_stays_a_stop(self):
+        program = self.big('os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")')
+        self.while_stopped(program, lambda: os.kill(program.pid, signal.SIGSTOP))
+        self.assertTrue(harness.wait_for(lambda: state(program.pid) == "T", 5))
+        os.kill(program.pid, signal.SIGCONT)
+        program.stdin.write(b"\n")
+        program.stdin.flush()
+        self.assertEqual(program.stdout.readline(), b"on\n")
+
+    def test_sigterm_to_the_worker_harms_nobody(self):
+        program = self.big('os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")')
+        snap = Snap(program.pid)
+        self.assertTrue(harness.wait_for(lambda: traced(program.pid), 10, 0.0005))
+        snap.process.terminate()
+        snap.reports()
+        program.stdin.write(b"\n")
+        program.stdin.flush()
+        self.assertEqual(program.stdout.readline(), b"on\n")
+
+    def test_sigkill_of_the_worker_while_it_copies_harms_nobody(self):
+        program = self.big('os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")')
+        snap = Snap(program.pid)
+        self.assertTrue(harness.wait_for(lambda: traced(program.pid), 10, 0.0005))
+        time.sleep(0.03)  # past the first steps, which take a few milliseconds: 300 MiB are being copied
+        self.assertTrue(traced(program.pid), "it was let go too early: the test proves nothing")
+        snap.process.kill()
+        snap.reports()
+        program.stdin.write(b"\n")
+        program.stdin.flush()
+        self.assertEqual(program.stdout.readline(), b"on\n")
+
+    def test_a_sleep_is_not_cut_short(self):
+        program = start("""
+import os, time
+os.write(1, b"up\\n")
+began = time.monotonic()
+time.sleep(1.5)
+os.write(1, b"%.2f\\n" % (time.monotonic() - began))
+""")
+        self.addCleanup(program.wait)
+        for _ in range(20):
+            self.assertEqual([kind for kind, *_ in Snap(program.pid).reports()], [RELEASED, CAPTURED])
+        slept = float(program.stdout.readline())
+        self.assertGreaterEqual(slept, 1.5)
+        self.assertLess(slept, 2.5)
+
+    def test_busy_threads_go_on_through_a_hundred_snapshots(self):
+        program = start("""
+import hashlib, os, threading
+expected = hashlib.sha256(bytes(100000)).hexdigest()
+stop = wrong = 0
+def work():
+    global wrong
+    while not stop:
+        wrong += hashlib.sha256(bytes(100000)).hexdigest() != expected
+        threading.Thread(target=lambda: None).start()
+workers = [threading.Thread(target=work) for _ in range(4)]
+for w in workers: w.start()
+os.write(1, b"up\\n")
+os.read(0, 1)
+stop = 1
+for w in workers: w.join()
+os.write(1, b"wrong %d\\n" % wrong)
+""")
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        for _ in range(100):
+            kinds = [kind for kind, *_ in Snap(program.pid).reports()]
+            self.assertEqual(kinds, [RELEASED, CAPTURED])
+        program.stdin.write(b"x")
+        program.stdin.flush()
+        self.assertEqual(program.stdout.readline(), b"wrong 0\n")
+
+    def test_a_stopped_program_is_refused_and_stays_stopped(self):
+        program = start('import os, sys; os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")')
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        os.kill(program.pid, signal.SIGSTOP)
+        self.assertTrue(harness.wait_for(lambda: state(program.pid) == "T", 5))
+        (kind, _, text), = Snap(program.pid).reports()
+        self.assertEqual(kind, FAILED)
+        self.assertIn("stopped", text)
+        self.assertTrue(harness.wait_for(lambda: state(program.pid) == "T", 5))
+        os.kill(program.pid, signal.SIGCONT)
+        program.stdin.write(b"\n")
+        program.stdin.flush()
+        self.assertEqual(program.stdout.readline(), b"on\n")
