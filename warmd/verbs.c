@@ -94,6 +94,8 @@ static void fill_snapshot(struct daemon *daemon, const struct catalog_row *row, 
 	msg->rss_bytes = row->rss_bytes;
 	msg->stored_bytes = row->stored_bytes;
 	msg->standbys = entry ? pool_figures(entry).standbys : 0;
+	/* 0: no launch was watched since the daemon started */
+	msg->working_set_bytes = entry ? working_set_bytes(&entry->pool.working_set) : 0;
 	msg->reason = row->reason ? row->reason : (char *)"";
 }
 
@@ -152,7 +154,6 @@ static void show_record(struct client *client, const struct catalog_row *row, co
 	msg.n_file = conditions->n_file < FILES_A_MESSAGE ? conditions->n_file : FILES_A_MESSAGE;
 	msg.descriptor = record->summary->descriptor;
 	msg.n_descriptor = record->summary->n_descriptor;
-	msg.working_set_bytes = record->summary->pages * 4096;
 	msg.cpu = conditions->cpu;
 	msg.kernel = conditions->kernel;
 	msg.stopped_us = record->summary->stopped_us;
