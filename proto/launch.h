@@ -9,6 +9,9 @@
  *         ▲  ▲                              │ └───go_header, then the hook's answer──► application (parked restorer)
  *         │  └────────launch_reply──────────┘ ◄────────────── struct report ──────────────────┘
  *         └──────────── struct control, both ways, until the program has ended ──► supervisor
+ *
+ *     warm exec ──the program's fds──► carrier ──► warmd, when it reads the request
+ *                                         └──────► back to a warm exec that gives up before
  */
 #ifndef WARM_PROTO_LAUNCH_H
 #define WARM_PROTO_LAUNCH_H
@@ -17,7 +20,7 @@
 
 #define LAUNCH_MAGIC        0x584d5257u /* "WRMX": a launch_request */
 #define RPC_MAGIC           0x504d5257u /* "WRMP": four bytes before every protobuf Request and Reply */
-#define LAUNCH_VERSION      1
+#define LAUNCH_VERSION      2
 #define MESSAGE_MAX         131072 /* bytes in one datagram; a launch that does not fit starts cold */
 #define LAUNCH_FDS_MAX      64     /* descriptors in one launch; more start cold */
 #define LAUNCH_FD_END       900 /* a descriptor with this number or a higher one starts cold: the restorer's are there */
@@ -36,8 +39,13 @@ enum launch_flags {
 
 /*
  * Descriptors, in order: [0] the supervisor's end of the control socket pair, [1] the token (an eventfd of value 1,
- * non-blocking: who reads it runs), then one for each of fd_number[], ascending; closed ones of 0 1 2 are not listed,
- * close-on-exec ones neither.
+ * non-blocking: who reads it runs), [2] the carrier: the receiving end of a socket pair whose sending end is closed.
+ * In it lies one datagram, one byte and a descriptor for each of fd_number[], ascending; closed ones of 0 1 2 are not
+ * listed, close-on-exec ones neither.
+ *
+ * `warm exec` keeps the carrier's receiving end, too. What is sent to a daemon that does not read stays in its queue,
+ * and a pipe in there has no EOF; so who gives up takes the program's descriptors back out of the carrier before it
+ * takes the token, and a warmd that finds the carrier empty drops the request.
  *
  * Behind the header, NUL-terminated each, in this order: cmd (path of the file to execute, as resolved through PATH
  * but with symbolic links kept), cwd, name ("" = none), ready ("" = sdk), argv[n_argv], env[n_env].
@@ -46,7 +54,7 @@ struct launch_request {
 	uint32_t magic;
 	uint16_t version;
 	uint16_t n_numbers;   /* entries of fd_number[] in use */
-	uint32_t size;        /* of the whole datagram */
+	uint32_t size;        /* of this datagram */
 	uint32_t flags;       /* enum launch_flags */
 	uint64_t sig_blocked; /* the caller's signal mask, as the kernel's sigset: bit n-1 is signal n */
 	uint64_t started_ns;  /* CLOCK_MONOTONIC at the command's first instruction */

@@ -415,6 +415,7 @@ void exec_job_start(struct client *client, const void *msg, size_t len, const in
 {
 	struct exec_job *job = calloc(1, sizeof(*job));
 	struct err err;
+	int r;
 
 	if (!job) {
 		fd_close_all(fds, n_fds);
@@ -428,7 +429,10 @@ void exec_job_start(struct client *client, const void *msg, size_t len, const in
 	LIST_INSERT_HEAD(&job->daemon->exec_jobs, job, link);
 	ev_timer_init(&job->timer, exec_job_tick, 0, LAUNCH_KEEPALIVE_MS / 1000.0);
 	job->timer.data = job;
-	if (request_parse(&job->request, msg, len, fds, n_fds, &err))
+	r = request_parse(&job->request, msg, len, fds, n_fds, &err);
+	if (r == -ECANCELED)
+		client_free(client); /* and the job with it */
+	else if (r)
 		exec_job_cold(job, err.msg);
 	else
 		exec_job_run(job);

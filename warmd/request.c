@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define N_PATHS 4 /* cmd, cwd, name, ready */
@@ -18,8 +19,10 @@ static int head_check(const struct launch_request *head, size_t len, size_t n_fd
 		               head->version, LAUNCH_VERSION);
 	if (head->size != len)
 		return err_set(err, EINVAL, "malformed launch: %zu bytes came, %u were announced", len, head->size);
-	if (head->n_numbers > LAUNCH_FDS_MAX || n_fds != (size_t)head->n_numbers + REQUEST_FIRST)
-		return err_set(err, EINVAL, "malformed launch: %zu descriptors for %u numbers", n_fds, head->n_numbers);
+	if (n_fds != REQUEST_FIRST)
+		return err_set(err, EINVAL, "malformed launch: %zu descriptors came, not %d", n_fds, REQUEST_FIRST);
+	if (head->n_numbers > LAUNCH_FDS_MAX)
+		return err_set(err, EINVAL, "malformed launch: %u descriptor numbers", head->n_numbers);
 	if (head->n_argv < 1 || head->n_argv > len || head->n_env > len)
 		return err_set(err, EINVAL, "malformed launch: %u arguments, %u variables", head->n_argv, head->n_env);
 	for (unsigned i = 0; i < head->n_numbers; i++) {
@@ -63,13 +66,35 @@ static int split_text(struct request *request, size_t len)
 	return at == end && request->cmd[0] ? 0 : -EINVAL;
 }
 
+/* The launcher takes them back from its own copy of the carrier when it gives up: one of the two gets them. */
+static int fetch_descriptors(struct request *request, struct err *err)
+{
+	size_t n_fds = LAUNCH_FDS_MAX;
+	char byte;
+	ssize_t len = fd_recv(request->fds[REQUEST_CARRIER], &byte, 1, request->fds + REQUEST_FIRST, &n_fds,
+	                      MSG_DONTWAIT);
+
+	if (len == 0 || len == -EAGAIN)
+		return err_set(err, ECANCELED, "the launcher has given up");
+	if (len < 0 && len != -EMSGSIZE)
+		return err_set(err, EINVAL, "malformed launch: its carrier cannot be read: %s", strerror((int)-len));
+	if (len < 0)
+		return err_set(err, EINVAL,
+		               "the program's descriptors did not all arrive: is warmd's limit on open files reached?");
+	request->n_fds = REQUEST_FIRST + n_fds;
+	if (n_fds != request->head.n_numbers)
+		return err_set(err, EINVAL, "malformed launch: %zu descriptors for %u numbers", n_fds,
+		               request->head.n_numbers);
+	return 0;
+}
+
 int request_parse(struct request *request, const void *msg, size_t len, const int *fds, size_t n_fds, struct err *err)
 {
 	size_t text_len = len - sizeof(request->head);
 	int r;
 
 	memset(request, 0, sizeof(*request));
-	if (len < sizeof(request->head) || n_fds > LAUNCH_FDS_MAX + REQUEST_FIRST) {
+	if (len < sizeof(request->head) || n_fds > REQUEST_FIRST) {
 		fd_close_all(fds, n_fds);
 		return err_set(err, EINVAL, "malformed launch: %zu bytes, %zu descriptors", len, n_fds);
 	}
@@ -88,7 +113,7 @@ int request_parse(struct request *request, const void *msg, size_t len, const in
 	memcpy(request->text, (const char *)msg + sizeof(request->head), text_len);
 	if (split_text(request, text_len))
 		return err_set(err, EINVAL, "malformed launch: its strings do not add up");
-	return 0;
+	return fetch_descriptors(request, err);
 }
 
 void request_fini(struct request *request)

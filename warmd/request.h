@@ -16,15 +16,17 @@ struct request {
 	char *text; /* holds the strings; the request's own */
 	const char *cmd, *cwd, *name, *ready;
 	char **argv, **env;          /* into text, NULL at the end */
-	int fds[LAUNCH_FDS_MAX + 2]; /* control, token, then head.fd_number[]; -1: handed on */
+	int fds[LAUNCH_FDS_MAX + 3]; /* control, token, carrier, then head.fd_number[] */
 	size_t n_fds;
 };
 
 #define REQUEST_CONTROL 0
 #define REQUEST_TOKEN   1
-#define REQUEST_FIRST   2 /* fds[REQUEST_FIRST + i] is the caller's descriptor head.fd_number[i] */
+#define REQUEST_CARRIER 2
+#define REQUEST_FIRST   3 /* fds[REQUEST_FIRST + i] is the caller's descriptor head.fd_number[i] */
 
-/* Takes the descriptors in any case. -EINVAL with the words where the message is malformed. */
+/* Takes the descriptors in any case, and fetches the program's out of the carrier. -EINVAL with the words where the
+ * message is malformed, -ECANCELED where the launcher has given up and needs no answer. */
 int request_parse(struct request *request, const void *msg, size_t len, const int *fds, size_t n_fds, struct err *err);
 void request_fini(struct request *request);
 

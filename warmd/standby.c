@@ -58,6 +58,10 @@ static ssize_t standby_receive(struct standby *standby, int fd, struct report *r
 	pid_t pid;
 	ssize_t len = fd_recv_pid(fd, report, sizeof(*report), &pid, MSG_DONTWAIT);
 
+	/* A clone that ends without having read its hook's answer resets the connection: that is told once, and before
+	 * what it had said. */
+	if (len == -ECONNRESET)
+		len = fd_recv_pid(fd, report, sizeof(*report), &pid, MSG_DONTWAIT);
 	if (fd == standby->go_fd && pid > 0)
 		standby->pid = pid;
 	return len == sizeof(*report) && report->magic != REPORT_MAGIC ? -EPROTO : len;

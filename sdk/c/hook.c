@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -228,19 +229,20 @@ static int wait_answer(int fd, struct hook_answer *ret)
 	return r;
 }
 
-/* The freeze interrupts recv(2) where it has a time limit, and a copy begins with that EINTR: the loop is part of the
+/* Mapped, not malloc'ed: the hook leaves the application's heap where it was. The freeze interrupts recv(2) where it has a time limit, and a copy begins with that EINTR: the loop is part of the
  * protocol. */
 static int receive(int fd, struct hook_answer *ret)
 {
-	CLEAN(free) uint8_t *datagram = malloc(MESSAGE_MAX);
+	uint8_t *datagram = mmap(NULL, MESSAGE_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ssize_t n;
+	int r;
 
-	if (!datagram)
-		return -ENOMEM;
-	n = TEMP_FAILURE_RETRY(recv(fd, datagram, MESSAGE_MAX, 0));
-	if (n < 0)
+	if (datagram == MAP_FAILED)
 		return -errno;
-	return wire_get_answer(datagram, (size_t)n, ret);
+	n = TEMP_FAILURE_RETRY(recv(fd, datagram, MESSAGE_MAX, 0));
+	r = n < 0 ? -errno : wire_get_answer(datagram, (size_t)n, ret);
+	munmap(datagram, MESSAGE_MAX);
+	return r;
 }
 
 static void become_launch(struct hook_answer *answer)

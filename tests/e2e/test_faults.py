@@ -16,6 +16,7 @@ from harness import APP, CLONE_TIERS, WARM, Daemon, base_env, can_connect, finis
 
 RPC_MAGIC = 0x504D5257
 LAUNCH_MAGIC = 0x584D5257
+LAUNCH_VERSION = 2
 
 
 def image_files(root):
@@ -267,7 +268,7 @@ class Messages(WarmCase):
         for size in (1, 3, 4, 5, 16, 100, 4096, 65536, 131072):
             self.say(dice.randbytes(size))
             self.say(struct.pack("<I", RPC_MAGIC) + dice.randbytes(size))
-            self.say(struct.pack("<IHHI", LAUNCH_MAGIC, 1, 3, size + 12) + dice.randbytes(size))
+            self.say(struct.pack("<IHHI", LAUNCH_MAGIC, LAUNCH_VERSION, 3, size + 12) + dice.randbytes(size))
         self.still_serves()
 
     def test_oversized(self):
@@ -296,13 +297,24 @@ class Messages(WarmCase):
             with self.connect() as client:
                 client.settimeout(0.02)
                 try:
-                    n_fds = dice.choice((0, 1, 2, 5, 5, 20))
-                    socket.send_fds(client, [bytes(data)], [null] * n_fds) if n_fds else client.send(bytes(data))
+                    own = [null, null, self.carrier([null] * dice.choice((0, 1, 3, 3, 3, 20, 100))), null]
+                    own = own[:dice.choice((0, 1, 2, 3, 3, 3, 3, 4))]
+                    socket.send_fds(client, [bytes(data)], own) if own else client.send(bytes(data))
                     client.recv(4096)
                 except OSError:
                     pass
+                finally:
+                    os.close(self.carried)
         os.close(null)
         self.still_serves()
+
+    def carrier(self, fds):
+        """The socket in which the program's descriptors lie; without any it is empty."""
+        self.carried, sender = (end.detach() for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        with socket.socket(fileno=sender) as sender:
+            if fds:
+                socket.send_fds(sender, [b"x"], fds)
+        return self.carried
 
     def recorded_launch(self):
         """What `warm exec` says, caught by a listener of our own that never answers."""
@@ -314,9 +326,12 @@ class Messages(WarmCase):
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             client, _ = listener.accept()
             data, fds, _, _ = socket.recv_fds(client, 1 << 18, 64)
+            self.assertEqual(finish(process).out, "cold\n")  # after 100 ms of silence; its output ends
+            self.assertEqual(len(fds), 3)
+            with socket.socket(fileno=fds.pop()) as carrier:
+                self.assertEqual(carrier.recv(1), b"")  # the program's descriptors were taken back
             for fd in fds:
                 os.close(fd)
-            self.assertEqual(finish(process).out, "cold\n")  # after 100 ms of silence
             client.close()
         os.unlink(path)
         return data

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness import APP, BUILD, PYTHON, ROOT, base_env, kill_quietly  # noqa: E402
 
 sys.path.insert(0, os.path.join(ROOT, "sdk", "python"))
-from case import WarmCase, read, write  # noqa: E402
+from case import WarmCase, write  # noqa: E402
 from warm import _daemon as wire  # noqa: E402
 
 PYTHON_APP = """
@@ -311,17 +311,14 @@ class Stopped(WarmCase):
     publish_app = False
 
     def run_stopped(self, argv):
-        """What it printed, and the seconds it took. Into a file: the launch's descriptors lie in the stopped daemon's socket,
-        so that a pipe would not end before it goes on."""
+        """What it printed into a pipe, and the seconds until that had ended."""
         pid = self.daemon.warmd_pid()
-        path = os.path.join(self.daemon.dir, "out")
         os.kill(pid, signal.SIGSTOP)
         try:
-            with open(path, "wb") as out:
-                began = time.monotonic()
-                process = self.daemon.popen(*argv, stdout=out, stderr=subprocess.DEVNULL)
-                self.assertEqual(process.wait(10), 0)
-                return read(path), time.monotonic() - began
+            began = time.monotonic()
+            done = self.daemon.exec(*argv, timeout=10)
+            self.assertEqual(done.code, 0)
+            return done.out, time.monotonic() - began
         finally:
             kill_quietly(pid, signal.SIGCONT)
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 
 from case import WarmCase, make_snapshot, write
 from harness import APP, PYTHON, alive, descendants, program_behind, wait_for
@@ -53,6 +54,29 @@ class Scripts(WarmCase):
         self.assertEqual(self.assertClone(self.daemon.exec(path, "one")).out, "restored one more\n")
         result = self.assertCold(self.daemon.exec(path, "two"), "argument 1")
         self.assertIn("two more\n", result.out)
+
+
+TWO_STREAMS = """import os
+import warm
+warm.ready()
+os.write(1, b"out")
+os.write(2, b"err")
+"""
+
+
+class Streams(WarmCase):
+    publish_app = False
+
+    def test_one_stream_at_the_snapshot_two_at_the_launch(self):
+        """2>&1 when the snapshot was taken says nothing about later launches."""
+        script = write(os.path.join(self.daemon.dir, "two.py"), TWO_STREAMS)
+        first = self.daemon.popen(PYTHON, script, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual(first.communicate(timeout=30)[0], b"outerr")
+        self.daemon.published(command=script)
+        self.daemon.full_pool()
+        again = self.daemon.popen(PYTHON, script, options=["--require"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+        self.assertEqual(again.communicate(timeout=30), (b"out", b"err"))
 
 
 class Descriptors(WarmCase):

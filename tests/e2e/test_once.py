@@ -26,7 +26,6 @@ class ExactlyOnce(WarmCase):
         dice = random.Random(7)
         for attempt in range(12):
             path = os.path.join(self.daemon.dir, f"effects-{attempt}")
-            self.daemon.full_pool()
             processes = self.launch(path, 6)
             time.sleep(dice.uniform(0, 0.012))
             pid = self.daemon.warmd_pid()

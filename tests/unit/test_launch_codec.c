@@ -124,9 +124,9 @@ static void test_descriptors_are_the_inherited_ones_ascending(void **state)
 	assert_null(request_build(&request, some_launch(&options, "/a", "/")));
 	decode(&request, &d);
 
-	assert_int_equal(request.n_fds, 2 + d.header.n_numbers);
+	assert_int_equal(request.n_fds, d.header.n_numbers);
 	for (unsigned i = 0; i < d.header.n_numbers; i++) {
-		assert_int_equal(request.fd[2 + i], d.header.fd_number[i]);
+		assert_int_equal(request.fd[i], d.header.fd_number[i]);
 		assert_int_not_equal(d.header.fd_number[i], closed);
 		assert_int_equal(fcntl(d.header.fd_number[i], F_GETFD), 0);
 		if (i)
@@ -153,7 +153,7 @@ static void test_relay_replaces_terminals_by_the_slave(void **state)
 	decode(&request, &d);
 	assert_int_equal(d.header.flags, options.flags | LAUNCH_TTY | LAUNCH_BACKGROUND);
 	for (unsigned i = 0; i < d.header.n_numbers; i++)
-		assert_int_equal(request.fd[2 + i], d.header.fd_number[i] == 1 ? 77 : d.header.fd_number[i]);
+		assert_int_equal(request.fd[i], d.header.fd_number[i] == 1 ? 77 : d.header.fd_number[i]);
 }
 
 static void test_what_does_not_fit_is_refused(void **state)

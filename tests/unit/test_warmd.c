@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -118,12 +119,30 @@ static size_t build(struct message *msg)
 	return msg->head.size;
 }
 
-static int take(struct request *request, const struct message *msg, size_t len, size_t n_fds, struct err *err)
+/* The socket in which n_fds descriptors lie; -1 of them: nothing at all. */
+static int carrier(int n_fds)
+{
+	int pair[2], fds[8];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	for (int i = 0; i < n_fds; i++)
+		fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (n_fds >= 0) {
+		assert_int_equal(fd_send(pair[1], "", 1, fds, (size_t)n_fds), 0);
+		fd_close_all(fds, (size_t)n_fds);
+	}
+	close(pair[1]);
+	return pair[0];
+}
+
+/* n_fds: of the request itself; n_carried: of the program. */
+static int take(struct request *request, const struct message *msg, size_t len, size_t n_fds, int n_carried,
+                struct err *err)
 {
 	int fds[8];
 
 	for (size_t i = 0; i < n_fds; i++)
-		fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+		fds[i] = i == REQUEST_CARRIER ? carrier(n_carried) : open("/dev/null", O_RDWR | O_CLOEXEC);
 	return request_parse(request, msg, len, fds, n_fds, err);
 }
 
@@ -134,7 +153,7 @@ static void test_request_is_taken_apart(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(take(&request, &msg, build(&msg), 4, &err), 0);
+	assert_int_equal(take(&request, &msg, build(&msg), 3, 2, &err), 0);
 	assert_string_equal(request.cmd, "/bin/cat");
 	assert_string_equal(request.cwd, "/srv");
 	assert_string_equal(request.name, "");
@@ -146,13 +165,24 @@ static void test_request_is_taken_apart(void **state)
 	request_fini(&request);
 }
 
-static void refused(struct message *msg, size_t len, size_t n_fds)
+static void refused(struct message *msg, size_t len, size_t n_fds, int n_carried)
 {
 	struct request request;
 	struct err err;
 
-	assert_int_equal(take(&request, msg, len, n_fds, &err), -EINVAL);
+	assert_int_equal(take(&request, msg, len, n_fds, n_carried, &err), -EINVAL);
 	assert_true(err.msg[0]);
+	request_fini(&request);
+}
+
+static void test_request_with_an_empty_carrier_was_given_up(void **state)
+{
+	struct request request;
+	struct message msg;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(take(&request, &msg, build(&msg), 3, -1, &err), -ECANCELED);
 	request_fini(&request);
 }
 
@@ -163,26 +193,28 @@ static void test_malformed_request_is_refused(void **state)
 
 	(void)state;
 	len = build(&msg);
-	refused(&msg, len, 3); /* one descriptor too few */
-	refused(&msg, len, 5);
-	refused(&msg, 20, 0);
-	refused(&msg, len - 1, 4); /* not as long as announced */
+	refused(&msg, len, 2, 0); /* one descriptor too few */
+	refused(&msg, len, 4, 2);
+	refused(&msg, len, 3, 1);
+	refused(&msg, len, 3, 3);
+	refused(&msg, 20, 0, 0);
+	refused(&msg, len - 1, 3, 2); /* not as long as announced */
 	msg.head.n_env = 2;
-	refused(&msg, len, 4);
+	refused(&msg, len, 3, 2);
 	msg.head.n_env = UINT32_MAX;
-	refused(&msg, len, 4);
+	refused(&msg, len, 3, 2);
 	len = build(&msg);
 	msg.head.n_argv = 0;
-	refused(&msg, len, 4);
+	refused(&msg, len, 3, 2);
 	len = build(&msg);
 	msg.head.fd_number[1] = 0;
-	refused(&msg, len, 4);
+	refused(&msg, len, 3, 2);
 	len = build(&msg);
 	msg.head.n_numbers = 60000;
-	refused(&msg, len, 4);
+	refused(&msg, len, 3, 2);
 	len = build(&msg);
 	msg.head.version = 9;
-	refused(&msg, len, 4);
+	refused(&msg, len, 3, 2);
 }
 
 /* Every truncation of a good message, sizes set to match: refused, and nothing is read behind its end. */
@@ -197,7 +229,7 @@ static void test_truncated_request_is_refused(void **state)
 
 		msg.head.size = (uint32_t)n;
 		memcpy(cut, &msg, n);
-		refused(cut, n, 4);
+		refused(cut, n, 3, 2);
 	}
 }
 
@@ -461,6 +493,7 @@ int main(void)
 	        cmocka_unit_test(test_config_names_line_and_word),
 	        cmocka_unit_test(test_config_never_warms_sudo_by_default),
 	        cmocka_unit_test(test_request_is_taken_apart),
+	        cmocka_unit_test(test_request_with_an_empty_carrier_was_given_up),
 	        cmocka_unit_test(test_malformed_request_is_refused),
 	        cmocka_unit_test(test_truncated_request_is_refused),
 	        cmocka_unit_test(test_fixed_arguments_are_counted_in_the_launch),

@@ -17,6 +17,7 @@ void launch_follow(struct launch *l)
 	struct pollfd fds[2 + RELAY_FDS_MAX] = {{0}};
 	unsigned n_relay = 0;
 
+	sys_close(l->carrier_fd);
 	hot_explain(l, NULL);
 	l->signal_fd = sys_signalfd(l->signal_fd, ~0ull);
 	if (l->relay)

@@ -72,7 +72,8 @@ struct launch {
 	char cwd[PATH_BYTES];
 	int stderr_open;
 	int daemon_fd, control_fd, token_fd, signal_fd;
-	int blocked; /* signals are blocked; `mask` is the caller's */
+	int carrier_fd; /* the program's descriptors are in it until warmd has fetched them */
+	int blocked;    /* signals are blocked; `mask` is the caller's */
 	uint64_t mask;
 	int control_gone; /* no supervisor has the other end any more */
 	int have_reply;
@@ -92,11 +93,11 @@ void command_env(struct launch *l);
 /* Executes it in our place, with /bin/sh where the kernel knows no format. Returns only by exiting. */
 void command_execute(struct launch *l) __attribute__((noreturn));
 
-/* Encodes a request and lists its descriptors (fd[0] and fd[1] are the caller's to fill). NULL, or why it cannot be. */
+/* Encodes a request and lists the program's descriptors, as fd_number[] does. NULL, or why it cannot be. */
 struct request {
 	struct launch_request *message;
 	unsigned n_fds;
-	int fd[2 + LAUNCH_FDS_MAX];
+	int fd[LAUNCH_FDS_MAX];
 };
 const char *request_build(struct request *request, struct launch *l);
 

@@ -12,7 +12,8 @@
 #include "sdk/cli/hot/sys.h"
 #include "sdk/cli/hot/text.h"
 
-static long send_request(struct launch *l, struct request *request);
+static long send_request(struct launch *l, struct request *request, int control_fd);
+static long send_with(int sock, void *data, size_t size, const int *fd, unsigned n_fds);
 static int interrupt_fd(struct launch *l);
 static int token_is_there(const struct launch *l);
 static const char *give_up(struct launch *l, const char *why);
@@ -61,40 +62,58 @@ const char *launch_ask(struct launch *l)
 	if (l->token_fd < 0 || sys_socketpair(AF_UNIX, SOCK_SEQPACKET, pair) < 0)
 		return "no descriptor is left";
 	l->control_fd = pair[0];
-	request.fd[0] = pair[1];
-	request.fd[1] = l->token_fd;
 
-	ret = send_request(l, &request);
+	ret = send_request(l, &request, pair[1]);
 	sys_close(pair[1]);
 	if (ret == -EAGAIN)
 		return "the daemon has too much to do";
 	return ret < 0 ? "the request could not be sent to the daemon" : NULL;
 }
 
-static long send_request(struct launch *l, struct request *request)
+/* The program's descriptors first, into the carrier: a daemon that finds it empty takes it that we have given up. */
+static long send_request(struct launch *l, struct request *request, int control_fd)
+{
+	int pair[2] = {-1, -1}, own[3];
+	long ret = sys_socketpair(AF_UNIX, SOCK_SEQPACKET, pair);
+
+	if (ret < 0)
+		return ret;
+	l->carrier_fd = pair[0];
+	ret = send_with(pair[1], &(char){0}, 1, request->fd, request->n_fds);
+	sys_close(pair[1]);
+	if (ret < 0)
+		return ret;
+
+	own[0] = control_fd;
+	own[1] = l->token_fd;
+	own[2] = l->carrier_fd;
+	return send_with(l->daemon_fd, request->message, request->message->size, own, 3);
+}
+
+static long send_with(int sock, void *data, size_t size, const int *fd, unsigned n_fds)
 {
 	static struct {
 		struct cmsghdr header;
-		int fd[2 + LAUNCH_FDS_MAX];
+		int fd[LAUNCH_FDS_MAX];
 	} aux;
 	struct iovec iov;
 	struct msghdr msg;
 
-	text_copy(aux.fd, request->fd, request->n_fds * sizeof(int));
+	text_copy(aux.fd, fd, n_fds * sizeof(int));
 	aux.header.cmsg_level = SOL_SOCKET;
 	aux.header.cmsg_type = SCM_RIGHTS;
-	aux.header.cmsg_len = sizeof(aux.header) + request->n_fds * sizeof(int);
+	aux.header.cmsg_len = sizeof(aux.header) + n_fds * sizeof(int);
 
-	iov.iov_base = request->message;
-	iov.iov_len = request->message->size;
+	iov.iov_base = data;
+	iov.iov_len = size;
 	msg.msg_name = NULL;
 	msg.msg_namelen = 0;
 	msg.msg_iov = &iov;
 	msg.msg_iovlen = 1;
-	msg.msg_control = &aux;
-	msg.msg_controllen = aux.header.cmsg_len;
+	msg.msg_control = n_fds ? &aux : NULL;
+	msg.msg_controllen = n_fds ? aux.header.cmsg_len : 0;
 	msg.msg_flags = 0;
-	return sys_sendmsg(l->daemon_fd, &msg, MSG_DONTWAIT);
+	return sys_sendmsg(sock, &msg, MSG_DONTWAIT);
 }
 
 const char *launch_await(struct launch *l)
@@ -167,7 +186,10 @@ static int token_is_there(const struct launch *l)
 static const char *give_up(struct launch *l, const char *why)
 {
 	uint64_t token;
+	char byte;
 
+	/* Nothing of the program's stays in flight: received without room for descriptors, they are closed. */
+	sys_recv(l->carrier_fd, &byte, 1, MSG_DONTWAIT);
 	if (sys_read(l->token_fd, &token, sizeof(token)) == sizeof(token))
 		return *why ? why : "the daemon says so";
 	if (l->control_gone)

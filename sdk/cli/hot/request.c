@@ -58,7 +58,7 @@ static const char *list_descriptors(struct request *request, struct launch *l)
 	if (fd < 0)
 		return "/proc/self/fd cannot be read";
 	message.header.n_numbers = 0;
-	request->n_fds = 2;
+	request->n_fds = 0;
 	while ((n = sys_getdents(fd, entries, sizeof(entries))) > 0)
 		for (at = 0; at < n; at += *(uint16_t *)(entries + at + 16)) {
 			const char *name = entries + at + 19; /* struct linux_dirent64: ino, off, reclen, type, name */
