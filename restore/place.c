@@ -161,7 +161,7 @@ static int ask_credentials(struct place *place, const Warm__Image__Image *image,
 		place->coredump_filter = (uint32_t)strtoul(filter, NULL, 16);
 	if ((status.no_new_privs && !image->process->no_new_privs) || status.seccomp)
 		r = err_set(err, EPERM, "the daemon was started with %s, and what it starts cannot shed that",
-			    status.seccomp ? "a seccomp filter" : "no_new_privs");
+		            status.seccomp ? "a seccomp filter" : "no_new_privs");
 	place->other_groups = status.n_groups != cred->n_group ||
 	                      (cred->n_group &&
 	                       memcmp(status.groups, cred->group, cred->n_group * sizeof(uint32_t)) != 0);

@@ -99,7 +99,7 @@ void plan_files_watch(struct plan *p); /* epoll sets */
 void plan_timers_arm(struct plan *p);
 void plan_task_place(struct plan *p);                    /* working directory */
 void plan_task_root(struct plan *p);                     /* root directory, when all is opened */
-void plan_task_last(struct plan *p); /* what would be in the restorer's own way */
+void plan_task_last(struct plan *p);                     /* what would be in the restorer's own way */
 void plan_credentials(struct plan *p, bool main_thread); /* of the calling thread */
 int plan_thread_state(struct plan *p, const Warm__Image__Thread *thread, struct err *err);
 /* The thread's registers as a signal frame at an address of its own stack (stack = true) or in the arena. */

@@ -192,8 +192,8 @@ static void fill_epoll(struct plan *p, size_t i)
 		plan_op(p,
 		        (struct rop){.kind = ROP_SYSCALL,
 		                     .nr = SYS_epoll_ctl,
-		                     .args = {(uint64_t)plan_number_of(p, i), EPOLL_CTL_ADD, (uint64_t)d->interest[j]->fd,
-		                              plan_data(p, &event, sizeof(event), 8)}},
+		                     .args = {(uint64_t)plan_number_of(p, i), EPOLL_CTL_ADD,
+		                              (uint64_t)d->interest[j]->fd, plan_data(p, &event, sizeof(event), 8)}},
 		        "epoll: watch fd %d", d->interest[j]->fd);
 	}
 }

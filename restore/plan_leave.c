@@ -23,8 +23,9 @@
 typedef Warm__Image__Thread thread_t;
 
 /*
- * Room below the stack pointer may be somebody else's memory on a stack that is small and home-made (coroutines). It is the
- * thread's own on the process's stack (it grows down) and on one of libc's, which has the thread's control block at its top.
+ * Room below the stack pointer may be somebody else's memory on a stack that is small and home-made (coroutines). It is
+ * the thread's own on the process's stack (it grows down) and on one of libc's, which has the thread's control block at
+ * its top.
  */
 static bool on_own_stack(const struct plan *p, const thread_t *t)
 {
@@ -82,7 +83,8 @@ bool plan_waits_untimed(const struct plan *p, const thread_t *t)
 	memcpy(&regs, t->regs.data, sizeof(regs));
 	op = (int)(regs.rsi & ~(uint64_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME));
 	/* orig_rax: it was stopped inside the call (snapshot/tracee.c) */
-	if (regs.orig_rax != SYS_futex || regs.rax != SYS_futex || (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET) || regs.r10 != 0)
+	if (regs.orig_rax != SYS_futex || regs.rax != SYS_futex || (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET) ||
+	    regs.r10 != 0)
 		return false;
 	/* It would wait on only if the word is what it expects; and a pending signal could make it run. */
 	if (p->image->process->n_pending || t->n_pending || !image_word(p, regs.rdi, &word) ||

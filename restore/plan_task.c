@@ -20,13 +20,22 @@ static void plan_coredump_filter(struct plan *p, uint32_t filter)
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%#x", filter);
 
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_openat, .flags = ROP_TO_SLOT, .expect = SLOT_TMP,
-				.args = {(uint64_t)AT_FDCWD, plan_string(p, "/proc/self/coredump_filter"), O_WRONLY | O_CLOEXEC}},
-		"core dump filter");
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_write, .flags = ROP_SLOT(0),
-				.args = {SLOT_TMP, plan_string(p, text), (uint64_t)len}},
-		"core dump filter");
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_TMP}}, "core dump filter");
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_openat,
+	                     .flags = ROP_TO_SLOT,
+	                     .expect = SLOT_TMP,
+	                     .args = {(uint64_t)AT_FDCWD, plan_string(p, "/proc/self/coredump_filter"),
+	                              O_WRONLY | O_CLOEXEC}},
+	        "core dump filter");
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_write,
+	                     .flags = ROP_SLOT(0),
+	                     .args = {SLOT_TMP, plan_string(p, text), (uint64_t)len}},
+	        "core dump filter");
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_TMP}},
+	        "core dump filter");
 }
 
 int plan_task(struct plan *p, struct err *err)
@@ -57,7 +66,8 @@ void plan_task_last(struct plan *p)
 	if (process->parent_death_signal)
 		PLAN_SYS(p, SYS_prctl, "parent death signal", PR_SET_PDEATHSIG, process->parent_death_signal);
 	if (process->mdwe)
-		PLAN_SYS(p, SYS_prctl, "no memory that is writable and executable", PR_SET_MDWE, process->mdwe, 0, 0, 0);
+		PLAN_SYS(p, SYS_prctl, "no memory that is writable and executable", PR_SET_MDWE, process->mdwe, 0, 0,
+		         0);
 }
 
 /* Where the program stands; the launch may name another working directory later, in GO's own ops. */

@@ -120,6 +120,7 @@ int collect_task(struct subject *s, struct err *err)
 		return err_sys(err, -r, "personality of process %d", s->pid);
 	process->personality = (uint32_t)strtoul(text, NULL, 16);
 	if (strcmp(process->root, "/") != 0 && !(s->status.cap_effective >> CAP_SYS_CHROOT & 1))
-		return err_set(err, ENOTSUP, "process %d lives in %s and may not chroot there again", s->pid, process->root);
+		return err_set(err, ENOTSUP, "process %d lives in %s and may not chroot there again", s->pid,
+		               process->root);
 	return take_settings(s, process, err);
 }

@@ -61,8 +61,8 @@ static int ask_thread(struct subject *s, struct tracee *t, Warm__Image__Thread *
 }
 
 /*
- * A thread that was stopped inside a critical section leaves it by its abort handler, as the kernel makes it do after any
- * preemption: in the image, and in the original, which injected calls have taken out of the section.
+ * A thread that was stopped inside a critical section leaves it by its abort handler, as the kernel makes it do after
+ * any preemption: in the image, and in the original, which injected calls have taken out of the section.
  */
 static int leave_critical_section(struct subject *s, struct tracee *t, uint64_t rseq, struct err *err)
 {

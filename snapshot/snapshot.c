@@ -102,7 +102,8 @@ static int collect(struct subject *s, const struct snapshot_request *req, struct
 	    (r = collect_threads(s, err)) < 0 || (r = collect_timers(s, err)) < 0 ||
 	    (r = collect_signals(s, err)) < 0 || (r = collect_task(s, err)) < 0 || (r = collect_files(s, err)) < 0)
 		return r;
-	give_back(s); /* the longest part needs nothing of the threads: nor does it hurt them if this process dies in it */
+	give_back(s); /* the longest part needs nothing of the threads: nor does it hurt them if this process dies in it
+	               */
 	return collect_pages(s, req->pages_fd, err);
 }
 

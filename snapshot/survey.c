@@ -73,7 +73,8 @@ static int same_credentials(struct subject *s, struct err *err)
 		       one.cap_inheritable == s->status.cap_inheritable && one.cap_bounding == s->status.cap_bounding &&
 		       one.no_new_privs == s->status.no_new_privs && one.cap_ambient == s->status.cap_ambient &&
 		       one.n_groups == s->status.n_groups &&
-		       (!one.n_groups || memcmp(one.groups, s->status.groups, one.n_groups * sizeof(one.groups[0])) == 0);
+		       (!one.n_groups ||
+		        memcmp(one.groups, s->status.groups, one.n_groups * sizeof(one.groups[0])) == 0);
 		r = one.seccomp;
 		proc_status_fini(&one);
 		if (r)

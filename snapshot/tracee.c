@@ -77,8 +77,8 @@ static int wait_stop(pid_t tid, int *status)
 
 /*
  * A thread that was stopped inside a system call has a restart code in rax. The thread itself gets it back and the
- * kernel acts on it (restart, or EINTR where a signal has come). In the image the call starts again; its number stays in
- * orig_rax.
+ * kernel acts on it (restart, or EINTR where a signal has come). In the image the call starts again; its number stays
+ * in orig_rax.
  */
 static void restart_call(struct user_regs_struct *regs)
 {
@@ -89,7 +89,8 @@ static void restart_call(struct user_regs_struct *regs)
 		regs->rip -= 2;
 		return;
 	}
-	if ((long)regs->orig_rax >= 0 && rax == -516) /* ERESTART_RESTARTBLOCK: only this kernel knows what is left of it */
+	if ((long)regs->orig_rax >= 0 &&
+	    rax == -516) /* ERESTART_RESTARTBLOCK: only this kernel knows what is left of it */
 		regs->rax = (unsigned long long)-EINTR;
 	regs->orig_rax = (unsigned long long)-1;
 }
@@ -102,8 +103,8 @@ int tracee_wait_stopped(struct tracee *t, struct err *err)
 	for (;;) {
 		r = wait_stop(t->tid, &status);
 		if (r == -EBUSY)
-			return err_set(err, EBUSY, "thread %d cannot be stopped: it waits for what cannot be interrupted",
-			               t->tid);
+			return err_set(err, EBUSY,
+			               "thread %d cannot be stopped: it waits for what cannot be interrupted", t->tid);
 		if (r < 0)
 			return r;
 		if (status >> 16 == PTRACE_EVENT_STOP)

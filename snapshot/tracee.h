@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One stopped thread as an object: its registers, its memory, system calls made in its name. The only door to ptrace(2).
- * No code is put into the target: an injected call borrows the `syscall` instruction of the vdso.
+ * One stopped thread as an object: its registers, its memory, system calls made in its name. The only door to
+ * ptrace(2). No code is put into the target: an injected call borrows the `syscall` instruction of the vdso.
  */
 #ifndef WARM_SNAPSHOT_TRACEE_H
 #define WARM_SNAPSHOT_TRACEE_H

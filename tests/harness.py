@@ -255,6 +255,7 @@ def finish(process, stdin=None, timeout=30):
             out, err = process.communicate(timeout=5)
         except subprocess.TimeoutExpired as held:  # somebody else has the other end of its pipes
             out, err = held.stdout, held.stderr
+            process.wait()
         raise AssertionError(f"{process.args} did not end within {timeout} s; out {out!r}, err {err!r}") from None
     return Result(process.returncode, (out or b"").decode(errors="replace"), (err or b"").decode(errors="replace"))
 

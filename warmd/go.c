@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 int go_check(const struct entry *entry, const struct request *request, struct err *err)
 {
@@ -22,8 +23,8 @@ int go_check(const struct entry *entry, const struct request *request, struct er
 	bool announced = request->head.flags & LAUNCH_TTY;
 
 	if (announced != (request_terminal(request) >= 0))
-		return err_set(err, EINVAL, "malformed launch: a terminal %s", announced ? "was announced, none came"
-		                                                                          : "came without a word");
+		return err_set(err, EINVAL, "malformed launch: a terminal %s",
+		               announced ? "was announced, none came" : "came without a word");
 
 	for (unsigned i = 0; i < request->head.n_numbers; i++) {
 		int number = request->head.fd_number[i];
@@ -116,6 +117,32 @@ static size_t go_fds(const struct request *request, int fds[GO_FDS_MAX], int32_t
 	return n;
 }
 
+/* One system call: a warmd that is killed or stopped has sent both or none. With GO alone the clone would take the
+ * token and its hook would hear the end of the connection, which means cold: it would go on with the original's
+ * arguments. The second cannot fail for want of room, both fit into an empty socket's buffer. */
+static int send_both(int sock, struct iovec go, const int *fds, size_t n_fds, struct iovec answer)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * GO_FDS_MAX)] = {0};
+	struct mmsghdr msg[2] = {
+	        {.msg_hdr = {.msg_iov = &go,
+	                     .msg_iovlen = 1,
+	                     .msg_control = control,
+	                     .msg_controllen = CMSG_SPACE(sizeof(int) * n_fds)}},
+	        {.msg_hdr = {.msg_iov = &answer, .msg_iovlen = 1}},
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg[0].msg_hdr);
+	int sent;
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+	memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n_fds);
+	sent = sendmmsg(sock, msg, 2, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent == 2)
+		return 0;
+	return sent < 0 ? -errno : -EAGAIN;
+}
+
 int go_application(const struct standby *standby, const struct entry *entry, const struct request *request,
                    const struct launch_traits *traits, uint64_t generation, struct err *err)
 {
@@ -139,10 +166,7 @@ int go_application(const struct standby *standby, const struct entry *entry, con
 	r = hook_answer(entry->record->conditions, request, generation, &answer, &answer_len, err);
 	if (r)
 		return r;
-	/* The answer first would be wrong (GO is what the restorer reads), GO alone harmless: the answer cannot fail
-	 * for want of room, both fit into an empty socket's buffer. */
-	r = fd_send(standby->go_fd, go, (size_t)size, fds, SLOT_EXTRA + n_extra);
-	if (!r)
-		r = fd_send(standby->go_fd, answer, answer_len, NULL, 0);
+	r = send_both(standby->go_fd, (struct iovec){go, (size_t)size}, fds, SLOT_EXTRA + n_extra,
+	              (struct iovec){answer, answer_len});
 	return r ? err_sys(err, -r, "send GO") : 0;
 }

@@ -26,7 +26,8 @@
 
 #define LIMITS_TEXT_MAX 8192
 
-/* 32 and 33 are glibc's own (cancellation, setxid): no program sees them, some launchers leave them ignored or blocked. */
+/* 32 and 33 are glibc's own (cancellation, setxid): no program sees them, some launchers leave them ignored or blocked.
+ */
 #define LIBC_SIGNALS (UINT64_C(3) << 31)
 
 int peer_init(struct peer *peer, int sock)

@@ -13,8 +13,8 @@ struct first_run;
 
 /*
  * How many leading arguments of a launch are not the program's own, where the hook counts `fixed` in the argv of the
- * process: a `#!` line or a script that execs put others in front. process: as /proc/PID/cmdline has them. 0: the two do
- * not belong together, and a launch has to bring all arguments as they were.
+ * process: a `#!` line or a script that execs put others in front. process: as /proc/PID/cmdline has them. 0: the two
+ * do not belong together, and a launch has to bring all arguments as they were.
  */
 uint32_t record_fixed_args(const Warm__Rpc__Conditions *launch, const char *process, size_t len, uint32_t fixed);
 

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define RECORDS 2 /* launches that are watched */
-#define TRIES 8
+#define RECORDS          2 /* launches that are watched */
+#define TRIES            8
 #define RECORD_TIMEOUT_S 10
-#define PAGE 4096u
+#define PAGE             4096u
 
 void working_set_init(struct working_set *set)
 {
@@ -64,7 +64,8 @@ static size_t merge(struct touch *touch, size_t n)
 		struct touch *last = out ? &touch[out - 1] : NULL;
 		uint64_t end = touch[i].addr + (uint64_t)touch[i].pages * PAGE;
 
-		if (last && last->advice == touch[i].advice && touch[i].addr <= last->addr + (uint64_t)last->pages * PAGE) {
+		if (last && last->advice == touch[i].advice &&
+		    touch[i].addr <= last->addr + (uint64_t)last->pages * PAGE) {
 			if (end > last->addr + (uint64_t)last->pages * PAGE)
 				last->pages = (uint32_t)((end - last->addr) / PAGE);
 		} else {
@@ -114,11 +115,11 @@ void working_set_launched(struct entry *entry, pid_t pid, bool touched)
 	char pid_text[16];
 	const char *const argv[] = {"warm-snap", "--pid", pid_text, "--touched", "3", "--report", "4", NULL};
 	struct worker_spec spec = {.program = SPAWN_SNAP,
-				   .argv = argv,
-				   .n_fds = 2,
-				   .timeout_s = RECORD_TIMEOUT_S,
-				   .cb = recorded,
-				   .arg = entry};
+	                           .argv = argv,
+	                           .n_fds = 2,
+	                           .timeout_s = RECORD_TIMEOUT_S,
+	                           .cb = recorded,
+	                           .arg = entry};
 	int fds[2] = {-1, -1};
 	struct err err;
 

@@ -229,8 +229,8 @@ static int wait_answer(int fd, struct hook_answer *ret)
 	return r;
 }
 
-/* Mapped, not malloc'ed: the hook leaves the application's heap where it was. The freeze interrupts recv(2) where it has a time limit, and a copy begins with that EINTR: the loop is part of the
- * protocol. */
+/* Mapped, not malloc'ed: the hook leaves the application's heap where it was. The freeze interrupts recv(2) where it
+ * has a time limit, and a copy begins with that EINTR: the loop is part of the protocol. */
 static int receive(int fd, struct hook_answer *ret)
 {
 	uint8_t *datagram = mmap(NULL, MESSAGE_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

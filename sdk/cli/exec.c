@@ -36,7 +36,8 @@ static const char *why_cold(struct exec_options *options, const char *path, int 
 
 	if (err == ENOENT || err == ECONNREFUSED || err == ENOTDIR) {
 		words = "no daemon answers";
-		/* One that was named is somebody's own: nobody knows here which cache belongs to it, but for WARM_ROOT. */
+		/* One that was named is somebody's own: nobody knows here which cache belongs to it, but for WARM_ROOT.
+		 */
 		if (options->socket && !getenv("WARM_ROOT"))
 			words = "no daemon answers: start it with `warmd --root DIR --socket PATH`";
 		else if (!(options->flags & LAUNCH_REQUIRE))

@@ -142,9 +142,14 @@ class Hook:
         if daemon:
             self.daemon.socket.close()
             self.daemon.thread.join(5)
+            os.unlink(path)
         self.code, self.errors = done.returncode, done.stderr.decode()
         self.said = json.loads(done.stdout) if done.stdout and done.returncode == 0 else None
         return self.said
+
+    def quickest(self, **keywords):
+        """Of three runs the one that waited least: the machine may be busy."""
+        return min((self.run_app(**keywords) for _ in range(3)), key=lambda said: said["took"])
 
     def restored(self, **more):
         return reply(wire.RESTORED, self.launch_argv, [b"APP_NEW=new=", b"ONE=new", b"TWO=new"], 77, **more)
@@ -188,20 +193,21 @@ class Hook:
         self.assertEqual((self.daemon.greeted, self.daemon.datagrams), (1, []))
 
     def test_daemon_that_is_silent_costs_a_tenth_of_a_second(self):
-        said = self.run_app(first=None)
+        said = self.quickest(first=None)
         self.assertUntouched(said)
         self.assertGreater(said["took"], 0.09)
         self.assertLess(said["took"], 0.15)
 
     def test_signals_do_not_make_the_wait_longer(self):
-        """Each interrupts it: it goes on with what is left."""
+        """Each interrupts it: it goes on with what is left. Beginning anew each time, it would never end."""
+        undisturbed = self.quickest(first=None)["took"]
         with open(self.script, "w", encoding="ascii") as file:
             file.write("import signal\nsignal.signal(signal.SIGALRM, lambda *_: None)\n"
                        "signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)\n" + self.source
                        + "signal.setitimer(signal.ITIMER_REAL, 0)\n")
-        said = self.run_app(first=None)
+        said = self.quickest(first=None)
         self.assertUntouched(said)
-        self.assertLess(said["took"], 0.15)
+        self.assertLess(said["took"], 1.5 * undisturbed)
 
     def test_daemon_that_does_not_accept_costs_a_tenth_of_a_second(self):
         path = os.path.join(self.directory.name, "s")
@@ -210,12 +216,12 @@ class Hook:
             full.bind(path)
             full.listen(0)
             waiting.connect(path)
-            said = self.run_app(daemon=False)
+            said = self.quickest(daemon=False)
         self.assertEqual((said["result"], said["hooks"]), ("cold", []))
         self.assertLess(said["took"], 0.15)
 
     def test_process_that_is_not_wanted_collects_nothing(self):
-        said = self.run_app(first=reply(wire.COLD))
+        said = self.quickest(first=reply(wire.COLD))
         self.assertUntouched(said)
         self.assertLess(said["took"], 0.09)
 

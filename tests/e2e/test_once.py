@@ -15,12 +15,12 @@ class ExactlyOnce(WarmCase):
         return [self.daemon.popen(APP, "append", path, f"launch-{i}", "exit", "0") for i in range(n)]
 
     def check(self, path, n, processes):
-        codes = [finish(process).code for process in processes]
+        results = [finish(process) for process in processes]
         wait_for(lambda: read(path).count("\n") >= n, 2)
         time.sleep(0.2)
         counts = collections.Counter(read(path).split())
-        self.assertEqual(codes, [0] * n)
-        self.assertEqual([counts[f"launch-{i}"] for i in range(n)], [1] * n)
+        self.assertEqual([result.code for result in results], [0] * n, results)
+        self.assertEqual([counts[f"launch-{i}"] for i in range(n)], [1] * n, results)
 
     def test_daemon_killed_at_random_moments(self):
         dice = random.Random(7)
