@@ -28,11 +28,10 @@ class ExactlyOnce(WarmCase):
             path = os.path.join(self.daemon.dir, f"effects-{attempt}")
             processes = self.launch(path, 6)
             time.sleep(dice.uniform(0, 0.012))
-            pid = self.daemon.warmd_pid()
-            if pid:
-                os.kill(pid, signal.SIGKILL)
+            os.kill(self.daemon.warmd_pid(), signal.SIGKILL)
             self.check(path, 6, processes)
-            self.daemon.stop(signal.SIGKILL)
+            self.daemon.process.wait(5)  # warm-spawn ends with it
+            self.daemon.process = None
             self.daemon.start()
             self.app("outcome")  # a restarted daemon makes standbys from the first launch on
 

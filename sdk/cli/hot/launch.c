@@ -74,12 +74,13 @@ const char *launch_ask(struct launch *l)
 static long send_request(struct launch *l, struct request *request, int control_fd)
 {
 	int pair[2] = {-1, -1}, own[3];
+	char nothing = 0; /* a datagram needs a byte to carry descriptors */
 	long ret = sys_socketpair(AF_UNIX, SOCK_SEQPACKET, pair);
 
 	if (ret < 0)
 		return ret;
 	l->carrier_fd = pair[0];
-	ret = send_with(pair[1], &(char){0}, 1, request->fd, request->n_fds);
+	ret = send_with(pair[1], &nothing, 1, request->fd, request->n_fds);
 	sys_close(pair[1]);
 	if (ret < 0)
 		return ret;
