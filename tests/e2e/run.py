@@ -43,6 +43,11 @@ class Result(unittest.TextTestResult):
             self.began = time.monotonic()
         self.say("FAIL", test, f"\n{self.errors[-1][1]}")
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.say("FAIL", subtest, f"\n{(self.failures or self.errors)[-1][1]}")
+
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
         self.say("SKIP", test, reason)
