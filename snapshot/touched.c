@@ -25,7 +25,8 @@
 #define PM_CHUNK     4096 /* entries of pagemap read at once */
 #define FILE_GAP     16   /* pages: fault-around brings them anyway */
 #define WATCH_MS     500
-#define LOOKS_MAX    60
+#define DENSE_MS     64
+#define LOOKS_MAX    250
 
 enum kind { OWN, FILE_PAGE, N_KINDS };
 
@@ -155,15 +156,15 @@ static uint64_t n_writes(int proc_fd)
 }
 
 /*
- * Looks whenever the program has written something, and from time to time besides. What a program that ends touches
- * after its last word is its tidying up (an interpreter writes to most of its heap then) and no working set: those
- * looks do not count. ret_last: the last look that does.
+ * Looks every millisecond at first, then more and more seldom. What a program that ends touches after its last word is
+ * its tidying up (an interpreter writes to most of its heap then) and no working set: of such a program only the looks
+ * before that word was noticed count. ret_last: the last look that does.
  */
 static int watch(struct record *rec, int pidfd, uint8_t *ret_last)
 {
 	uint64_t before = n_writes(rec->proc_fd), now;
 	uint8_t last_word = 0;
-	int next_ms = 1, r = 0;
+	int next_ms = DENSE_MS, r = 0;
 	bool ended = false;
 
 	for (int ms = 0; r == 0 && !ended && ms < WATCH_MS && rec->look < LOOKS_MAX; ms++) {
@@ -171,15 +172,15 @@ static int watch(struct record *rec, int pidfd, uint8_t *ret_last)
 
 		ended = poll(&process, 1, 1) > 0;
 		now = n_writes(rec->proc_fd);
-		if (ended || (now == before && ms < next_ms))
-			continue;
-		r = look(rec);
-		if (now != before)
+		if (!ended && now != before)
 			last_word = rec->look;
 		before = now;
+		if (ended || (ms >= DENSE_MS && ms < next_ms))
+			continue;
+		r = look(rec);
 		next_ms = ms < next_ms ? next_ms : next_ms * 2;
 	}
-	*ret_last = !ended ? rec->look : last_word ? last_word : rec->look / 2;
+	*ret_last = !ended ? rec->look : last_word ? last_word : (uint8_t)((rec->look + 1) / 2);
 	return r;
 }
 
