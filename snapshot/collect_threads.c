@@ -162,6 +162,8 @@ int collect_threads(struct subject *s, struct err *err)
 
 		if (r < 0)
 			return r;
+		if (i && GROW(s->summary, tid, s->image->thread[i]->tid) < 0)
+			return err_sys(err, ENOMEM, "threads");
 	}
 	return 0;
 }

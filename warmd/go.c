@@ -156,6 +156,8 @@ int go_application(const struct standby *standby, const struct entry *entry, con
 	        .umask = -1, /* equal, or it was no hit */
 	        .extra = extra,
 	        .n_extra = n_extra,
+	        .tids = entry->record->summary->tid,
+	        .n_tids = entry->record->summary->n_tid,
 	};
 	CLEAN(free) uint8_t *answer = NULL;
 	uint8_t go[GO_SIZE_MAX];
