@@ -116,12 +116,15 @@ static void put_limits(struct builder *builder, const struct launch_brings *brin
 	}
 }
 
-static size_t assemble(struct builder *builder, size_t n_fds, uint8_t buf[GO_SIZE_MAX])
+static size_t assemble(struct builder *builder, const struct launch_brings *brings, uint8_t buf[GO_SIZE_MAX])
 {
 	size_t base = sizeof(struct go_header) + builder->n_ops * sizeof(struct rop);
 	size_t size = base + builder->n_bytes;
-	struct go_header header = {
-	        .magic = GO_MAGIC, .size = (uint32_t)size, .n_ops = (uint32_t)builder->n_ops, .n_fds = (uint32_t)n_fds};
+	struct go_header header = {.magic = GO_MAGIC,
+	                           .size = (uint32_t)size,
+	                           .n_ops = (uint32_t)builder->n_ops,
+	                           .n_fds = (uint32_t)(SLOT_EXTRA + brings->n_extra),
+	                           .skip = brings->skip};
 
 	for (size_t i = 0; i < builder->n_ops; i++) {
 		for (int arg = 0; arg < 6; arg++) {
@@ -154,7 +157,7 @@ int launch_build_go(const struct launch_brings *brings, uint8_t buf[GO_SIZE_MAX]
 	put_scheduling(&builder, brings);
 	put_oom_score(&builder, brings);
 	put_limits(&builder, brings);
-	size = assemble(&builder, SLOT_EXTRA + brings->n_extra, buf);
+	size = assemble(&builder, brings, buf);
 	if (size == 0)
 		return err_set(err, E2BIG, "what the launch brings does not fit into one message of %d bytes",
 		               GO_SIZE_MAX);

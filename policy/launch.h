@@ -36,6 +36,7 @@ struct launch_brings {
 	const int32_t
 	        *extra; /* numbers >= 3 of the launch's descriptors, in the order of the slots from SLOT_EXTRA on */
 	size_t n_extra;
+	uint64_t skip; /* held objects that the clone does not take: go_header.skip */
 };
 
 /* Builds the whole GO message in buf. Its size, or -errno (-E2BIG: too much for one message; the launch starts cold).

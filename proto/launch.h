@@ -152,11 +152,22 @@ enum go_slot {
 	SLOT_EXTRA = 4, /* descriptors >= 3 of the launch */
 };
 
+/*
+ * What an image takes from the outside world at GO (an address, a lock) is a held object. Each has a bit, in the order
+ * of Summary.held (rpc.proto); a set bit: the clone does not take it, for the launch hands it over, or the original
+ * still holds it and this is the trial.
+ */
+#define HELD_MAX 64
+enum held_kind {
+	HELD_SOCKET = 1, /* a bound address */
+};
+
 struct go_header {
 	uint32_t magic;
 	uint32_t size;
 	uint32_t n_ops;
 	uint32_t n_fds;
+	uint64_t skip; /* held objects that are passed over (ROP_SKIP) */
 };
 
 /* ---- workers, templates, standbys, supervisors → warmd ---------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <sys/user.h>
 
 #include "base/err.h"
+#include "proto/launch.h"
 
 #define IMAGE_VERSION 1
 #define PAGE          4096u
@@ -67,6 +68,8 @@ static bool memory_is_whole(const Warm__Image__Image *image, uint64_t n_pages)
 
 static bool description_is_whole(const desc_t *d)
 {
+	if (d->held > HELD_MAX)
+		return false;
 	switch (d->kind) {
 	case WARM__IMAGE__DESCRIPTION_KIND__PIPE:
 		return d->pipe;

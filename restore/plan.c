@@ -105,3 +105,18 @@ uint32_t plan_op(struct plan *p, struct rop op, const char *fmt, ...)
 	p->words[p->n_words++] = words;
 	return (uint32_t)p->n_ops++;
 }
+
+#define NOT_HELD UINT32_MAX
+
+uint32_t plan_held_begin(struct plan *p, uint32_t held)
+{
+	if (!held)
+		return NOT_HELD;
+	return plan_op(p, (struct rop){.kind = ROP_SKIP, .args = {held - 1}}, "unless the clone need not take it");
+}
+
+void plan_held_end(struct plan *p, uint32_t begin)
+{
+	if (begin != NOT_HELD && !p->failed)
+		p->op[begin].args[1] = p->n_ops - begin - 1;
+}

@@ -117,6 +117,11 @@ void plan_place(struct plan *p, uint32_t slot, size_t description);
 /* Moves the descriptor that the last call returned out of the way, into `slot` (>= fd_base). */
 uint32_t plan_raise(struct plan *p, uint32_t slot);
 
+/* Phase 3: what is appended between these two is passed over where GO's header has the bit of that held object
+ * (Description.held); 0: never. */
+uint32_t plan_held_begin(struct plan *p, uint32_t held);
+void plan_held_end(struct plan *p, uint32_t begin);
+
 #define GO_FD(place) ((place)->fd_base + 40) /* a standby's end of its GO socket */
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
+#include "base/address.h"
 #include "base/err.h"
 #include "restore/files_internal.h"
 #include "restore/plan.h"
@@ -212,18 +213,21 @@ static void bind_file(struct plan *p, const sock_t *sock, uint64_t fd, uint64_t 
 void plan_socket_bind(struct plan *p, size_t description)
 {
 	const sock_t *sock = p->image->description[description]->socket;
-	bool file = sock->family == AF_UNIX && sock->address.len > offsetof(struct sockaddr_un, sun_path) &&
-	            ((const struct sockaddr_un *)sock->address.data)->sun_path[0];
+	bool file = address_is_path(sock->address.data, sock->address.len);
+	char words[ADDRESS_WORDS_MAX];
+	uint32_t held = plan_held_begin(p, p->image->description[description]->held);
 	uint64_t fd = (uint64_t)plan_number_of(p, description);
 	uint64_t addr = plan_data(p, sock->address.data, sock->address.len, 8);
 
 	if (file)
 		bind_file(p, sock, fd, addr);
 	else if (sock->address.len)
-		PLAN_SYS(p, SYS_bind, "bind the socket to its address", fd, addr, sock->address.len);
+		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_bind, .args = {fd, addr, sock->address.len}},
+		        "bind %s", address_words(sock->address.data, sock->address.len, words));
 	if (sock->listening)
 		PLAN_SYS(p, SYS_listen, "listen", fd, (uint64_t)sock->backlog);
 	if (file)
 		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_ONE}},
 		        "unlock the directory");
+	plan_held_end(p, held);
 }

@@ -165,8 +165,8 @@ int restore_run(const struct restore_request *req, struct err *err)
 
 static void print_op(const struct plan *p, size_t i)
 {
-	static const char *const kinds[] = {"end",   "call",   "copy", "clone", "template", "standby", "wait", "wake",
-	                                    "token", "become", "jump", "go",    "gather",   "leave",   "touch"};
+	static const char *const kinds[] = {"end",   "call",   "copy", "clone", "template", "standby", "wait",  "wake",
+	                                    "token", "become", "jump", "go",    "gather",   "leave",   "touch", "skip"};
 	const struct rop *op = &p->op[i];
 
 	printf("%5zu  %-8s  %s", i, op->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[op->kind] : "?", p->words[i]);
@@ -174,6 +174,8 @@ static void print_op(const struct plan *p, size_t i)
 		printf("  [%u(%#lx, %#lx, %#lx, %#lx, %#lx)]", op->nr, (unsigned long)op->args[0],
 		       (unsigned long)op->args[1], (unsigned long)op->args[2], (unsigned long)op->args[3],
 		       (unsigned long)op->args[4]);
+	if (op->kind == ROP_SKIP)
+		printf("  [bit %lu: %lu operations]", (unsigned long)op->args[0], (unsigned long)op->args[1]);
 	putchar('\n');
 }
 

@@ -15,6 +15,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "proto/launch.h"
 
 typedef int collector(struct subject *s, struct open_file *f, struct err *err);
 
@@ -51,6 +52,29 @@ int descriptor_of(const struct subject *s, size_t description)
 		if (s->image->descriptor[i]->description == description)
 			return s->image->descriptor[i]->fd;
 	return -1;
+}
+
+int collect_held(struct subject *s, struct open_file *f, uint32_t kind, ProtobufCBinaryData address, const char *words,
+                 struct err *err)
+{
+	Warm__Rpc__Held *held;
+
+	if (s->summary->n_held == HELD_MAX)
+		return err_set(err, ENOTSUP,
+		               "fd %d: %s is one of more than %d addresses and locks that a clone has to take", f->fd,
+		               words, HELD_MAX);
+	held = malloc(sizeof(*held));
+	if (!held)
+		return err_sys(err, ENOMEM, "descriptors");
+	warm__rpc__held__init(held);
+	held->fd = f->fd;
+	held->kind = kind;
+	held->words = strdup(words);
+	held->address = bytes_copy(address.data, address.len);
+	if (GROW(s->summary, held, held) < 0 || !held->words || !held->address.data)
+		return err_sys(err, ENOMEM, "descriptors");
+	f->desc->held = (uint32_t)s->summary->n_held;
+	return 0;
 }
 
 /* ---- files with a path ------------------------------------------------------------------------------------------ */

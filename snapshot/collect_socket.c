@@ -5,10 +5,8 @@
  */
 #include "snapshot/files_internal.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -18,8 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/clean.h"
 #include "base/err.h"
+#include "proto/launch.h"
 #include "snapshot/unix_diag.h"
 
 #define DATAGRAM_MAX (1u << 20)
@@ -101,8 +101,9 @@ static int take_options(struct open_file *f, Warm__Image__Socket *sock, struct e
 	return 0;
 }
 
-static int take_address(struct open_file *f, Warm__Image__Socket *sock, struct err *err)
+static int take_address(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err)
 {
+	char words[ADDRESS_WORDS_MAX];
 	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
 	bool bound;
@@ -115,33 +116,31 @@ static int take_address(struct open_file *f, Warm__Image__Socket *sock, struct e
 		bound = ((struct sockaddr_in6 *)&addr)->sin6_port != 0;
 	else
 		bound = len > offsetof(struct sockaddr_un, sun_path);
-	if (bound) {
-		sock->address = bytes_copy(&addr, len);
-		if (!sock->address.data)
-			return err_sys(err, ENOMEM, "descriptors");
-	}
-	return 0;
+	if (!bound)
+		return 0;
+	sock->address = bytes_copy(&addr, len);
+	if (!sock->address.data)
+		return err_sys(err, ENOMEM, "descriptors");
+	return collect_held(s, f, HELD_SOCKET, sock->address, address_words(&addr, len, words), err);
 }
 
 /* ---- inet ------------------------------------------------------------------------------------------------------- */
 
-static void peer_words(int fd, char *words, size_t size)
+static void peer_words(int fd, char words[ADDRESS_WORDS_MAX])
 {
 	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
-	char ip[INET6_ADDRSTRLEN] = "?", port[8] = "?";
 
+	strcpy(words, "?");
 	if (getpeername(fd, (struct sockaddr *)&addr, &len) == 0)
-		getnameinfo((struct sockaddr *)&addr, len, ip, sizeof(ip), port, sizeof(port),
-		            NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(words, size, "%s port %s", ip, port);
+		address_words(&addr, len, words);
 }
 
 static int collect_inet(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
-	char peer[80];
+	char peer[ADDRESS_WORDS_MAX];
 
 	if (sock->type != SOCK_STREAM && sock->type != SOCK_DGRAM)
 		return err_set(err, ENOTSUP, "fd %d: raw inet socket", f->fd);
@@ -160,13 +159,13 @@ static int collect_inet(struct subject *s, struct open_file *f, Warm__Image__Soc
 		if (sock->type == SOCK_DGRAM && recv(f->local, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
 			return err_set(err, ENOTSUP, "fd %d: datagrams wait in a UDP socket", f->fd);
 		if (getpeername(f->local, (struct sockaddr *)&addr, &len) < 0)
-			return take_address(f, sock, err);
+			return take_address(s, f, sock, err);
 	} else if (sock->listening) {
 		if (summary_descriptor(s, "%d: listening TCP socket", f->fd) < 0)
 			return err_sys(err, ENOMEM, "descriptors");
-		return take_address(f, sock, err);
+		return take_address(s, f, sock, err);
 	}
-	peer_words(f->local, peer, sizeof(peer));
+	peer_words(f->local, peer);
 	return err_set(err, ENOTSUP, "fd %d: %s connection to %s", f->fd, sock->type == SOCK_STREAM ? "TCP" : "UDP",
 	               peer);
 }
@@ -242,7 +241,7 @@ static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Soc
 	sock->shut_write = diag.shutdown & 2;
 	sock->listening = diag.state == TCP_LISTEN;
 	sock->backlog = (int32_t)diag.write_queue;
-	r = take_address(f, sock, err);
+	r = take_address(s, f, sock, err);
 	if (r == 0)
 		r = take_file(s, f, sock, diag.file_ino, err);
 	if (r < 0)

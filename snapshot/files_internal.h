@@ -27,6 +27,10 @@ int collect_timerfd(struct subject *s, struct open_file *f, struct err *err);
 int collect_signalfd(struct subject *s, struct open_file *f, struct err *err);
 int collect_socket(struct subject *s, struct open_file *f, struct err *err);
 
+/* What the description has of the outside world is taken again at GO. address may be empty. */
+int collect_held(struct subject *s, struct open_file *f, uint32_t kind, ProtobufCBinaryData address, const char *words,
+                 struct err *err);
+
 /* Once all are known: ends that are in other processes are refused. */
 int check_pipes(struct subject *s, struct err *err);
 int check_sockets(struct subject *s, struct err *err);

@@ -315,6 +315,10 @@ __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)
 		case ROP_TOKEN:
 			take_token(a, op);
 			break;
+		case ROP_SKIP:
+			if (a->message.go.skip >> (rop->args[0] & (HELD_MAX - 1)) & 1)
+				op += (uint32_t)rop->args[1];
+			break;
 		case ROP_JUMP:
 			op = (uint32_t)rop->args[0] - 1;
 			break;

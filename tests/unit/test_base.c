@@ -7,13 +7,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/clean.h"
 #include "base/cpu.h"
 #include "base/digest.h"
@@ -32,6 +35,31 @@ static void test_err_tells_the_step_before_the_cause(void **state)
 	assert_int_equal(err_step(&err, "restore %d", 7), -ENOENT);
 	assert_string_equal(err.msg, "restore 7: open x: No such file or directory");
 	assert_int_equal(err_set(NULL, EIO, "unheard"), -EIO);
+}
+
+static void test_addresses_have_words(void **state)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(8000)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(53), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr_un path = {AF_UNIX, "/run/app.sock"}, hidden = {AF_UNIX, "\0ab\n"},
+	                   longest = {.sun_family = AF_UNIX};
+	const size_t start = offsetof(struct sockaddr_un, sun_path);
+	char words[ADDRESS_WORDS_MAX];
+
+	(void)state;
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_string_equal(address_words(&in, sizeof(in), words), "127.0.0.1:8000");
+	assert_string_equal(address_words(&in6, sizeof(in6), words), "[::1]:53");
+	assert_string_equal(address_words(&path, sizeof(path), words), "/run/app.sock");
+	assert_string_equal(address_words(&path, start + 5, words), "/run/");
+	assert_string_equal(address_words(&hidden, start + 4, words), "@ab?");
+	assert_string_equal(address_words(&path, start, words), "");
+	assert_string_equal(address_words(NULL, 0, words), "");
+	memset(longest.sun_path, 'x', sizeof(longest.sun_path));
+	assert_int_equal(strlen(address_words(&longest, sizeof(longest), words)), sizeof(longest.sun_path));
+	assert_true(address_is_path(&path, sizeof(path)));
+	assert_false(address_is_path(&path, start) || address_is_path(&hidden, start + 4) ||
+	             address_is_path(&in, sizeof(in)));
 }
 
 static void test_datagram_brings_descriptors_that_close_on_exec(void **state)
@@ -272,6 +300,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_err_tells_the_step_before_the_cause),
+	        cmocka_unit_test(test_addresses_have_words),
 	        cmocka_unit_test(test_datagram_brings_descriptors_that_close_on_exec),
 	        cmocka_unit_test(test_oversized_datagram_leaves_no_descriptor),
 	        cmocka_unit_test(test_file_is_read_whole_up_to_its_limit),

@@ -71,6 +71,14 @@ static void test_nothing_to_bring_is_no_operation(void **state)
 	assert_int_equal(made.header.size, sizeof(struct go_header));
 }
 
+static void test_held_objects_that_are_handed_over_stand_in_the_header(void **state)
+{
+	(void)state;
+	made.brings.skip = UINT64_C(1) << 63 | 2;
+	build(0);
+	assert_true(made.header.skip == made.brings.skip);
+}
+
 static void test_only_limits_that_differ_are_set(void **state)
 {
 	uint64_t value[2];
@@ -198,10 +206,15 @@ static void test_launch_too_big_for_a_message_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        TEST(test_nothing_to_bring_is_no_operation),     TEST(test_only_limits_that_differ_are_set),
-	        TEST(test_descriptors_are_placed_before_limits), TEST(test_descriptors_out_of_range_are_refused),
-	        TEST(test_cwd_umask_and_scheduling_follow),      TEST(test_unknown_affinity_is_left_alone),
-	        TEST(test_oom_score_is_written_through_a_slot),  TEST(test_launch_too_big_for_a_message_is_refused),
+	        TEST(test_nothing_to_bring_is_no_operation),
+	        TEST(test_held_objects_that_are_handed_over_stand_in_the_header),
+	        TEST(test_only_limits_that_differ_are_set),
+	        TEST(test_descriptors_are_placed_before_limits),
+	        TEST(test_descriptors_out_of_range_are_refused),
+	        TEST(test_cwd_umask_and_scheduling_follow),
+	        TEST(test_unknown_affinity_is_left_alone),
+	        TEST(test_oom_score_is_written_through_a_slot),
+	        TEST(test_launch_too_big_for_a_message_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

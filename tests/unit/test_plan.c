@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -317,6 +318,31 @@ static void test_paths_are_opened_at_go_only(void **state)
 	assert_int_equal(f->plan.op[find_call(f, open, SYS_lseek)].expect, 123);
 }
 
+static void test_a_held_address_is_taken_at_go_and_can_be_passed_over(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(80)};
+	Warm__Image__Description *d = add_fd(f, 4, WARM__IMAGE__DESCRIPTION_KIND__SOCKET);
+	Warm__Image__Socket sock;
+	size_t skip, bind_op, listen_op;
+
+	warm__image__socket__init(&sock);
+	sock.family = AF_INET;
+	sock.type = SOCK_STREAM;
+	sock.listening = true;
+	sock.address = (ProtobufCBinaryData){sizeof(local), (uint8_t *)&local};
+	d->socket = &sock;
+	d->held = 3;
+	assert_int_equal(plan_compile(&f->plan, &f->err), 0);
+	skip = find_kind(f, find_kind(f, 0, ROP_STANDBY), ROP_SKIP);
+	bind_op = find_call(f, 0, SYS_bind);
+	listen_op = find_call(f, 0, SYS_listen);
+	assert_int_equal(f->plan.op[skip].args[0], 2);
+	assert_true(skip < bind_op && bind_op < listen_op);
+	assert_int_equal(skip + f->plan.op[skip].args[1], listen_op);
+	assert_string_equal(f->plan.words[bind_op], "bind 0.0.0.0:80");
+}
+
 static void test_threads_park_before_the_standby_reports(void **state)
 {
 	struct fixture *f = *state;
@@ -408,6 +434,7 @@ int main(void)
 	        T(test_cpu_state_that_cannot_be_restored_is_refused),
 	        T(test_stdio_follows_the_launch),
 	        T(test_paths_are_opened_at_go_only),
+	        T(test_a_held_address_is_taken_at_go_and_can_be_passed_over),
 	        T(test_threads_park_before_the_standby_reports),
 	        T(test_same_credentials_cost_nothing),
 	        T(test_credentials_are_dropped_before_the_standby_parks),
