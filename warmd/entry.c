@@ -8,6 +8,7 @@
 #include "policy/key.h"
 #include "warmd/daemon.h"
 #include "warmd/exec_job.h"
+#include "warmd/files.h"
 #include "warmd/log.h"
 #include "warmd/retired.h"
 #include "warmd/snap_job.h"
@@ -129,6 +130,17 @@ int entry_publish(struct entry *entry, struct err *err)
 	retired_forget(entry->daemon, entry->record->conditions->uid, entry->record->conditions->cmd);
 	limit_variants(entry);
 	return 0;
+}
+
+bool entry_stale(const struct entry *entry, char *reason, size_t size)
+{
+	const Warm__Rpc__Conditions *conditions = entry->record->conditions;
+
+	for (size_t i = 0; i < conditions->n_file; i++) {
+		if (file_check(conditions->file[i], reason, size))
+			return true;
+	}
+	return false;
 }
 
 void entry_quarantine(struct entry *entry, const char *reason)

@@ -50,6 +50,9 @@ void entry_free(struct entry *entry);
  */
 int entry_publish(struct entry *entry, struct err *err);
 
+/* Whether a file that it came from has changed, for one that is not published; *reason says which. */
+bool entry_stale(const struct entry *entry, char *reason, size_t size);
+
 /* It failed: kept, with the reason, and not launched again. */
 void entry_quarantine(struct entry *entry, const char *reason);
 

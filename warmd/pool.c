@@ -58,14 +58,15 @@ static unsigned pool_have(const struct entry *entry)
 	return entry->pool.n_parked + entry->pool.n_making;
 }
 
-/* Everybody who waits for this pool hears the reason. Callees may end the entry's jobs, not the entry. */
+/* Everybody who waits for this pool hears the reason. An entry on trial may be gone on return. */
 static void pool_failed(struct entry *entry, const char *reason)
 {
 	entry->pool.paused_until_ms = daemon_now_ms() + PAUSE_MS;
-	if (entry->trial)
+	if (entry->trial) {
 		snap_job_trial_failed(entry->trial, reason);
-	else
-		entry_failed(entry, reason);
+		return;
+	}
+	entry_failed(entry, reason);
 	exec_jobs_pool_failed(entry, reason);
 }
 

@@ -159,6 +159,13 @@ void snap_job_trial_failed(struct snap_job *job, const char *reason)
 
 	entry->trial = NULL;
 	job->entry = NULL;
+	/* A file that changed under the trial is no flaw of the image: it goes, and the next launch may make another.
+	 */
+	if (entry_stale(entry, text, sizeof(text))) {
+		snap_job_refuse(job, text);
+		entry_retire(entry, text);
+		return;
+	}
 	snprintf(text, sizeof(text), "trial restore: %.200s", reason);
 	entry_quarantine(entry, text);
 	snap_job_refuse(job, text);

@@ -8,7 +8,7 @@ import time
 import zipfile
 
 from case import WarmCase, make_snapshot, write
-from harness import BUILD, PYTHON, ROOT
+from harness import BUILD, PYTHON, ROOT, wait_for
 
 MAIN = """import sys
 import shop.views
@@ -91,6 +91,35 @@ class Python(WarmCase):
     def test_interpreter_option_is_a_difference(self):
         self.daemon.full_pool()
         self.assertCold(self.daemon.exec(PYTHON, "-O", self.main, "x"))
+
+
+HOLDER = """import mmap, os, sys
+import warm
+with open(sys.argv[1], "rb") as file:
+    held = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE)
+hog = os.urandom(128 << 20)     # a file of this size takes a while to be stored
+warm.ready()
+print(held[:3].decode(), flush=True)
+"""
+
+
+class Trial(WarmCase):
+    publish_app = False
+
+    def test_file_replaced_before_the_trial(self):
+        """Nothing is wrong with the image: it goes, and does not keep the next one from being taken."""
+        home = self.folder("trial")
+        script = write(os.path.join(home, "holder.py"), HOLDER)
+        held = write(os.path.join(home, "held"), "old")
+        other = write(held + ".new", "new")
+        first = self.daemon.popen(PYTHON, script, held)
+        self.assertEqual(first.stdout.readline(), b"old\n")
+        os.rename(other, held)
+        first.communicate()
+        self.assertTrue(wait_for(lambda: "held" in self.daemon.log()), self.daemon.log())
+        self.assertEqual(self.daemon.ls(), [])
+        make_snapshot(self.daemon, PYTHON, script, held)
+        self.assertEqual(self.assertClone(self.daemon.exec(PYTHON, script, held)).out, "new\n")
 
 
 SITE = """import os, sys
