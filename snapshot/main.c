@@ -41,21 +41,24 @@ static int parse_launch_fd(const char *text, struct launch_fd *fd)
 	return sscanf(text, "%d:%" SCNu64 ":%" SCNu64, &fd->fd, &fd->dev, &fd->ino) == 3;
 }
 
+/* UID:GID:CAPS, the last in hexadecimal */
+static int parse_owner(const char *text, struct launch_owner *owner)
+{
+	return sscanf(text, "%" SCNu32 ":%" SCNu32 ":%" SCNx64, &owner->uid, &owner->gid, &owner->caps) == 3;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"pid", required_argument, NULL, 'p'},
-	        {"hook-fd", required_argument, NULL, 'h'},
-	        {"report", required_argument, NULL, 'r'},
-	        {"meta", required_argument, NULL, 'm'},
-	        {"summary", required_argument, NULL, 's'},
-	        {"pages", required_argument, NULL, 'g'},
-	        {"launch-fd", required_argument, NULL, 'l'},
-	        {"touched", required_argument, NULL, 't'},
-	        {0},
+	        {"pid", required_argument, NULL, 'p'},       {"hook-fd", required_argument, NULL, 'h'},
+	        {"report", required_argument, NULL, 'r'},    {"meta", required_argument, NULL, 'm'},
+	        {"summary", required_argument, NULL, 's'},   {"pages", required_argument, NULL, 'g'},
+	        {"launch-fd", required_argument, NULL, 'l'}, {"owner", required_argument, NULL, 'o'},
+	        {"touched", required_argument, NULL, 't'},   {0},
 	};
 	struct snapshot_request req = {.pid = -1, .hook_fd = -1, .meta_fd = -1, .summary_fd = -1, .pages_fd = -1};
 	struct launch_fd launch_fd[LAUNCH_FDS_MAX];
+	struct launch_owner owner;
 	size_t n_launch_fds = 0, n_touched = 0;
 	int touched_fd = -1;
 	struct err err = {0};
@@ -90,6 +93,11 @@ int main(int argc, char **argv)
 			if (n_launch_fds == LAUNCH_FDS_MAX || !parse_launch_fd(optarg, &launch_fd[n_launch_fds++]))
 				return 2;
 			break;
+		case 'o':
+			if (!parse_owner(optarg, &owner))
+				return 2;
+			req.owner = &owner;
+			break;
 		default:
 			return 2;
 		}
@@ -103,7 +111,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (req.pid <= 0 || req.meta_fd < 0 || req.summary_fd < 0 || req.pages_fd < 0) {
-		fprintf(stderr, "usage: warm-snap --pid PID [--hook-fd N] [--launch-fd FD:DEV:INO]... [--report FD] "
+		fprintf(stderr, "usage: warm-snap --pid PID [--hook-fd N] [--owner UID:GID:CAPS] [--launch-fd "
+		                "FD:DEV:INO]... [--report FD] "
 		                "--meta FD --summary FD --pages FD\n"
 		                "       warm-snap --pid PID --touched FD [--report FD]\n");
 		return 2;

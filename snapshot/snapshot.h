@@ -17,9 +17,15 @@ struct launch_fd { /* a descriptor that the program was started with; it stays t
 	uint64_t dev, ino;
 };
 
+struct launch_owner { /* whose launch it was: what has other rights by now is not theirs to copy */
+	uint32_t uid, gid;
+	uint64_t caps; /* permitted */
+};
+
 struct snapshot_request {
 	pid_t pid;
-	int hook_fd; /* number, in the target, of the descriptor its hook blocks on; -1: none */
+	const struct launch_owner *owner; /* NULL: root's, who may copy anything */
+	int hook_fd;                      /* number, in the target, of the descriptor its hook blocks on; -1: none */
 	const struct launch_fd *launch_fd;
 	size_t n_launch_fds;
 	int meta_fd;    /* gets image.proto Image */

@@ -31,6 +31,7 @@ struct subject {
 	int proc_fd;   /* /proc/PID */
 	int pidfd;
 	int hook_fd;
+	const struct launch_owner *owner;
 	const struct launch_fd *launch_fd;
 	size_t n_launch_fds;
 	struct tracee *thread; /* the main thread first */

@@ -92,6 +92,19 @@ static int same_credentials(struct subject *s, struct err *err)
 	return 0;
 }
 
+/* A launched program may have executed a set-uid one since. */
+static int still_theirs(const struct subject *s, struct err *err)
+{
+	const struct launch_owner *owner = s->owner;
+
+	for (int i = 0; owner && i < 4; i++)
+		if (s->status.uid[i] != owner->uid || s->status.gid[i] != owner->gid)
+			return err_set(err, EPERM, "process %d has the rights of another user or group now", s->pid);
+	if (owner && s->status.cap_permitted & ~owner->caps)
+		return err_set(err, EPERM, "process %d has capabilities that it was not launched with", s->pid);
+	return 0;
+}
+
 int survey(struct subject *s, struct err *err)
 {
 	int r = proc_status_read(s->proc_fd, &s->status);
@@ -104,7 +117,8 @@ int survey(struct subject *s, struct err *err)
 		               "process %d is the first of its pid namespace: clones have a supervisor there", s->pid);
 	if (s->status.seccomp)
 		return err_set(err, ENOTSUP, "process %d has a seccomp filter", s->pid);
-	if ((r = no_children(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 || (r = same_credentials(s, err)) < 0)
+	if ((r = still_theirs(s, err)) < 0 || (r = no_children(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 ||
+	    (r = same_credentials(s, err)) < 0)
 		return r;
 	s->image->process->pid = s->own_pid;
 	s->summary->processes = 1;

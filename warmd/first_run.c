@@ -78,8 +78,11 @@ int first_run_register(struct client *client, const struct request *request, con
 {
 	struct daemon *daemon = client->daemon;
 	struct first_run *run;
-	int r = check_others(daemon, client->peer.pid, conditions, err);
+	struct ready ready;
+	int r = ready_parse(request->ready, &ready, err);
 
+	if (!r)
+		r = check_others(daemon, client->peer.pid, conditions, err);
 	if (r)
 		return r;
 	run = calloc(1, sizeof(*run));
@@ -90,15 +93,18 @@ int first_run_register(struct client *client, const struct request *request, con
 	run->pidfd = fcntl(client->peer.pidfd, F_DUPFD_CLOEXEC, 3);
 	run->started_ns = realtime_ns();
 	run->name = strdup(request->name);
+	run->ready = strdup(ready.kind == READY_SDK ? "" : request->ready);
 	run->conditions = conditions_copy(conditions);
 	note_descriptors(run, request);
 	LIST_INSERT_HEAD(&daemon->first_runs, run, link);
 	ev_io_init(&run->io, first_run_ended, run->pidfd, EV_READ);
 	run->io.data = run;
-	if (run->pidfd < 0 || !run->name || !run->conditions) {
+	if (run->pidfd < 0 || !run->name || !run->ready || !run->conditions) {
 		first_run_drop(run);
 		return err_set(err, ENOMEM, "out of memory or descriptors");
 	}
+	run->ready_when = ready;
+	ready_watch(run);
 	ev_io_start(daemon->loop, &run->io);
 	return 0;
 }
@@ -112,7 +118,7 @@ struct first_run *first_run_of(const struct client *client)
 	{
 		struct peer peer = {.pidfd = run->pidfd};
 
-		if (run->pid == client->peer.pid && peer_alive(&peer))
+		if (run->pid == client->peer.pid && run->ready_when.kind == READY_SDK && peer_alive(&peer))
 			return run;
 	}
 	return NULL;
@@ -121,6 +127,7 @@ struct first_run *first_run_of(const struct client *client)
 void first_run_take(struct first_run *run)
 {
 	ev_io_stop(run->daemon->loop, &run->io);
+	ready_unwatch(run);
 	LIST_REMOVE(run, link);
 }
 
@@ -130,6 +137,7 @@ void first_run_free(struct first_run *run)
 		return;
 	clean_fd(&run->pidfd);
 	free(run->name);
+	free(run->ready);
 	if (run->conditions)
 		warm__rpc__conditions__free_unpacked(run->conditions, NULL);
 	free(run);

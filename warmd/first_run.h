@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes that `warm exec` became after a miss and that may call the hook. Only they are snapshotted: not their
- * children, not nested programs. Ends with the process.
+ * Processes that `warm exec` became after a miss and that may call the hook, or be found ready (warmd/ready.h). Only
+ * they are snapshotted: not their children, not nested programs. Ends with the process.
  */
 #ifndef WARM_WARMD_FIRST_RUN_H
 #define WARM_WARMD_FIRST_RUN_H
@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include "proto/launch.h"
 #include "proto/rpc.pb-c.h"
+#include "warmd/ready.h"
 
 struct client;
 struct daemon;
@@ -31,6 +32,8 @@ struct first_run {
 	ev_io io;
 	int64_t started_ns; /* CLOCK_REALTIME: a file that changed later may have been read in either state */
 	char *name;
+	char *ready; /* how it is found ready, in words: "after:2"; "" by its hook */
+	struct ready ready_when;
 	struct first_run_fd fd[LAUNCH_FDS_MAX]; /* what it was started with: the launch's, not the snapshot's */
 	unsigned n_fds;
 	Warm__Rpc__Conditions *conditions;
@@ -41,7 +44,7 @@ struct first_run {
 int first_run_register(struct client *client, const struct request *request, const Warm__Rpc__Conditions *conditions,
                        struct err *err);
 
-/* The first run that the client's process is, or NULL. */
+/* The first run that the client's process is and whose hook is waited for, or NULL. */
 struct first_run *first_run_of(const struct client *client);
 
 /* Takes it off the list (snap_job has it from here on), frees it. */

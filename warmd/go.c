@@ -165,6 +165,10 @@ int go_application(const struct standby *standby, const struct entry *entry, con
 	size = launch_build_go(&brings, go, err);
 	if (size < 0)
 		return size;
+	if (entry->record->ready[0]) { /* no hook waits for an answer */
+		r = fd_send(standby->go_fd, go, (size_t)size, fds, SLOT_EXTRA + n_extra);
+		return r ? err_sys(err, -r, "send GO") : 0;
+	}
 	r = hook_answer(entry->record->conditions, request, generation, &answer, &answer_len, err);
 	if (r)
 		return r;

@@ -95,6 +95,10 @@ int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__R
 {
 	Warm__Rpc__Conditions *conditions = run->conditions;
 
+	if (!ready) {
+		*ret = take_ptr(run->conditions);
+		return 0;
+	}
 	conditions->env_from_launch = strings_copy(ready->env_from_launch, ready->n_env_from_launch);
 	if (!conditions->env_from_launch)
 		return err_set(err, ENOMEM, "out of memory");
@@ -243,9 +247,9 @@ static void summary_forget_files(Warm__Rpc__Summary *summary)
 	summary->n_file = 0;
 }
 
-int record_new(const char *id, const char *name, Warm__Rpc__Conditions *conditions, Warm__Rpc__Summary *summary,
-               Warm__Rpc__Depends *const *depends, size_t n_depends, int64_t since_ns, Warm__Rpc__Record **ret,
-               struct err *err)
+int record_new(const char *id, const struct first_run *run, Warm__Rpc__Conditions *conditions,
+               Warm__Rpc__Summary *summary, Warm__Rpc__Depends *const *depends, size_t n_depends,
+               Warm__Rpc__Record **ret, struct err *err)
 {
 	Warm__Rpc__Record *record = malloc(sizeof(*record));
 	struct list list = {0};
@@ -257,7 +261,8 @@ int record_new(const char *id, const char *name, Warm__Rpc__Conditions *conditio
 	record->conditions = conditions;
 	record->summary = summary;
 	record->id = strdup(id);
-	record->name = strdup(name);
+	record->name = strdup(run->name);
+	record->ready = strdup(run->ready);
 	record->created = (uint64_t)time(NULL);
 
 	r = gather(&list, conditions->cmd, summary, depends, n_depends, err);
@@ -265,7 +270,7 @@ int record_new(const char *id, const char *name, Warm__Rpc__Conditions *conditio
 	if (!r) {
 		drop_doubles(&list);
 		command_first(&list, conditions->cmd);
-		r = check_times(&list, since_ns, err);
+		r = check_times(&list, run->started_ns, err);
 	}
 	conditions->file = list.file;
 	conditions->n_file = list.n;

@@ -18,16 +18,17 @@ struct first_run;
  */
 uint32_t record_fixed_args(const Warm__Rpc__Conditions *launch, const char *process, size_t len, uint32_t fixed);
 
-/* The conditions with what the hook declared; run->conditions is taken (NULL behind it). */
+/* The conditions with what the hook declared (ready is NULL where there was none); run->conditions is taken (NULL
+ * behind it). */
 int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__Rpc__Conditions **ret, struct err *err);
 
 /*
  * Takes conditions and summary. Files: the command, what was mapped or open, what the hook declared. Refused where one
- * of them changed after since_ns: nobody knows which of its states the application read.
+ * of them changed after the run has started: nobody knows which of its states the application read.
  */
-int record_new(const char *id, const char *name, Warm__Rpc__Conditions *conditions, Warm__Rpc__Summary *summary,
-               Warm__Rpc__Depends *const *depends, size_t n_depends, int64_t since_ns, Warm__Rpc__Record **ret,
-               struct err *err);
+int record_new(const char *id, const struct first_run *run, Warm__Rpc__Conditions *conditions,
+               Warm__Rpc__Summary *summary, Warm__Rpc__Depends *const *depends, size_t n_depends,
+               Warm__Rpc__Record **ret, struct err *err);
 
 /* Packs it into a memfd. */
 int record_memfd(const Warm__Rpc__Record *record, int *ret_fd, struct err *err);

@@ -14,6 +14,7 @@
 #include "warmd/log.h"
 #include "warmd/pool.h"
 #include "warmd/record.h"
+#include "warmd/retired.h"
 #include "warmd/worker.h"
 
 #include <errno.h>
@@ -26,9 +27,9 @@
 #define SNAP_TIMEOUT_S  120
 #define STORE_TIMEOUT_S 600
 #define SUMMARY_MAX     (64u << 20)
-#define N_SNAP_ARGS     13 /* of warm-snap, before those of the launch's descriptors */
+#define N_SNAP_ARGS     14 /* of warm-snap, before those of the launch's descriptors */
 
-#define NOT_LAUNCHED "not started by `warm exec`, or not by one that missed"
+#define NOT_LAUNCHED "not started by `warm exec`, by one that did not miss, or with another --ready"
 
 _Static_assert(N_SNAP_ARGS + LAUNCH_FDS_MAX <= SPAWN_ARGS_MAX, "warm-snap's command line must fit");
 
@@ -103,9 +104,22 @@ static void snap_job_answer(struct snap_job *job, Warm__Rpc__Outcome outcome, co
 		hook_answer(client, outcome, reason);
 }
 
+/* Whoever asks the next launch why it is cold hears it, too. What fails its trial is kept with its reason anyway. */
+static void snap_job_note(struct snap_job *job, const char *reason)
+{
+	const Warm__Rpc__Conditions *conditions = job->record ? job->record->conditions : job->conditions;
+	char text[ERR_MSG_MAX];
+
+	if (!conditions || (job->state != SNAP_TAKING && job->state != SNAP_STORING))
+		return;
+	snprintf(text, sizeof(text), "it could not be taken: %.200s", reason);
+	retired_note(job->daemon, conditions->uid, conditions->cmd, text);
+}
+
 /* The job is gone on return. */
 static void snap_job_refuse(struct snap_job *job, const char *reason)
 {
+	snap_job_note(job, reason);
 	snap_job_move(job, SNAP_REFUSED);
 	log_line("no snapshot %s: %s", job->id, reason);
 	snap_job_answer(job, WARM__RPC__OUTCOME__COLD, reason);
@@ -255,8 +269,7 @@ static int snap_job_store(struct snap_job *job, struct err *err)
 	if (r)
 		return r;
 	job->conditions = NULL;
-	r = record_new(job->id, job->run->name, conditions, summary, job->depends, job->n_depends, job->run->started_ns,
-	               &job->record, err);
+	r = record_new(job->id, job->run, conditions, summary, job->depends, job->n_depends, &job->record, err);
 	return r ? r : start_store(job, err);
 }
 
@@ -286,10 +299,12 @@ static void captured(void *arg, const struct report *report)
 
 static int start_snap(struct snap_job *job, struct err *err)
 {
-	char pid[16], hook_fd[16], launch_fd[LAUNCH_FDS_MAX][80];
+	char pid[16], hook_fd[16], owner[64], launch_fd[LAUNCH_FDS_MAX][80];
 	const char *argv[SPAWN_ARGS_MAX + 1] = {"warm-snap", "--pid",   pid,      "--hook-fd", hook_fd,
 	                                        "--report",  "3",       "--meta", "4",         "--summary",
 	                                        "5",         "--pages", "6"};
+	const Warm__Rpc__Conditions *conditions = job->conditions;
+	size_t n_args = N_SNAP_ARGS - 1;
 	const struct first_run *run = job->run;
 	const int fds[] = {-1, job->meta_fd, job->summary_fd, job->pages_fd};
 	const struct worker_spec spec = {.program = SPAWN_SNAP,
@@ -300,13 +315,18 @@ static int start_snap(struct snap_job *job, struct err *err)
 	                                 .cb = captured,
 	                                 .arg = job};
 
+	if (conditions->uid) {
+		snprintf(owner, sizeof(owner), "--owner=%u:%u:%" PRIx64, conditions->uid, conditions->gid,
+		         conditions->cap_permitted);
+		argv[n_args++] = owner;
+	}
 	for (unsigned i = 0; i < run->n_fds; i++) {
 		snprintf(launch_fd[i], sizeof(launch_fd[i]), "--launch-fd=%d:%" PRIu64 ":%" PRIu64, run->fd[i].number,
 		         run->fd[i].dev, run->fd[i].ino);
-		argv[N_SNAP_ARGS + i] = launch_fd[i];
+		argv[n_args++] = launch_fd[i];
 	}
 	snprintf(pid, sizeof(pid), "%d", run->pid);
-	snprintf(hook_fd, sizeof(hook_fd), "%u", job->ready->hook_fd);
+	snprintf(hook_fd, sizeof(hook_fd), "%d", job->ready ? (int)job->ready->hook_fd : -1);
 	job->worker = worker_start(job->daemon, &spec, err);
 	return job->worker ? 0 : -err->code;
 }
@@ -361,29 +381,26 @@ void snap_job_hello(struct client *client)
 	client_reply(client, &reply);
 }
 
-void snap_job_start(struct client *client, Warm__Rpc__Ready *ready)
+/* Takes the run off the list. NULL: out of memory, and the run is as it was. */
+static struct snap_job *snap_job_new(struct first_run *run)
 {
-	struct first_run *run = first_run_of(client);
-	struct snap_job *job = run ? calloc(1, sizeof(*job)) : NULL;
-	struct err err;
+	struct snap_job *job = calloc(1, sizeof(*job));
 
-	if (!job) {
-		hook_answer(client, WARM__RPC__OUTCOME__COLD, run ? "out of memory" : NOT_LAUNCHED);
-		warm__rpc__ready__free_unpacked(ready, NULL);
-		return;
-	}
+	if (!job)
+		return NULL;
 	first_run_take(run);
 	id_new(job->id);
-	job->daemon = client->daemon;
-	job->client = client;
-	client->snap_job = job;
+	job->daemon = run->daemon;
 	job->run = run;
-	job->ready = ready;
 	job->meta_fd = job->summary_fd = job->pages_fd = -1;
-	job->depends = take_ptr(client->depends);
-	job->n_depends = client->n_depends;
-	client->n_depends = 0;
 	LIST_INSERT_HEAD(&job->daemon->snap_jobs, job, link);
+	return job;
+}
+
+/* The job may be gone on return. */
+static void snap_job_begin(struct snap_job *job)
+{
+	struct err err;
 
 	if (snap_job_admit(job, &err)) {
 		snap_job_refuse(job, err.msg);
@@ -395,4 +412,31 @@ void snap_job_start(struct client *client, Warm__Rpc__Ready *ready)
 		return;
 	}
 	snap_job_move(job, SNAP_TAKING);
+}
+
+void snap_job_start(struct client *client, Warm__Rpc__Ready *ready)
+{
+	struct first_run *run = first_run_of(client);
+	struct snap_job *job = run ? snap_job_new(run) : NULL;
+
+	if (!job) {
+		hook_answer(client, WARM__RPC__OUTCOME__COLD, run ? "out of memory" : NOT_LAUNCHED);
+		warm__rpc__ready__free_unpacked(ready, NULL);
+		return;
+	}
+	job->client = client;
+	client->snap_job = job;
+	job->ready = ready;
+	job->depends = take_ptr(client->depends);
+	job->n_depends = client->n_depends;
+	client->n_depends = 0;
+	snap_job_begin(job);
+}
+
+void snap_job_found_ready(struct first_run *run)
+{
+	struct snap_job *job = snap_job_new(run);
+
+	if (job)
+		snap_job_begin(job);
 }

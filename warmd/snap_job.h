@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One snapshot, from the hook's Ready to a published image.
+ * One snapshot, from the hook's Ready (or what stands for it: warmd/ready.h) to a published image.
  *
  *     ASKED ─► ADMITTED ─► TAKING ─► STORING ─► TRIAL ─► PUBLISHED
  *       │         │          │ warm-snap  │ warm-store  │ a template and one standby
@@ -11,7 +11,7 @@
  * The hook's Hello is answered before there is a job: PENDING or COLD. Ready is answered once: RESUMED as soon as the
  * application runs again (REPORT_RELEASED), COLD with the reason where there is nothing to come back from. What fails
  * behind that is logged and kept as the reason of the entry. Invariant: client != NULL until the hook is answered or
- * its process is gone; entry != NULL from TRIAL on.
+ * its process is gone, NULL where there is no hook; entry != NULL from TRIAL on.
  */
 #ifndef WARM_WARMD_SNAP_JOB_H
 #define WARM_WARMD_SNAP_JOB_H
@@ -21,6 +21,7 @@
 
 struct client;
 struct daemon;
+struct first_run;
 struct snap_job;
 
 /* The hook: whether a snapshot of this process is wanted, at once. The client may be gone on return. */
@@ -29,6 +30,9 @@ void snap_job_hello(struct client *client);
 /* The hook is ready. Takes ready. The client may be gone on return. */
 void snap_job_start(struct client *client, Warm__Rpc__Ready *ready);
 void snap_job_client_gone(struct snap_job *job);
+
+/* A program that knows nothing of us is as ready as it was to be. Takes the run. */
+void snap_job_found_ready(struct first_run *run);
 
 /* From the pool, of an entry in TRIAL. false: it could not be published and the entry is gone. */
 bool snap_job_trial_passed(struct snap_job *job);

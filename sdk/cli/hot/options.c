@@ -5,7 +5,8 @@
 
 static const char *value_of(char ***at, const char *option);
 static int ready_is_valid(const char *how);
-static int is_number(const char *s, int fraction);
+static int is_port(const char *s);
+static int is_seconds(const char *s);
 
 /* `--option VALUE` and `--option=VALUE` */
 #define OPTION(place, text)                                                                                            \
@@ -108,21 +109,30 @@ static int ready_is_valid(const char *how)
 	if (!*how || text_equal(how, "sdk"))
 		return 1;
 	if (text_starts(how, "listen:"))
-		return is_number(how + 7, 0);
+		return is_port(how + 7);
 	if (text_starts(how, "stdout:"))
 		return how[7] != '\0';
-	return text_starts(how, "after:") && is_number(how + 6, 1);
+	return text_starts(how, "after:") && is_seconds(how + 6);
 }
 
-static int is_number(const char *s, int fraction)
+static int is_port(const char *s)
 {
-	if (!*s)
-		return 0;
-	for (; *s; s++) {
-		if (*s == '.' && fraction)
-			fraction = 0;
-		else if (*s < '0' || *s > '9')
-			return 0;
-	}
-	return 1;
+	unsigned port = 0;
+
+	for (; *s >= '0' && *s <= '9' && port <= 65535; s++)
+		port = port * 10 + (unsigned)(*s - '0');
+	return !*s && port && port <= 65535;
+}
+
+/* At most nine digits before the point. */
+static int is_seconds(const char *s)
+{
+	int whole = 0, part = 0;
+
+	for (; *s >= '0' && *s <= '9'; s++)
+		whole++;
+	if (*s == '.')
+		for (s++; *s >= '0' && *s <= '9'; s++)
+			part++;
+	return !*s && whole <= 9 && whole + part;
 }
