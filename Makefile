@@ -32,7 +32,7 @@ PROGRAMS := warm warmd warm-spawn warm-snap warm-restore warm-store warm-init
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 .PHONY: all
-all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(BUILD)/libwarm.so $(BUILD)/libwarm.a $(BUILD)/warm.pc $(BUILD)/env $(BUILD)/python/warm
+all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(BUILD)/libwarm.so $(BUILD)/libwarm.a $(BUILD)/warm.pc $(BUILD)/env $(BUILD)/python/warm node
 
 # ---- generated code ---------------------------------------------------------------------------------------------
 
@@ -121,6 +121,26 @@ $(BUILD)/python/warm: $(wildcard sdk/python/warm/*.py)
 	@mkdir -p $@
 	cp $^ $@/
 	@touch $@
+
+# The package for Node is built where there is a node with its headers: node_api.h and uv.h lie beside each other, or in /usr/include.
+NODE         ?= $(shell command -v node)
+NODE_INCLUDE ?= $(patsubst %/node_api.h,%,$(firstword $(wildcard $(addsuffix /include/node/node_api.h,$(if $(NODE),$(dir $(realpath $(NODE)))..) /usr))))
+NODE_FILES   := $(patsubst sdk/node/%,$(BUILD)/node/warm/%,$(wildcard sdk/node/*.js sdk/node/*.mjs sdk/node/*.ts sdk/node/*.json sdk/node/lib/*.js))
+NODE_OBJS    := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/node/*.c) $(filter-out sdk/c/hook.c,$(wildcard sdk/c/*.c)))
+.PHONY: node
+ifneq ($(NODE_INCLUDE),)
+node: $(NODE_FILES) $(BUILD)/node/warm/warm.node
+else
+node:
+	@echo "no node with headers (node_api.h) here: its package is not built" >&2
+endif
+$(BUILD)/node/warm/%: sdk/node/%
+	@mkdir -p $(@D)
+	cp $< $@
+$(BUILD)/pic/sdk/node/%.o: CPPFLAGS += -isystem $(NODE_INCLUDE)
+$(BUILD)/node/warm/warm.node: $(NODE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) -shared -o $@ $^
 $(BUILD)/env: Makefile
 	@mkdir -p $(@D)
 	@printf '%s\n' '# . build/env: use what was just built' \
@@ -150,6 +170,8 @@ demo: ## install what is missing, build, and launch a Django application in abou
 # Where Debian's Python looks: /usr/lib/python3, but /usr/local/lib/python3.11.
 PY_FOLDER = $(if $(filter /usr,$(PREFIX)),python3,$(shell /usr/bin/python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])'))
 PY_DIR   ?= $(PREFIX)/lib/$(PY_FOLDER)/dist-packages
+# Where npm puts packages for everybody.
+NODE_DIR ?= $(PREFIX)/lib/node_modules
 
 .PHONY: install
 install: all ## install below $(DESTDIR)$(PREFIX)
@@ -163,6 +185,11 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' sdk/c/warm.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/warm.pc
 	install -m 644 sdk/c/warm.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 sdk/python/warm/*.py $(DESTDIR)$(PY_DIR)/warm/
+ifneq ($(NODE_INCLUDE),)
+	install -d $(DESTDIR)$(NODE_DIR)/warm/lib
+	install -m 644 sdk/node/*.js sdk/node/*.mjs sdk/node/*.ts sdk/node/package.json $(BUILD)/node/warm/warm.node $(DESTDIR)$(NODE_DIR)/warm/
+	install -m 644 sdk/node/lib/*.js $(DESTDIR)$(NODE_DIR)/warm/lib/
+endif
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/warm/
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 

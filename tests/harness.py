@@ -30,6 +30,7 @@ def base_env():
         "LANG": "C.UTF-8",
         "LD_LIBRARY_PATH": BUILD,
         "PYTHONPATH": os.path.join(BUILD, "python"),
+        "NODE_PATH": os.path.join(BUILD, "node"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

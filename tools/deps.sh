@@ -5,6 +5,8 @@ set -eu
 packages="gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev libev-dev liblz4-dev libcap-dev libseccomp-dev
 libsqlite3-dev libcmocka-dev binutils python3 python3-django python3-numpy python3-pandas
 clang-format clang-tidy cppcheck less procps util-linux sqlite3"
+# Any node with its headers will do; Debian's only where there is none.
+command -v node >/dev/null || packages="$packages nodejs libnode-dev"
 missing=
 for p in $packages; do
     dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"

@@ -5,27 +5,21 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clean.h"
-#include "proto/launch.h"
-#include "sdk/c/connect.h"
+#include "sdk/c/ask.h"
 #include "sdk/c/launch.h"
 #include "sdk/c/wire.h"
 
-#define FIXED_ARGS    1   /* argv[0] is not the launch's */
-#define FIRST_WORD_MS 100 /* a daemon that hangs costs the program no more */
-#define EXPORT        __attribute__((visibility("default")))
+#define FIXED_ARGS 1 /* argv[0] is not the launch's */
+#define EXPORT     __attribute__((visibility("default")))
 
 struct strings {
 	char **list;
@@ -61,11 +55,7 @@ static struct {
 static int run_hook(void);
 static int run_before(void);
 static int ask(struct hook_answer *ret);
-static int is_wanted(int fd);
-static int send_depends(int fd);
-static int send_ready(int fd);
-static int wait_answer(int fd, struct hook_answer *ret);
-static int receive(int fd, struct hook_answer *ret);
+static int say_ready(int fd, struct hook_answer *ret);
 static void become_launch(struct hook_answer *answer);
 static void take_arguments(struct hook_answer *answer);
 static void run_after(void);
@@ -118,21 +108,16 @@ static int run_hook(void)
 
 static int ask(struct hook_answer *ret)
 {
-	CLEAN(fd) int fd = connect_daemon();
+	CLEAN(fd) int fd = ask_wanted();
 	int r;
 
 	if (fd < 0)
 		return fd;
-	r = is_wanted(fd);
-	if (r < 0)
-		return r;
 	if (run_before() != 0)
 		return -ECANCELED;
 	fflush(NULL); /* what is printed before the hook is printed once, by the original */
-	r = send_depends(fd);
-	if (r == 0)
-		r = send_ready(fd);
-	return r == 0 ? wait_answer(fd, ret) : r;
+	r = ask_depends(fd, hook.depends.list, hook.depends.n, NULL, 0);
+	return r == 0 ? say_ready(fd, ret) : r;
 }
 
 static int run_before(void)
@@ -143,67 +128,8 @@ static int run_before(void)
 	return 0;
 }
 
-static long now_ms(void)
+static int say_ready(int fd, struct hook_answer *ret)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int send_datagram(int fd, struct wire *wire)
-{
-	ssize_t n = wire->failed ? -1 : TEMP_FAILURE_RETRY(send(fd, wire->data, wire->len, MSG_NOSIGNAL));
-	int r = wire->failed ? -ENOMEM : n < 0 ? -errno : 0;
-
-	wire_fini(wire);
-	return r;
-}
-
-/* Before anything is collected: does the daemon want a snapshot of this process? 0, or what kept it from saying so. */
-static int is_wanted(int fd)
-{
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-	struct hook_answer answer = {0};
-	struct wire wire = {0};
-	const long end = now_ms() + FIRST_WORD_MS;
-	long left = FIRST_WORD_MS;
-	uint32_t outcome;
-	int r;
-
-	wire_put_hello(&wire);
-	r = send_datagram(fd, &wire);
-	if (r < 0)
-		return r;
-	while ((r = poll(&poll_fd, 1, (int)left)) < 0 && errno == EINTR)
-		left = end > now_ms() ? end - now_ms() : 0;
-	if (r <= 0)
-		return r < 0 ? -errno : -ETIMEDOUT;
-	r = receive(fd, &answer);
-	if (r < 0)
-		return r;
-	outcome = answer.outcome;
-	hook_answer_fini(&answer);
-	return outcome == OUTCOME_PENDING ? 0 : -ECANCELED;
-}
-
-static int send_depends(int fd)
-{
-	for (size_t i = 0; i < hook.depends.n;) {
-		struct wire wire = {0};
-		size_t taken = wire_put_depends(&wire, hook.depends.list + i, hook.depends.n - i, MESSAGE_MAX);
-		int r = send_datagram(fd, &wire);
-
-		if (r < 0)
-			return r;
-		i += taken; /* never 0: warm_depends() takes no path longer than PATH_MAX */
-	}
-	return 0;
-}
-
-static int send_ready(int fd)
-{
-	struct wire wire = {0};
 	const struct wire_ready ready = {
 	        .hook_fd = (uint32_t)fd,
 	        .argv_from_launch = hook.flags & WARM_ARGV,
@@ -214,35 +140,7 @@ static int send_ready(int fd)
 	        .sdk = "c 1",
 	};
 
-	wire_put_ready(&wire, &ready);
-	return send_datagram(fd, &wire);
-}
-
-static int wait_answer(int fd, struct hook_answer *ret)
-{
-	int r;
-
-	do {
-		hook_answer_fini(ret);
-		r = receive(fd, ret);
-	} while (r == 0 && ret->outcome == OUTCOME_PENDING);
-	return r;
-}
-
-/* Mapped, not malloc'ed: the hook leaves the application's heap where it was. The freeze interrupts recv(2) where it
- * has a time limit, and a copy begins with that EINTR: the loop is part of the protocol. */
-static int receive(int fd, struct hook_answer *ret)
-{
-	uint8_t *datagram = mmap(NULL, MESSAGE_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ssize_t n;
-	int r;
-
-	if (datagram == MAP_FAILED)
-		return -errno;
-	n = TEMP_FAILURE_RETRY(recv(fd, datagram, MESSAGE_MAX, 0));
-	r = n < 0 ? -errno : wire_get_answer(datagram, (size_t)n, ret);
-	munmap(datagram, MESSAGE_MAX);
-	return r;
+	return ask_ready(fd, &ready, ret);
 }
 
 static void become_launch(struct hook_answer *answer)

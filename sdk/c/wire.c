@@ -13,7 +13,7 @@ enum { TYPE_VARINT = 0, TYPE_64BIT = 1, TYPE_BYTES = 2, TYPE_32BIT = 5 };
 enum { REQUEST_READY = 1, REQUEST_DEPENDS = 2, REQUEST_HELLO = 12 };
 enum { READY_HOOK_FD = 1, READY_ARGV = 2, READY_FIXED_ARGS = 3, READY_CWD = 4, READY_ENV = 5, READY_SDK = 6 };
 enum { DEPENDS_ITEM = 1 };
-enum { DEPENDENCY_PATH = 1 };
+enum { DEPENDENCY_PATH = 1, DEPENDENCY_SUFFIX = 2 };
 enum { REPLY_HOOK = 3 };
 enum { HOOK_OUTCOME = 1, HOOK_ARGV = 3, HOOK_ENV = 4, HOOK_GENERATION = 6, HOOK_FIXED_ARGS = 7 };
 
@@ -47,7 +47,8 @@ void wire_put_ready(struct wire *wire, const struct wire_ready *ready)
 	wire_fini(&body);
 }
 
-size_t wire_put_depends(struct wire *wire, char *const *path, size_t n_path, size_t max)
+size_t wire_put_depends(struct wire *wire, char *const *path, size_t n_path, char *const *suffix, size_t n_suffix,
+                        size_t max)
 {
 	struct wire body = {0};
 	size_t room = max - 16; /* the magic, and the key and length of the request around the items */
@@ -55,15 +56,18 @@ size_t wire_put_depends(struct wire *wire, char *const *path, size_t n_path, siz
 
 	for (taken = 0; taken < n_path; taken++) {
 		struct wire item = {0};
-		size_t path_len = strlen(path[taken]);
-		size_t item_len = 1 + varint_size(path_len) + path_len;
+		bool fits;
 
-		if (body.len + 1 + varint_size(item_len) + item_len > room)
-			break;
-		put_bytes(&item, DEPENDENCY_PATH, path[taken], path_len);
-		put_bytes(&body, DEPENDS_ITEM, item.data, item.len);
+		put_string(&item, DEPENDENCY_PATH, path[taken]);
+		for (size_t i = 0; i < n_suffix; i++)
+			put_string(&item, DEPENDENCY_SUFFIX, suffix[i]);
+		fits = body.len + 1 + varint_size(item.len) + item.len <= room;
+		if (fits)
+			put_bytes(&body, DEPENDS_ITEM, item.data, item.len);
 		body.failed |= item.failed;
 		wire_fini(&item);
+		if (!fits)
+			break;
 	}
 	put_request(wire, REQUEST_DEPENDS, &body);
 	wire_fini(&body);

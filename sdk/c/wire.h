@@ -36,9 +36,10 @@ struct wire_ready {
 };
 void wire_put_ready(struct wire *wire, const struct wire_ready *ready);
 
-/* RPC_MAGIC + Request{depends} with as many of the paths as fit into `max` bytes. Returns how many it took; 0 if the
- * first alone does not fit. */
-size_t wire_put_depends(struct wire *wire, char *const *path, size_t n_path, size_t max);
+/* RPC_MAGIC + Request{depends} with as many of the paths, each with these suffixes, as fit into `max` bytes. Returns
+ * how many it took; 0 if the first alone does not fit. */
+size_t wire_put_depends(struct wire *wire, char *const *path, size_t n_path, char *const *suffix, size_t n_suffix,
+                        size_t max);
 
 /* enum Outcome of rpc.proto. */
 enum hook_outcome { OUTCOME_COLD = 0, OUTCOME_RESUMED = 1, OUTCOME_RESTORED = 2, OUTCOME_PENDING = 3 };

@@ -123,19 +123,21 @@ PENDING = reply(wire.PENDING)
 
 
 class Hook:
-    """The same for both languages."""
+    """The same for all languages."""
+
+    runtime, suffix = PYTHON, ".py"
 
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory(prefix="warm-hook.")
         self.addCleanup(self.directory.cleanup)
-        self.script = os.path.join(self.directory.name, "app.py")
+        self.script = os.path.join(self.directory.name, "app" + self.suffix)
         with open(self.script, "w", encoding="ascii") as file:
             file.write(self.source)
 
     def run_app(self, *answers, env=None, daemon=True, first=PENDING):
         path = os.path.join(self.directory.name, "s")
         self.daemon = Daemon(path, answers, first) if daemon else None
-        done = subprocess.run([PYTHON, self.script, "old"], cwd=self.directory.name, input=b"first\nsecond\n",
+        done = subprocess.run([self.runtime, self.script, "old"], cwd=self.directory.name, input=b"first\nsecond\n",
                               capture_output=True, timeout=60, check=False,
                               env={**base_env(), "WARM_SOCKET": path, "LIBWARM": os.path.join(BUILD, "libwarm.so"),
                                    "APP_OLD": "old", "ONE": "old", "TWO": "old", **(env or {})})
@@ -202,12 +204,15 @@ class Hook:
         """Each interrupts it: it goes on with what is left. Beginning anew each time, it would never end."""
         undisturbed = self.quickest(first=None)["took"]
         with open(self.script, "w", encoding="ascii") as file:
-            file.write("import signal\nsignal.signal(signal.SIGALRM, lambda *_: None)\n"
-                       "signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)\n" + self.source
-                       + "signal.setitimer(signal.ITIMER_REAL, 0)\n")
+            file.write(self.disturbed())
         said = self.quickest(first=None)
         self.assertUntouched(said)
         self.assertLess(said["took"], 1.5 * undisturbed)
+
+    def disturbed(self):
+        """The program, with a signal every 5 ms."""
+        return ("import signal\nsignal.signal(signal.SIGALRM, lambda *_: None)\n"
+                "signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)\n" + self.source + "signal.setitimer(signal.ITIMER_REAL, 0)\n")
 
     def test_daemon_that_does_not_accept_costs_a_tenth_of_a_second(self):
         path = os.path.join(self.directory.name, "s")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 
 from case import write
 from harness import BUILD, CLONE_TIERS, PYTHON, ROOT, Daemon, base_env, finish, wait_for
@@ -21,7 +22,7 @@ int main(void) { return printf("%d\\n", warm_ready(0)) < 0; }
 
 
 def plain_env(**more):
-    return dict({k: v for k, v in base_env().items() if k not in ("LD_LIBRARY_PATH", "PYTHONPATH")},
+    return dict({k: v for k, v in base_env().items() if k not in ("LD_LIBRARY_PATH", "PYTHONPATH", "NODE_PATH")},
                 PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **more)
 
 
@@ -66,6 +67,15 @@ class Installed(unittest.TestCase):
         folders = {os.path.relpath(os.path.dirname(exe), self.dest) for exe in self.daemons()}
         self.assertLessEqual(folders, {"usr/sbin", "usr/libexec/warm"})
         self.assertIn("usr/sbin", folders)
+
+    def test_node_program(self):
+        folder, node = os.path.join(self.dest, "usr/lib/node_modules"), shutil.which("node")
+        if not node or not os.path.exists(os.path.join(BUILD, "node/warm/warm.node")):
+            self.skipTest("no node, or none of its headers when Warm was built")
+        script = write(os.path.join(self.daemon.dir, "app.js"),
+                       'require("warm").ready({ argv: true }).then(() => console.log(require.resolve("warm"), process.argv[2]))')
+        with unittest.mock.patch.dict(self.env, NODE_PATH=folder):
+            self.assertEqual(self.becomes_clone(node, script, "one").out, f"{folder}/warm/index.js one\n")
 
     def test_c_program_by_pkg_config(self):
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", "warm"], check=True, stdout=subprocess.PIPE, text=True,

@@ -68,6 +68,7 @@ static void test_ready_reads_back(void **state)
 static void test_depends_are_split_to_fit_and_none_is_lost(void **state)
 {
 	enum { N = 5000 };
+	char *suffix[] = {(char[]){"/"}, (char[]){".js"}};
 	char **path = calloc(N, sizeof(*path));
 	size_t next = 0, datagrams = 0;
 
@@ -77,7 +78,7 @@ static void test_depends_are_split_to_fit_and_none_is_lost(void **state)
 		assert_true(asprintf(&path[i], "/srv/shop/%0*zu", (int)(1 + i % 200), i) > 0);
 	while (next < N) {
 		struct wire wire = {0};
-		size_t taken = wire_put_depends(&wire, path + next, N - next, MESSAGE_MAX);
+		size_t taken = wire_put_depends(&wire, path + next, N - next, suffix, 2, MESSAGE_MAX);
 		Warm__Rpc__Request *request = decode(&wire);
 
 		assert_true(taken > 0);
@@ -85,8 +86,11 @@ static void test_depends_are_split_to_fit_and_none_is_lost(void **state)
 		assert_non_null(request);
 		assert_int_equal(request->op_case, WARM__RPC__REQUEST__OP_DEPENDS);
 		assert_int_equal(request->depends->n_item, taken);
-		for (size_t i = 0; i < taken; i++)
+		for (size_t i = 0; i < taken; i++) {
 			assert_string_equal(request->depends->item[i]->path, path[next + i]);
+			assert_int_equal(request->depends->item[i]->n_suffix, 2);
+			assert_string_equal(request->depends->item[i]->suffix[1], ".js");
+		}
 		next += taken;
 		datagrams++;
 		warm__rpc__request__free_unpacked(request, NULL);
