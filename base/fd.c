@@ -217,6 +217,14 @@ int fd_read_all(int fd, size_t limit, char **ret_data, size_t *ret_len)
 	return 0;
 }
 
+int fd_socket_option(int sock, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(sock, SOL_SOCKET, name, &value, &len) < 0 ? -1 : value;
+}
+
 void fd_close_all(const int *fds, size_t n_fds)
 {
 	for (size_t i = 0; i < n_fds; i++)

@@ -38,6 +38,9 @@ int fd_pwrite_full(int fd, const void *buf, size_t len, uint64_t offset);
 int fd_read_file_at(int dir_fd, const char *path, size_t limit, char **ret_data, size_t *ret_len);
 int fd_read_all(int fd, size_t limit, char **ret_data, size_t *ret_len);
 
+/* A number among the options of a socket, level SOL_SOCKET; -1 where it has none of that name. */
+int fd_socket_option(int sock, int name);
+
 void fd_close_all(const int *fds, size_t n_fds);
 
 #endif

@@ -52,9 +52,26 @@ static bool put_extra(struct builder *builder, const struct launch_brings *bring
 	for (size_t i = 0; i < brings->n_extra; i++) {
 		if (brings->extra[i] < 3 || brings->extra[i] >= LAUNCH_FD_END)
 			return false;
-		put_call(builder, SYS_dup3, ROP_SLOT(0), SLOT_EXTRA + i, (uint64_t)brings->extra[i], 0);
+		if (!(brings->no_place >> i & 1))
+			put_call(builder, SYS_dup3, ROP_SLOT(0), SLOT_EXTRA + i, (uint64_t)brings->extra[i], 0);
 	}
 	return true;
+}
+
+/* Behind the launch's own numbers: one of these is where its close-on-exec flag is not as the launch has it. */
+static void put_places(struct builder *builder, const struct launch_brings *brings)
+{
+	for (size_t i = 0; i < brings->n_places; i++) {
+		const struct launch_place *place = &brings->place[i];
+		uint64_t slot = SLOT_EXTRA;
+
+		for (size_t j = 0; j < brings->n_extra; j++)
+			if (brings->extra[j] == place->number)
+				slot = SLOT_EXTRA + j;
+		put_call(builder, SYS_dup3, ROP_SLOT(0), slot, (uint64_t)place->fd, place->cloexec ? O_CLOEXEC : 0);
+		if (place->status_flags >= 0)
+			put_call(builder, SYS_fcntl, ROP_SLOT(0), slot, F_SETFL, (uint64_t)place->status_flags);
+	}
 }
 
 static void put_cwd(struct builder *builder, const struct launch_brings *brings)
@@ -153,6 +170,7 @@ int launch_build_go(const struct launch_brings *brings, uint8_t buf[GO_SIZE_MAX]
 		               GO_FDS_MAX - SLOT_EXTRA - 1);
 	if (!put_extra(&builder, brings))
 		return err_set(err, E2BIG, "the launch brings a descriptor numbered %d or higher", LAUNCH_FD_END);
+	put_places(&builder, brings);
 	put_cwd(&builder, brings);
 	put_scheduling(&builder, brings);
 	put_oom_score(&builder, brings);

@@ -26,6 +26,15 @@ struct launch_traits {
 	                                  alone */
 };
 
+/* A descriptor of the launch has a place of the snapshot's. */
+#define LAUNCH_PLACES_MAX 128
+struct launch_place {
+	int32_t number; /* among `extra` */
+	int32_t fd;     /* where the clone has it */
+	bool cloexec;
+	int status_flags; /* to be set: fcntl(2) F_SETFL; -1: as they are */
+};
+
 struct launch_brings {
 	const struct launch_traits *launch, *standby;
 	const char *cwd;     /* to be entered, or NULL */
@@ -36,6 +45,9 @@ struct launch_brings {
 	const int32_t
 	        *extra; /* numbers >= 3 of the launch's descriptors, in the order of the slots from SLOT_EXTRA on */
 	size_t n_extra;
+	uint64_t no_place; /* bit i: extra[i] is not put where the launch has it, the snapshot uses that number */
+	const struct launch_place *place;
+	size_t n_places;
 	uint64_t skip; /* held objects that the clone does not take: go_header.skip */
 };
 

@@ -187,6 +187,7 @@ enum report_kind {
 	REPORT_TOKEN_GONE = 10,    /* the launcher gave up first; the clone ends */
 	REPORT_DONE = 11,          /* any other worker: value */
 	REPORT_RELEASED = 12,      /* warm-snap: the application runs again (answer its hook); value = us stopped */
+	REPORT_HELD = 13,          /* a held object cannot be taken: value = its bit; op and err as in REPORT_FAILED */
 };
 
 struct report {

@@ -15,7 +15,6 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "proto/launch.h"
 
 typedef int collector(struct subject *s, struct open_file *f, struct err *err);
 
@@ -52,29 +51,6 @@ int descriptor_of(const struct subject *s, size_t description)
 		if (s->image->descriptor[i]->description == description)
 			return s->image->descriptor[i]->fd;
 	return -1;
-}
-
-int collect_held(struct subject *s, struct open_file *f, uint32_t kind, ProtobufCBinaryData address, const char *words,
-                 struct err *err)
-{
-	Warm__Rpc__Held *held;
-
-	if (s->summary->n_held == HELD_MAX)
-		return err_set(err, ENOTSUP,
-		               "fd %d: %s is one of more than %d addresses and locks that a clone has to take", f->fd,
-		               words, HELD_MAX);
-	held = malloc(sizeof(*held));
-	if (!held)
-		return err_sys(err, ENOMEM, "descriptors");
-	warm__rpc__held__init(held);
-	held->fd = f->fd;
-	held->kind = kind;
-	held->words = strdup(words);
-	held->address = bytes_copy(address.data, address.len);
-	if (GROW(s->summary, held, held) < 0 || !held->words || !held->address.data)
-		return err_sys(err, ENOMEM, "descriptors");
-	f->desc->held = (uint32_t)s->summary->n_held;
-	return 0;
 }
 
 /* ---- files with a path ------------------------------------------------------------------------------------------ */
@@ -232,7 +208,7 @@ static int collect_descriptor(struct subject *s, int fd, struct err *err)
 	uint32_t index = 0;
 	uint64_t flags = 0;
 	char name[32];
-	int r;
+	int launched, r;
 
 	if (!d)
 		return err_sys(err, ENOMEM, "descriptors");
@@ -248,7 +224,7 @@ static int collect_descriptor(struct subject *s, int fd, struct err *err)
 		return err_sys(err, -r, "fd %d", fd);
 	}
 	f.info = info;
-	if (fd > 2 && from_launch(s, &f)) {
+	if (fd > 2 && !S_ISSOCK(f.st.st_mode) && from_launch(s, &f)) {
 		free(d);
 		return 0; /* a clone has it where its own launch brings it */
 	}
@@ -256,6 +232,11 @@ static int collect_descriptor(struct subject *s, int fd, struct err *err)
 	if (!(flags & O_PATH))
 		local = (int)syscall(SYS_pidfd_getfd, s->pidfd, fd, 0);
 	f.local = local;
+	launched = handed_number(s, &f);
+	if (launched > 2) {
+		free(d);
+		return collect_handed(s, &f, launched, flags & O_CLOEXEC, err);
+	}
 	r = find_shared(s, &f, &index) ? 0 : new_description(s, &f, &index, err);
 	d->fd = fd;
 	d->cloexec = flags & O_CLOEXEC;
@@ -293,6 +274,8 @@ int collect_files(struct subject *s, struct err *err)
 	for (size_t i = 0; r == 0 && i < walk.n; i++)
 		r = collect_descriptor(s, walk.fd[i], err);
 	free(walk.fd);
+	if (r == 0)
+		r = held_places(s, err);
 	if (r == 0)
 		r = check_pipes(s, err);
 	return r < 0 ? r : check_sockets(s, err);

@@ -19,6 +19,7 @@
 #include "base/address.h"
 #include "base/clean.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "proto/launch.h"
 #include "snapshot/unix_diag.h"
 
@@ -60,14 +61,6 @@ static const struct {
         {IPPROTO_IP, IP_PKTINFO, false},
         {IPPROTO_IPV6, IPV6_RECVPKTINFO, false},
 };
-
-static int number_option(int fd, int level, int name)
-{
-	int value = 0;
-	socklen_t len = sizeof(value);
-
-	return getsockopt(fd, level, name, &value, &len) < 0 ? -1 : value;
-}
 
 /* Options that differ from those of a new socket of the same kind. */
 static int take_options(struct open_file *f, Warm__Image__Socket *sock, struct err *err)
@@ -175,7 +168,7 @@ static int collect_inet(struct subject *s, struct open_file *f, Warm__Image__Soc
 static int take_queue(struct open_file *f, Warm__Image__Socket *sock, struct err *err)
 {
 	CLEAN(free) char *buf = malloc(DATAGRAM_MAX);
-	int before = number_option(f->local, SOL_SOCKET, SO_PEEK_OFF), from_start = 0;
+	int before = fd_socket_option(f->local, SO_PEEK_OFF), from_start = 0;
 	int r = 0;
 
 	if (!buf || setsockopt(f->local, SOL_SOCKET, SO_PEEK_OFF, &from_start, sizeof(from_start)) < 0)
@@ -272,9 +265,9 @@ int collect_socket(struct subject *s, struct open_file *f, struct err *err)
 	f->desc->socket = sock;
 	if (f->local < 0)
 		return err_sys(err, EBADF, "fd %d: socket", f->fd);
-	sock->family = number_option(f->local, SOL_SOCKET, SO_DOMAIN);
-	sock->type = number_option(f->local, SOL_SOCKET, SO_TYPE);
-	sock->protocol = number_option(f->local, SOL_SOCKET, SO_PROTOCOL);
+	sock->family = fd_socket_option(f->local, SO_DOMAIN);
+	sock->type = fd_socket_option(f->local, SO_TYPE);
+	sock->protocol = fd_socket_option(f->local, SO_PROTOCOL);
 	if (sock->family == AF_INET || sock->family == AF_INET6)
 		r = collect_inet(s, f, sock, err);
 	else if (sock->family == AF_UNIX)

@@ -30,6 +30,11 @@ int collect_socket(struct subject *s, struct open_file *f, struct err *err);
 /* What the description has of the outside world is taken again at GO. address may be empty. */
 int collect_held(struct subject *s, struct open_file *f, uint32_t kind, ProtobufCBinaryData address, const char *words,
                  struct err *err);
+int held_places(struct subject *s, struct err *err); /* once all descriptors are known */
+
+/* The number under which the program was started with this socket, or -1. Such a one is no part of the image. */
+int handed_number(const struct subject *s, const struct open_file *f);
+int collect_handed(struct subject *s, struct open_file *f, int number, bool cloexec, struct err *err);
 
 /* Once all are known: ends that are in other processes are refused. */
 int check_pipes(struct subject *s, struct err *err);

@@ -121,6 +121,7 @@ int survey(struct subject *s, struct err *err)
 	    (r = same_credentials(s, err)) < 0)
 		return r;
 	s->image->process->pid = s->own_pid;
+	s->summary->pid = s->own_pid;
 	s->summary->processes = 1;
 	s->summary->threads = (uint32_t)s->n_threads;
 	s->summary->rss_bytes = s->status.rss_bytes;

@@ -24,12 +24,13 @@ $(T)/unit/%: tests/unit/%.c $(T)/libunder.a | $(GEN_H)
 $(T)/victims/%: tests/victims/%.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a -lpthread -lrt -ldl -lm
-$(T)/app: tests/e2e/app.c $(BUILD)/libwarm.a
+E2E_PROGRAMS := $(patsubst tests/e2e/%.c,$(T)/%,$(wildcard tests/e2e/*.c))
+$(E2E_PROGRAMS): $(T)/%: tests/e2e/%.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a
 
 .PHONY: tests test test-unit test-victims test-e2e lint lint-deep format
-tests: all $(UNITS) $(VICTIMS) $(T)/app ## build the tests without running them
+tests: all $(UNITS) $(VICTIMS) $(E2E_PROGRAMS) ## build the tests without running them
 
 test: tests ## run every test; the last line is the total
 	@$(TESTENV) $(PYTHON) tests/run.py lint unit victims e2e
@@ -40,7 +41,7 @@ test-unit: $(UNITS) ## run the unit tests (no root, seconds)
 test-victims: all $(VICTIMS) ## take each kernel object through a snapshot (V="name name" for some)
 	@$(TESTENV) $(PYTHON) tests/victims/run.py $(V)
 
-test-e2e: all $(T)/app ## run the end-to-end tests (V=test_file.Class.test for some)
+test-e2e: all $(E2E_PROGRAMS) ## run the end-to-end tests (V=test_file.Class.test for some)
 	@$(TESTENV) $(PYTHON) tests/e2e/run.py $(V)
 
 lint: all $(BUILD)/restorer.elf ## layers, include cycles, doors, freestanding programs, format

@@ -9,6 +9,7 @@
 #include "warmd/entry.h"
 #include "warmd/first_run.h"
 #include "warmd/go.h"
+#include "warmd/handover.h"
 #include "warmd/log.h"
 #include "warmd/peer.h"
 #include "warmd/pool.h"
@@ -38,6 +39,7 @@ struct exec_job {
 	char failure[ERR_MSG_MAX];
 	enum exec_state state;
 	struct request request;
+	struct handover handover;
 	enum launch_tier tier;
 	uint64_t found_ns, go_ns, since_ms;
 	char id[24];
@@ -196,8 +198,14 @@ static void exec_job_find_words(struct exec_job *job, const struct report *repor
 
 static int send_application(struct exec_job *job, struct err *err)
 {
-	int r = go_application(job->standby, job->entry, &job->request, &job->client->caller.traits,
-	                       ++job->daemon->generation, err);
+	const struct go_launch launch = {
+	        .request = &job->request,
+	        .traits = &job->client->caller.traits,
+	        .handover = &job->handover,
+	        .launcher = job->client->peer.pid,
+	        .generation = ++job->daemon->generation,
+	};
+	int r = go_application(job->standby, job->entry, &launch, err);
 
 	job->go_ns = daemon_now_ns();
 	return r;
@@ -227,6 +235,25 @@ void exec_job_parked(struct exec_job *job)
 	exec_job_stand(job, job->standby);
 }
 
+/* Somebody else has what the clone would take: no fault of the snapshot's, which serves the next launch again. */
+static void exec_job_cannot_take(struct exec_job *job, const struct report *report)
+{
+	const Warm__Rpc__Summary *summary = job->entry ? job->entry->record->summary : NULL;
+	uint64_t bit = (uint64_t)report->value;
+	char reason[ERR_MSG_MAX];
+
+	if (!summary || bit >= summary->n_held)
+		worker_reason(report, reason, sizeof(reason));
+	else if (summary->held[bit]->kind == HELD_SOCKET)
+		snprintf(reason, sizeof(reason), "bind %s: %s", summary->held[bit]->words, strerror(report->err));
+	else
+		snprintf(reason, sizeof(reason), "%s: %s", summary->held[bit]->words, strerror(report->err));
+	if (summary && report->err == EADDRINUSE)
+		snprintf(reason + strlen(reason), sizeof(reason) - strlen(reason),
+		         " (end who has it, hand the socket over as LISTEN_FDS, or launch with --net private)");
+	exec_job_cold(job, reason);
+}
+
 void exec_job_report(struct exec_job *job, const struct report *report, bool supervisor)
 {
 	struct err err;
@@ -238,6 +265,8 @@ void exec_job_report(struct exec_job *job, const struct report *report, bool sup
 		return; /* it closes its socket once it has what it needs */
 	} else if (!supervisor && report->kind == REPORT_RUNNING) {
 		exec_job_running(job);
+	} else if (!supervisor && report->kind == REPORT_HELD) {
+		exec_job_cannot_take(job, report);
 	} else if (!supervisor && report->kind == REPORT_TOKEN_GONE) {
 		exec_job_cold(job, "the launcher did not wait");
 	} else {
@@ -369,7 +398,8 @@ static void exec_job_found(struct exec_job *job)
 		exec_job_cold(job, entry->reason);
 		return;
 	}
-	if (go_check(entry, &job->request, &err)) {
+	if (handover_find(entry, &job->request, job->client->peer.pid, &job->handover, &err) ||
+	    go_check(entry, &job->request, &job->handover, &err)) {
 		exec_job_cold(job, err.msg);
 		return;
 	}

@@ -8,16 +8,27 @@
 #include "proto/launch.h"
 #include "proto/rpc.pb-c.h"
 #include "warmd/entry.h"
+#include "warmd/handover.h"
 #include "warmd/request.h"
 #include "warmd/standby.h"
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-int go_check(const struct entry *entry, const struct request *request, struct err *err)
+static bool in_use(const Warm__Rpc__Summary *summary, int number)
+{
+	for (size_t i = 0; i < summary->n_fds; i++) {
+		if (summary->fds[i] == number)
+			return true;
+	}
+	return false;
+}
+
+int go_check(const struct entry *entry, const struct request *request, const struct handover *handover, struct err *err)
 {
 	const Warm__Rpc__Summary *summary = entry->record->summary;
 	bool announced = request->head.flags & LAUNCH_TTY;
@@ -29,11 +40,8 @@ int go_check(const struct entry *entry, const struct request *request, struct er
 	for (unsigned i = 0; i < request->head.n_numbers; i++) {
 		int number = request->head.fd_number[i];
 
-		for (size_t j = 0; number > 2 && j < summary->n_fds; j++) {
-			if (summary->fds[j] == number)
-				return err_set(err, EBUSY, "descriptor %d of the launch is in use in the snapshot",
-				               number);
-		}
+		if (number > 2 && in_use(summary, number) && !(handover->matched >> i & 1))
+			return err_set(err, EBUSY, "descriptor %d of the launch is in use in the snapshot", number);
 	}
 	return 0;
 }
@@ -53,9 +61,21 @@ int go_supervisor(const struct standby *standby, const struct request *request, 
 
 /* ---- the hook's answer ------------------------------------------------------------------------------------------- */
 
-static int hook_answer(const Warm__Rpc__Conditions *conditions, const struct request *request, uint64_t generation,
-                       uint8_t **ret, size_t *ret_len, struct err *err)
+/* LISTEN_PID names the launcher, which a cold start would become. The clone has a number of its own. */
+static const char *own_variable(const char *assignment, const struct go_launch *launch, char *listen_pid)
 {
+	char theirs[32];
+
+	snprintf(theirs, sizeof(theirs), "LISTEN_PID=%d", launch->launcher);
+	return strcmp(assignment, theirs) ? assignment : listen_pid;
+}
+
+static int hook_answer(const Warm__Rpc__Record *record, const struct go_launch *launch, uint8_t **ret, size_t *ret_len,
+                       struct err *err)
+{
+	const Warm__Rpc__Conditions *conditions = record->conditions;
+	const struct request *request = launch->request;
+	char listen_pid[32];
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
 	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
 	size_t n_argv = request->head.n_argv, n_env = request->head.n_env;
@@ -65,12 +85,16 @@ static int hook_answer(const Warm__Rpc__Conditions *conditions, const struct req
 
 	if (!bytes)
 		return err_set(err, ENOMEM, "out of memory");
+	snprintf(listen_pid, sizeof(listen_pid), "LISTEN_PID=%d", record->summary->pid);
 	if (!conditions->argv_from_launch)
 		n_argv = 0; /* the application's own, it keeps them */
 	for (size_t i = 0; i < n_argv; i++)
 		bytes[i] = (ProtobufCBinaryData){strlen(request->argv[i]), (uint8_t *)request->argv[i]};
-	for (size_t i = 0; i < n_env; i++)
-		bytes[n_argv + i] = (ProtobufCBinaryData){strlen(request->env[i]), (uint8_t *)request->env[i]};
+	for (size_t i = 0; i < n_env; i++) {
+		const char *var = own_variable(request->env[i], launch, listen_pid);
+
+		bytes[n_argv + i] = (ProtobufCBinaryData){strlen(var), (uint8_t *)var};
+	}
 
 	hook.outcome = WARM__RPC__OUTCOME__RESTORED;
 	hook.argv = bytes;
@@ -78,7 +102,7 @@ static int hook_answer(const Warm__Rpc__Conditions *conditions, const struct req
 	hook.env = bytes + n_argv;
 	hook.n_env = n_env;
 	hook.cwd = (ProtobufCBinaryData){strlen(request->cwd), (uint8_t *)request->cwd};
-	hook.generation = generation;
+	hook.generation = launch->generation;
 	hook.fixed_args = n_argv ? conditions->fixed_args : 0;
 	reply.last = true;
 	reply.hook = &hook;
@@ -143,19 +167,43 @@ static int send_both(int sock, struct iovec go, const int *fds, size_t n_fds, st
 	return sent < 0 ? -errno : -EAGAIN;
 }
 
-int go_application(const struct standby *standby, const struct entry *entry, const struct request *request,
-                   const struct launch_traits *traits, uint64_t generation, struct err *err)
+/* Numbers of the launch whose place the snapshot needs for something else. */
+static uint64_t without_place(const struct entry *entry, const struct request *request, uint64_t matched)
 {
+	uint64_t ret = 0;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < request->head.n_numbers; i++) {
+		int number = request->head.fd_number[i];
+
+		if (number < 3)
+			continue;
+		if (matched >> i & 1 && in_use(entry->record->summary, number))
+			ret |= UINT64_C(1) << n;
+		n++;
+	}
+	return ret;
+}
+
+int go_application(const struct standby *standby, const struct entry *entry, const struct go_launch *launch,
+                   struct err *err)
+{
+	const struct request *request = launch->request;
+	const struct handover *handover = launch->handover;
 	int32_t extra[LAUNCH_FDS_MAX];
 	int fds[GO_FDS_MAX], size, r;
 	size_t n_extra = go_fds(request, fds, extra), answer_len = 0;
 	const struct launch_brings brings = {
-	        .launch = traits,
+	        .launch = launch->traits,
 	        .standby = &standby->traits,
 	        .cwd = entry->record->conditions->cwd_from_launch ? request->cwd : NULL,
 	        .umask = -1, /* equal, or it was no hit */
 	        .extra = extra,
 	        .n_extra = n_extra,
+	        .no_place = without_place(entry, request, handover->matched),
+	        .place = handover->place,
+	        .n_places = handover->n_places,
+	        .skip = handover->skip,
 	        .tids = entry->record->summary->tid,
 	        .n_tids = entry->record->summary->n_tid,
 	};
@@ -169,7 +217,7 @@ int go_application(const struct standby *standby, const struct entry *entry, con
 		r = fd_send(standby->go_fd, go, (size_t)size, fds, SLOT_EXTRA + n_extra);
 		return r ? err_sys(err, -r, "send GO") : 0;
 	}
-	r = hook_answer(entry->record->conditions, request, generation, &answer, &answer_len, err);
+	r = hook_answer(entry->record, launch, &answer, &answer_len, err);
 	if (r)
 		return r;
 	r = send_both(standby->go_fd, (struct iovec){go, (size_t)size}, fds, SLOT_EXTRA + n_extra,

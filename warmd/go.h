@@ -6,18 +6,30 @@
 #define WARM_WARMD_GO_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 struct entry;
 struct err;
 struct launch_traits;
+struct handover;
 struct request;
 struct standby;
 
 /* Whether the launch can be put into this snapshot at all: its descriptors find their places. 0 or -errno. */
-int go_check(const struct entry *entry, const struct request *request, struct err *err);
+int go_check(const struct entry *entry, const struct request *request, const struct handover *handover,
+             struct err *err);
 
 int go_supervisor(const struct standby *standby, const struct request *request, struct err *err);
-int go_application(const struct standby *standby, const struct entry *entry, const struct request *request,
-                   const struct launch_traits *traits, uint64_t generation, struct err *err);
+
+/* launcher: the process that LISTEN_PID means, as the clone's own environment has to say. */
+struct go_launch {
+	const struct request *request;
+	const struct launch_traits *traits;
+	const struct handover *handover;
+	pid_t launcher;
+	uint64_t generation;
+};
+int go_application(const struct standby *standby, const struct entry *entry, const struct go_launch *launch,
+                   struct err *err);
 
 #endif

@@ -29,12 +29,14 @@ enum arena_slot {
 struct arena {
 	struct rop *ops;
 	uint32_t n_ops;
-	int32_t report_fd; /* where REPORT_* goes: the template's socket, from the standby on its GO socket */
-	int32_t fd_base;   /* service descriptors live from here on */
-	uint32_t n_parked; /* threads that reached ROP_WAIT */
-	uint32_t go_word;  /* 0 = parked, 1 = go */
-	uint32_t n_left;   /* threads that woke at GO and have left the arena */
-	uint64_t gadget;   /* `syscall; ret` in the application's own code, for ROP_LEAVE */
+	int32_t report_fd;           /* where REPORT_* goes: the template's socket, from the standby on its GO socket */
+	int32_t fd_base;             /* service descriptors live from here on */
+	uint32_t n_parked;           /* threads that reached ROP_WAIT */
+	uint32_t go_word;            /* 0 = parked, 1 = go */
+	uint32_t n_left;             /* threads that woke at GO and have left the arena */
+	uint64_t gadget;             /* `syscall; ret` in the application's own code, for ROP_LEAVE */
+	uint32_t held_from, held_to; /* the ops from..to - 1 take held object `held` */
+	uint32_t held;
 	int32_t slot[SLOT_END];
 	union {
 		struct go_header go;

@@ -55,9 +55,20 @@ static __attribute__((noreturn)) void leave(void)
 		sys3(SYS_exit_group, 125, 0, 0);
 }
 
+/* What goes wrong in these ops is said to be about the held object. */
+static void enter_held(struct arena *a, const struct rop *rop, uint32_t from)
+{
+	a->held = (uint32_t)rop->args[0];
+	a->held_from = from;
+	a->held_to = from + (uint32_t)rop->args[1];
+}
+
 static __attribute__((noreturn)) void fail(struct arena *a, uint32_t op, long err)
 {
-	report(a, REPORT_FAILED, (int32_t)op, (int32_t)err, 0);
+	if (op >= a->held_from && op < a->held_to)
+		report(a, REPORT_HELD, (int32_t)op, (int32_t)err, a->held);
+	else
+		report(a, REPORT_FAILED, (int32_t)op, (int32_t)err, 0);
 	leave();
 }
 
@@ -318,6 +329,8 @@ __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)
 		case ROP_SKIP:
 			if (a->message.go.skip >> (rop->args[0] & (HELD_MAX - 1)) & 1)
 				op += (uint32_t)rop->args[1];
+			else
+				enter_held(a, rop, op + 1);
 			break;
 		case ROP_JUMP:
 			op = (uint32_t)rop->args[0] - 1;

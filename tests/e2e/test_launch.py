@@ -2,7 +2,6 @@
 """Launches out of the ordinary: scripts with a #! line, descriptors that the caller brings, copies that fail on their way."""
 import os
 import signal
-import socket
 import subprocess
 
 from case import WarmCase, make_snapshot, write
@@ -14,12 +13,9 @@ sys.path.insert(0, {path!r})
 import warm
 print(warm.ready(argv=True), *sys.argv[1:], flush=True)
 """
-LISTENER = """import socket
+STANDS_IN = """import os
 import warm
-listener = socket.socket()
-listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-listener.bind(("127.0.0.1", {port}))
-listener.listen()
+os.chdir({folder!r})
 print(warm.ready(), flush=True)
 """
 HIGH = 251  # the number of a pipe's end that the caller happens to hold
@@ -106,21 +102,18 @@ class Failing(WarmCase):
     publish_app = False
 
     def test_reason_of_a_failed_copy_in_words(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        script = write(os.path.join(self.daemon.dir, "listener.py"), LISTENER.format(port=port))
+        folder = os.path.join(self.folder("far"), "stands-in")
+        os.mkdir(folder)
+        script = write(os.path.join(self.daemon.dir, "stands.py"), STANDS_IN.format(folder=folder))
         make_snapshot(self.daemon, PYTHON, script)
-        with socket.socket() as other:
-            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            other.bind(("127.0.0.1", port))
-            other.listen()
-            self.assertCold(self.daemon.exec(PYTHON, script), "bind", "address already in use")
-            self.assertCold(self.daemon.exec(PYTHON, script), "address already in use")  # after a failure: cold
-            self.daemon.full_pool()
-            result = self.daemon.exec(PYTHON, script, options=("--require",))
-            self.assertEqual(result.code, 125)
-            self.assertOneLine(result.err, "bind", "address already in use")
+        os.rmdir(folder)
+        self.assertCold(self.daemon.exec(PYTHON, script), "working directory", folder, "no such file")
+        self.assertCold(self.daemon.exec(PYTHON, script), "no such file")  # after a failure: cold
+        self.daemon.full_pool()
+        result = self.daemon.exec(PYTHON, script, options=("--require",))
+        self.assertEqual(result.code, 125)
+        self.assertOneLine(result.err, "working directory", "no such file")
+        os.mkdir(folder)
         self.daemon.full_pool()
         self.daemon.exec(PYTHON, script)
         self.daemon.full_pool()

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -114,6 +115,33 @@ static void test_descriptors_are_placed_before_limits(void **state)
 	assert_int_equal(made.op[2].nr, SYS_prlimit64);
 }
 
+static void test_sockets_that_are_handed_over_take_their_places(void **state)
+{
+	static const int32_t extra[] = {3, 4};
+	static const struct launch_place place[] = {
+	        {.number = 4, .fd = 7, .cloexec = true, .status_flags = O_RDWR | O_NONBLOCK},
+	        {.number = 4, .fd = 9, .status_flags = -1},
+	};
+
+	(void)state;
+	made.brings.extra = extra;
+	made.brings.n_extra = 2;
+	made.brings.no_place = 2; /* number 4 is the snapshot's */
+	made.brings.place = place;
+	made.brings.n_places = 2;
+	build(4);
+	assert_int_equal(made.op[0].args[1], 3);
+	assert_int_equal(made.op[1].nr, SYS_dup3);
+	assert_int_equal(made.op[1].args[0], SLOT_EXTRA + 1);
+	assert_int_equal(made.op[1].args[1], 7);
+	assert_int_equal(made.op[1].args[2], O_CLOEXEC);
+	assert_int_equal(made.op[2].nr, SYS_fcntl);
+	assert_int_equal(made.op[2].args[1], F_SETFL);
+	assert_int_equal(made.op[2].args[2], O_RDWR | O_NONBLOCK);
+	assert_int_equal(made.op[3].args[1], 9);
+	assert_int_equal(made.op[3].args[2], 0);
+}
+
 static void test_descriptors_out_of_range_are_refused(void **state)
 {
 	static const int32_t high[] = {LAUNCH_FD_END}, low[] = {2};
@@ -209,6 +237,7 @@ int main(void)
 	        TEST(test_nothing_to_bring_is_no_operation),
 	        TEST(test_held_objects_that_are_handed_over_stand_in_the_header),
 	        TEST(test_only_limits_that_differ_are_set),
+	        TEST(test_sockets_that_are_handed_over_take_their_places),
 	        TEST(test_descriptors_are_placed_before_limits),
 	        TEST(test_descriptors_out_of_range_are_refused),
 	        TEST(test_cwd_umask_and_scheduling_follow),

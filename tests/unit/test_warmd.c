@@ -13,6 +13,7 @@
 #include "warmd/config.h"
 #include "warmd/daemon.h"
 #include "warmd/files.h"
+#include "warmd/handover.h"
 #include "warmd/peer.h"
 #include "warmd/record.h"
 #include "warmd/request.h"
@@ -28,6 +29,23 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* ---- sockets that are handed over -------------------------------------------------------------------------------- */
+
+static void test_sockets_are_handed_to_the_process_that_listen_pid_names(void **state)
+{
+	char *both[] = {(char *)"A=1", (char *)"LISTEN_PID=77", (char *)"LISTEN_FDS=2", NULL};
+	char *count[] = {(char *)"LISTEN_FDS=3", NULL}, *none[] = {(char *)"LISTEN_PID=77", NULL};
+	char *nonsense[] = {(char *)"LISTEN_FDS=-1", NULL}, *many[] = {(char *)"LISTEN_FDS=1000000", NULL};
+
+	(void)state;
+	assert_int_equal(handover_count(both, 77), 2);
+	assert_int_equal(handover_count(both, 78), 0);
+	assert_int_equal(handover_count(count, 5), 3);
+	assert_int_equal(handover_count(none, 77), 0);
+	assert_int_equal(handover_count(nonsense, 1), 0);
+	assert_int_equal(handover_count(many, 1), 0);
+}
 
 /* ---- configuration ----------------------------------------------------------------------------------------------- */
 
@@ -489,6 +507,7 @@ static void test_file_changed_after_the_start_is_newer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_sockets_are_handed_to_the_process_that_listen_pid_names),
 	        cmocka_unit_test(test_config_reads_every_key),
 	        cmocka_unit_test(test_config_names_line_and_word),
 	        cmocka_unit_test(test_config_never_warms_sudo_by_default),

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""The network of a clone: addresses taken at GO or handed over, ports that nobody shares."""
+import fcntl
+import os
+import random
+import socket
+import subprocess
+
+import harness
+from case import WarmCase
+
+HIGH = 200  # numbers in between, of nobody
+SERVER = os.path.join(harness.BUILD, "tests", "server")
+
+
+def own_address():
+    """On loopback, and nobody else's: two runs of the tests never meet."""
+    return "127.%d.%d.%d" % (random.randrange(1, 255), random.randrange(256), random.randrange(1, 255)), \
+        random.randrange(2000, 30000)
+
+
+def ask(address, line=b"hello\n", kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as client:
+        client.settimeout(10)
+        client.connect(address)
+        client.sendall(line)
+        return client.recv(200).decode()
+
+
+class NetCase(WarmCase):
+    publish_app = False
+    launches = 0
+
+    def setUp(self):
+        super().setUp()
+        self.address = own_address()
+        self.words = ("tcp", self.address[0], str(self.address[1]))
+        self.running = []
+        self.addCleanup(self.end_all)
+
+    def end_all(self):
+        for process in self.running:
+            harness.kill_quietly(process.pid)
+            process.communicate()
+        self.daemon.warm("rm", *[row["id"] for row in self.daemon.ls()])
+
+    def start(self, *words, sockets=(), options=(), env=None, outcome=None):
+        """A launch of the server, until it serves. sockets: handed over by LISTEN_FDS."""
+        high = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, HIGH) for s in sockets]
+        argv = [harness.WARM, "exec", "--explain", *options, "--", SERVER, *(words or self.words)]
+        if high:
+            moves = " ".join(f"{3 + i}<&{fd} {fd}<&-" for i, fd in enumerate(high))
+            argv = ["bash", "-c", f'exec {moves}; LISTEN_FDS={len(high)} LISTEN_PID=$$ exec "$@"', "bash", *argv]
+        process = subprocess.Popen(argv, env=dict(self.daemon.env, **(env or {})), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=high)
+        for fd in high:
+            os.close(fd)
+        self.running.append(process)
+        process.explained = harness.explanation(process.stderr.readline().decode())
+        process.lines = []
+        while not process.lines or process.lines[-1].split()[0] == "handed":
+            line = process.stdout.readline().decode()
+            if not line:
+                process.lines.append("ended")
+                break
+            process.lines.append(line.strip())
+        if outcome:
+            self.assertEqual(process.lines[-1], f"serving {outcome}", (process.explained, self.daemon.log()[-1500:]))
+        return process
+
+    def stop(self, process, address=None, kind=socket.SOCK_STREAM):
+        """Has it answer and end; returns the answer."""
+        reply = ask(address or self.address, b"quit\n", kind)
+        self.assertEqual(process.wait(10), 0)
+        process.communicate()
+        self.running.remove(process)
+        return reply
+
+    def publish(self, *words, **keywords):
+        """The first run, and its end: the snapshot is there, the address is free."""
+        first = self.start(*words, **keywords)
+        self.assertEqual(first.lines[-1], "serving resumed", (first.explained, self.daemon.log()[-1500:]))
+        self.daemon.published(1, command=SERVER)
+        return first
+
+    def listener(self, address=None, kind=socket.SOCK_STREAM):
+        s = socket.socket(socket.AF_INET, kind)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind == socket.SOCK_STREAM)
+        s.bind(address or self.address)
+        if kind == socket.SOCK_STREAM:
+            s.listen(9)
+        self.addCleanup(s.close)
+        return s
+
+
+class HandedOver(NetCase):
+    def test_takes_the_place_of_the_socket_with_its_address(self):
+        self.assertIn("fd 4 cloexec 1 nonblock 1", self.stop(self.publish()))
+        ours = self.listener()
+        clone = self.start(sockets=[ours], options=["--require"], outcome="restored")
+        self.assertIn("restored fd 4 cloexec 1 nonblock 1", ask(self.address))
+        self.assertTrue(os.get_blocking(ours.fileno()) is False, "the description is shared, as after a cold start")
+        self.stop(clone)
+        ours.getsockname()  # and is still the launcher's
+        self.daemon.full_pool()
+        self.assertIn("resto", self.stop(self.start(sockets=[ours], options=["--require"], outcome="restored")))
+        ours.close()
+        self.daemon.full_pool()  # without a hand-over the clone binds by itself
+        self.stop(self.start(options=["--require"], outcome="restored"))
+
+    def test_several_and_of_each_kind(self):
+        other = own_address()
+        words = (*self.words, "udp", other[0], str(other[1]))
+        self.stop(self.publish(*words))
+        tcp, udp = self.listener(), self.listener(other, socket.SOCK_DGRAM)
+        clone = self.start(*words, sockets=[udp, tcp], options=["--require"], outcome="restored")
+        self.assertIn("restored fd 5 ", ask(other, kind=socket.SOCK_DGRAM))
+        self.assertIn("restored fd 4 ", self.stop(clone))
+        tcp.close()
+        self.daemon.full_pool()  # one of two: the clone takes the other itself
+        clone = self.start(*words, sockets=[udp], options=["--require"], outcome="restored")
+        self.assertIn("restored", ask(other, kind=socket.SOCK_DGRAM))
+        self.assertIn("restored", self.stop(clone))
+
+    def test_on_another_address_the_start_is_cold(self):
+        """The program would listen there; its snapshot listens elsewhere."""
+        self.stop(self.publish())
+        elsewhere = own_address()
+        cold = self.start(sockets=[self.listener(elsewhere)], outcome="cold")
+        self.assertIn(elsewhere[0], cold.explained["reason"])
+        self.assertIn("LISTEN_FDS", cold.explained["reason"])
+        self.stop(cold, elsewhere)
+
+    def test_not_meant_for_this_process(self):
+        self.stop(self.publish())
+        ours = self.listener()
+        fd = fcntl.fcntl(ours.fileno(), fcntl.F_DUPFD, HIGH)
+        taken = self.daemon.exec(SERVER, *self.words, env={"LISTEN_FDS": "1", "LISTEN_PID": "1"}, pass_fds=[fd])
+        os.close(fd)
+        self.assertCold(taken, f"bind {self.address[0]}:{self.address[1]}", "address already in use")
+        self.assertIn("Address already in use", taken.err)
+
+    def test_first_start_that_was_handed_one(self):
+        """What it was handed is each launch's own: under its number, or where the program has put it."""
+        for how in ((), ("dup",), ("move",)):
+            with self.subTest(how=how):
+                words = (*how, *self.words)
+                number = 10 if how else 3
+                first = own_address()
+                reply = self.stop(self.publish(*words, sockets=[self.listener(first)]), first)
+                self.assertIn(f"resumed fd {number} cloexec 1 nonblock 1", reply)
+                for _ in range(2):
+                    there = own_address()
+                    clone = self.start(*words, sockets=[self.listener(there)], options=["--require"], outcome="restored")
+                    self.assertEqual(self.stop(clone, there),
+                                     f"restored fd {number} cloexec 1 nonblock 1 address {there[0]}:{there[1]}\n")
+                    self.daemon.full_pool()
+                alone = self.start(*words, outcome="cold")  # as a cold run without: it binds by itself
+                self.assertIn("descriptor 3", alone.explained["reason"])
+                self.stop(alone)
+                other = self.start(*words, sockets=[self.listener(own_address(), socket.SOCK_DGRAM)], outcome="cold")
+                self.assertIn("of another kind", other.explained["reason"])
+                for row in self.daemon.ls():
+                    self.daemon.warm("rm", row["id"])
+
+    def test_variables_are_the_clones_behind_the_hook(self):
+        words = ("late", *self.words)
+        ours = self.listener()
+        first = self.publish(*words, sockets=[ours])
+        self.assertEqual(first.lines[0], "handed 1")
+        self.stop(first)
+        clone = self.start(*words, sockets=[ours], options=["--require"], outcome="restored")
+        self.assertEqual(clone.lines[0], "handed 1")
+        self.stop(clone)
+
+
+class Taken(NetCase):
+    def test_taken_address_is_no_fault_of_the_snapshot(self):
+        original = self.publish()
+        for _ in range(4):  # three failures would quarantine it
+            second = self.start()
+            self.assertEqual(second.lines, ["ended"])
+            self.assertEqual(second.explained["tier"], "cold_start")
+            self.assertIn(f"bind {self.address[0]}:{self.address[1]}: Address already in use (end who has it",
+                          second.explained["reason"])
+            self.assertIn(b"Address already in use", second.stderr.read())
+            self.daemon.full_pool()
+        self.assertIn("resumed", self.stop(original))
+        self.assertIn("restored", self.stop(self.start(options=["--require"], outcome="restored")))
