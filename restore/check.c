@@ -2,8 +2,10 @@
 #include "restore/check.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/user.h>
 
 #include "base/err.h"
@@ -66,6 +68,22 @@ static bool memory_is_whole(const Warm__Image__Image *image, uint64_t n_pages)
 	return image->mm && pages == n_pages;
 }
 
+static bool socket_is_whole(const Warm__Image__Socket *sock)
+{
+	size_t len = sock ? sock->address.len : 0;
+
+	if (!sock)
+		return false;
+	switch (sock->family) {
+	case AF_INET:
+		return !len || len == sizeof(struct sockaddr_in);
+	case AF_INET6:
+		return !len || len == sizeof(struct sockaddr_in6);
+	default:
+		return !len || len >= sizeof(sa_family_t);
+	}
+}
+
 static bool description_is_whole(const desc_t *d)
 {
 	if (d->held > HELD_MAX)
@@ -76,7 +94,7 @@ static bool description_is_whole(const desc_t *d)
 	case WARM__IMAGE__DESCRIPTION_KIND__TIMERFD:
 		return d->timerfd;
 	case WARM__IMAGE__DESCRIPTION_KIND__SOCKET:
-		return d->socket;
+		return socket_is_whole(d->socket);
 	case WARM__IMAGE__DESCRIPTION_KIND__STDIO:
 		return d->stdio <= 2;
 	default:

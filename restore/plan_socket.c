@@ -4,6 +4,7 @@
  * where the address is taken the launch starts cold). Unix pairs are made whole, with the bytes that wait in them.
  */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -210,18 +211,96 @@ static void bind_file(struct plan *p, const sock_t *sock, uint64_t fd, uint64_t 
 	        "its permissions");
 }
 
-void plan_socket_bind(struct plan *p, size_t description)
+static bool has_option(const sock_t *sock, int name)
+{
+	int value;
+
+	for (size_t i = 0; i < sock->n_option; i++)
+		if (sock->option[i]->level == SOL_SOCKET && sock->option[i]->name == name &&
+		    sock->option[i]->value.len == sizeof(value)) {
+			memcpy(&value, sock->option[i]->value.data, sizeof(value));
+			return value;
+		}
+	return false;
+}
+
+/* Address and port of an inet socket; NULL address: all of them. */
+static uint16_t inet_port(const sock_t *sock, const void **ret_address, size_t *ret_len)
+{
+	static const struct in6_addr any6 = IN6ADDR_ANY_INIT;
+	static const struct in_addr any4 = {INADDR_ANY};
+	const struct sockaddr_in *in = (const struct sockaddr_in *)sock->address.data;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sock->address.data;
+	bool six = sock->family == AF_INET6;
+
+	*ret_len = six ? sizeof(any6) : sizeof(any4);
+	*ret_address = six ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr;
+	if (memcmp(*ret_address, six ? (const void *)&any6 : (const void *)&any4, *ret_len) == 0)
+		*ret_address = NULL;
+	return six ? in6->sin6_port : in->sin_port;
+}
+
+/* Does a socket of the image that is bound before this one share its port? Then they must be let share it again. */
+static bool shares_port(const struct plan *p, size_t description)
+{
+	const sock_t *sock = p->image->description[description]->socket, *other;
+	const void *address, *theirs;
+	size_t len, their_len;
+
+	for (size_t i = 0; i < description; i++) {
+		other = p->image->description[i]->socket;
+		if (!other || other->type != sock->type || (other->family != AF_INET && other->family != AF_INET6) ||
+		    !other->address.len || inet_port(other, &theirs, &their_len) != inet_port(sock, &address, &len))
+			continue;
+		if (!address || !theirs || len != their_len || memcmp(address, theirs, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void set_switch(struct plan *p, uint64_t fd, int name, int on)
+{
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_setsockopt,
+	                     .args = {fd, SOL_SOCKET, (uint64_t)name, plan_data(p, &on, sizeof(on), 4), sizeof(on)}},
+	        "%s others at its address", on ? "let in" : "no");
+}
+
+/*
+ * SO_REUSEPORT, and SO_REUSEADDR of datagrams, would let two clones have one port, each a part of what comes. They are
+ * off until the port is this clone's; TCP asks again in listen(2), so until behind that.
+ */
+static void bind_inet(struct plan *p, size_t description, uint64_t fd, uint64_t addr)
 {
 	const sock_t *sock = p->image->description[description]->socket;
+	bool alone = !shares_port(p, description);
+	bool port = alone && has_option(sock, SO_REUSEPORT);
+	bool address = alone && sock->type == SOCK_DGRAM && has_option(sock, SO_REUSEADDR);
+	char words[ADDRESS_WORDS_MAX];
+
+	if (port)
+		set_switch(p, fd, SO_REUSEPORT, 0);
+	if (address)
+		set_switch(p, fd, SO_REUSEADDR, 0);
+	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_bind, .args = {fd, addr, sock->address.len}}, "bind %s",
+	        address_words(sock->address.data, sock->address.len, words));
+	if (sock->listening)
+		PLAN_SYS(p, SYS_listen, "listen", fd, (uint64_t)sock->backlog);
+	if (port)
+		set_switch(p, fd, SO_REUSEPORT, 1);
+	if (address)
+		set_switch(p, fd, SO_REUSEADDR, 1);
+}
+
+static void bind_unix(struct plan *p, const sock_t *sock, uint64_t fd, uint64_t addr)
+{
 	bool file = address_is_path(sock->address.data, sock->address.len);
 	char words[ADDRESS_WORDS_MAX];
-	uint32_t held = plan_held_begin(p, p->image->description[description]->held);
-	uint64_t fd = (uint64_t)plan_number_of(p, description);
-	uint64_t addr = plan_data(p, sock->address.data, sock->address.len, 8);
 
 	if (file)
 		bind_file(p, sock, fd, addr);
-	else if (sock->address.len)
+	else
 		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_bind, .args = {fd, addr, sock->address.len}},
 		        "bind %s", address_words(sock->address.data, sock->address.len, words));
 	if (sock->listening)
@@ -229,5 +308,21 @@ void plan_socket_bind(struct plan *p, size_t description)
 	if (file)
 		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_close, .flags = ROP_SLOT(0), .args = {SLOT_ONE}},
 		        "unlock the directory");
+}
+
+void plan_socket_bind(struct plan *p, size_t description)
+{
+	const sock_t *sock = p->image->description[description]->socket;
+	uint64_t fd = (uint64_t)plan_number_of(p, description), addr;
+	uint32_t held;
+
+	if (!sock->address.len)
+		return;
+	held = plan_held_begin(p, p->image->description[description]->held);
+	addr = plan_data(p, sock->address.data, sock->address.len, 8);
+	if (sock->family == AF_UNIX)
+		bind_unix(p, sock, fd, addr);
+	else
+		bind_inet(p, description, fd, addr);
 	plan_held_end(p, held);
 }

@@ -187,3 +187,59 @@ class Taken(NetCase):
             self.daemon.full_pool()
         self.assertIn("resumed", self.stop(original))
         self.assertIn("restored", self.stop(self.start(options=["--require"], outcome="restored")))
+
+    def test_nobody_shares_a_port_silently(self):
+        """Whatever the options of the socket: a clone has the port for itself, or the start is cold and shares it knowingly."""
+        for words, kind in ((("reuseport", *self.words), socket.SOCK_STREAM),
+                            (("reuseport", "udp", *self.words[1:]), socket.SOCK_DGRAM),
+                            (("reuseaddr", "udp", *self.words[1:]), socket.SOCK_DGRAM)):
+            with self.subTest(words=words[:2]):
+                original = self.publish(*words)
+                beside = self.start(*words, outcome="cold")
+                self.assertIn("Address already in use", beside.explained["reason"])
+                harness.kill_quietly(beside.pid)
+                beside.wait()
+                self.stop(original, kind=kind)
+                self.daemon.full_pool()
+                clone = self.start(*words, options=["--require"], outcome="restored")
+                self.daemon.full_pool()
+                beside = self.start(*words, outcome="cold")
+                self.assertIn("Address already in use", beside.explained["reason"])
+                harness.kill_quietly(beside.pid)
+                beside.wait()
+                self.stop(clone, kind=kind)
+                for row in self.daemon.ls():
+                    self.daemon.warm("rm", row["id"])
+
+    def test_sockets_of_one_program_share_their_port_again(self):
+        words = ("reuseport", *self.words, *self.words)
+        self.stop(self.publish(*words))
+        self.daemon.full_pool()
+        clone = self.start(*words, options=["--require"], outcome="restored")
+        seen = {ask(self.address).split()[2] for _ in range(60)}
+        self.assertEqual(seen, {"4", "5"})
+        self.stop(clone)
+
+    def test_of_three_clones_at_once_one_has_the_port(self):
+        """The others are cold starts, which fail as they would have without Warm."""
+        self.stop(self.publish())
+        self.daemon.warm("pool", self.daemon.ls()[0]["id"], "3")
+        self.assertTrue(harness.wait_for(lambda: self.daemon.ls()[0]["standbys"] >= 3, 10))
+        launches = [self.daemon.popen(SERVER, *self.words, options=["--explain"]) for _ in range(3)]
+        self.running += launches
+        lost = []
+        self.assertTrue(harness.wait_for(lambda: sum(p.poll() is not None for p in launches) == 2, 10))
+        for process in launches:
+            if process.poll() is not None:
+                lost.append(harness.finish(process))
+        for result in lost:
+            self.assertCold(result, f"bind {self.address[0]}:{self.address[1]}", "address already in use")
+            self.assertEqual((result.code, result.out), (4, ""))
+            self.assertIn("Address already in use", result.err)
+        winner = [p for p in launches if p.poll() is None][0]
+        self.assertIn("restored", self.stop(winner))
+
+    def test_standbys_hold_no_port(self):
+        self.stop(self.publish())
+        self.assertTrue(self.daemon.full_pool())
+        self.listener().close()

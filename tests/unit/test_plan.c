@@ -343,6 +343,41 @@ static void test_a_held_address_is_taken_at_go_and_can_be_passed_over(void **sta
 	assert_string_equal(f->plan.words[bind_op], "bind 0.0.0.0:80");
 }
 
+/* Two clones must not get one port: SO_REUSEPORT is off until it is this clone's. */
+static void test_a_port_is_bound_alone_but_for_sockets_of_one_image(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(80)};
+	Warm__Image__SocketOption reuse, *list[1] = {&reuse};
+	Warm__Image__Socket sock;
+	size_t off, on, bind_op, second;
+	int one = 1;
+
+	warm__image__socket_option__init(&reuse);
+	reuse.level = SOL_SOCKET;
+	reuse.name = SO_REUSEPORT;
+	reuse.value = (ProtobufCBinaryData){sizeof(one), (uint8_t *)&one};
+	warm__image__socket__init(&sock);
+	sock.family = AF_INET;
+	sock.type = SOCK_STREAM;
+	sock.listening = true;
+	sock.option = list;
+	sock.n_option = 1;
+	sock.address = (ProtobufCBinaryData){sizeof(local), (uint8_t *)&local};
+	add_fd(f, 4, WARM__IMAGE__DESCRIPTION_KIND__SOCKET)->socket = &sock;
+	add_fd(f, 5, WARM__IMAGE__DESCRIPTION_KIND__SOCKET)->socket = &sock;
+	assert_int_equal(plan_compile(&f->plan, &f->err), 0);
+	off = find_call(f, find_kind(f, 0, ROP_STANDBY), SYS_setsockopt);
+	bind_op = find_call(f, off, SYS_bind);
+	on = find_call(f, bind_op, SYS_setsockopt);
+	second = find_call(f, bind_op + 1, SYS_bind);
+	assert_int_equal(f->plan.op[off].args[2], SO_REUSEPORT);
+	assert_int_equal(*(int *)plan_at(&f->plan, f->plan.op[off].args[3]), 0);
+	assert_true(bind_op < find_call(f, bind_op, SYS_listen) && find_call(f, bind_op, SYS_listen) < on);
+	assert_int_equal(*(int *)plan_at(&f->plan, f->plan.op[on].args[3]), 1);
+	assert_int_equal(second, on + 1); /* as it was: with the option on */
+}
+
 static void test_threads_park_before_the_standby_reports(void **state)
 {
 	struct fixture *f = *state;
@@ -435,6 +470,7 @@ int main(void)
 	        T(test_stdio_follows_the_launch),
 	        T(test_paths_are_opened_at_go_only),
 	        T(test_a_held_address_is_taken_at_go_and_can_be_passed_over),
+	        T(test_a_port_is_bound_alone_but_for_sockets_of_one_image),
 	        T(test_threads_park_before_the_standby_reports),
 	        T(test_same_credentials_cost_nothing),
 	        T(test_credentials_are_dropped_before_the_standby_parks),
