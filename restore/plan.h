@@ -122,6 +122,9 @@ uint32_t plan_raise(struct plan *p, uint32_t slot);
 uint32_t plan_held_begin(struct plan *p, uint32_t held);
 void plan_held_end(struct plan *p, uint32_t begin);
 
+/* By the supervisor: a network namespace with loopback up. */
+void plan_network_own(struct plan *p);
+
 #define GO_FD(place) ((place)->fd_base + 40) /* a standby's end of its GO socket */
 
 #endif

@@ -86,6 +86,8 @@ int plan_template(struct plan *p, struct err *err)
 	PLAN_SYS(p, SYS_mount, "supervisor: mounts follow the host's", 0, plan_string(p, "/"), 0, MS_REC | MS_SLAVE, 0);
 	PLAN_SYS(p, SYS_mount, "supervisor: its own /proc", plan_string(p, "proc"), plan_string(p, "/proc"),
 	         plan_string(p, "proc"), MS_NOSUID | MS_NODEV | MS_NOEXEC, 0);
+	if (p->image->process->net_private)
+		plan_network_own(p);
 	born = plan_op(p, (struct rop){.kind = ROP_CLONE}, "make process %d", p->image->process->pid);
 	p->op[born].args[0] = clone_args(p, 0, SIGCHLD, 0, &p->image->process->pid);
 	p->op[born].args[1] = sizeof(struct clone_args);

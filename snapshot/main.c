@@ -50,11 +50,17 @@ static int parse_owner(const char *text, struct launch_owner *owner)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"pid", required_argument, NULL, 'p'},       {"hook-fd", required_argument, NULL, 'h'},
-	        {"report", required_argument, NULL, 'r'},    {"meta", required_argument, NULL, 'm'},
-	        {"summary", required_argument, NULL, 's'},   {"pages", required_argument, NULL, 'g'},
-	        {"launch-fd", required_argument, NULL, 'l'}, {"owner", required_argument, NULL, 'o'},
-	        {"touched", required_argument, NULL, 't'},   {0},
+	        {"pid", required_argument, NULL, 'p'},
+	        {"hook-fd", required_argument, NULL, 'h'},
+	        {"report", required_argument, NULL, 'r'},
+	        {"meta", required_argument, NULL, 'm'},
+	        {"summary", required_argument, NULL, 's'},
+	        {"pages", required_argument, NULL, 'g'},
+	        {"launch-fd", required_argument, NULL, 'l'},
+	        {"owner", required_argument, NULL, 'o'},
+	        {"net-private", no_argument, NULL, 'n'},
+	        {"touched", required_argument, NULL, 't'},
+	        {0},
 	};
 	struct snapshot_request req = {.pid = -1, .hook_fd = -1, .meta_fd = -1, .summary_fd = -1, .pages_fd = -1};
 	struct launch_fd launch_fd[LAUNCH_FDS_MAX];
@@ -86,6 +92,9 @@ int main(int argc, char **argv)
 		case 'g':
 			req.pages_fd = value;
 			break;
+		case 'n':
+			req.net_private = true;
+			break;
 		case 't':
 			touched_fd = value;
 			break;
@@ -111,10 +120,11 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (req.pid <= 0 || req.meta_fd < 0 || req.summary_fd < 0 || req.pages_fd < 0) {
-		fprintf(stderr, "usage: warm-snap --pid PID [--hook-fd N] [--owner UID:GID:CAPS] [--launch-fd "
-		                "FD:DEV:INO]... [--report FD] "
-		                "--meta FD --summary FD --pages FD\n"
-		                "       warm-snap --pid PID --touched FD [--report FD]\n");
+		fprintf(stderr,
+		        "usage: warm-snap --pid PID [--hook-fd N] [--owner UID:GID:CAPS] [--net-private] [--launch-fd "
+		        "FD:DEV:INO]... [--report FD] "
+		        "--meta FD --summary FD --pages FD\n"
+		        "       warm-snap --pid PID --touched FD [--report FD]\n");
 		return 2;
 	}
 	req.launch_fd = launch_fd;

@@ -34,6 +34,7 @@ static int subject_open(struct subject *s, const struct snapshot_request *req, s
 	s->pid = req->pid;
 	s->hook_fd = req->hook_fd;
 	s->owner = req->owner;
+	s->net_private = req->net_private;
 	s->launch_fd = req->launch_fd;
 	s->n_launch_fds = req->n_launch_fds;
 	s->pidfd = (int)syscall(SYS_pidfd_open, req->pid, 0);

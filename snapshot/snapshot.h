@@ -5,6 +5,7 @@
 #ifndef WARM_SNAPSHOT_SNAPSHOT_H
 #define WARM_SNAPSHOT_SNAPSHOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,6 +25,7 @@ struct launch_owner { /* whose launch it was: what has other rights by now is no
 
 struct snapshot_request {
 	pid_t pid;
+	bool net_private;                 /* launched with --net private: it has a network namespace of its own */
 	const struct launch_owner *owner; /* NULL: root's, who may copy anything */
 	int hook_fd;                      /* number, in the target, of the descriptor its hook blocks on; -1: none */
 	const struct launch_fd *launch_fd;

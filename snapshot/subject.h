@@ -31,6 +31,7 @@ struct subject {
 	int proc_fd;   /* /proc/PID */
 	int pidfd;
 	int hook_fd;
+	bool net_private; /* it was launched with --net private */
 	const struct launch_owner *owner;
 	const struct launch_fd *launch_fd;
 	size_t n_launch_fds;
@@ -84,6 +85,8 @@ int pages_prepare(struct subject *s, int pages_fd, struct err *err); /* before f
 int freeze(struct subject *s, struct err *err);                      /* every thread stopped */
 int borrow(struct subject *s, struct err *err);                      /* a syscall instruction, a scratch area */
 int survey(struct subject *s, struct err *err);                      /* refuses what is no single, plain process */
+int survey_network(struct subject *s, struct err *err);              /* one of its own: has it loopback only? */
+int enter_network(struct subject *s, struct err *err);               /* this process goes where the sockets are */
 int collect_memory(struct subject *s, struct err *err);              /* areas, mm fields */
 int collect_threads(struct subject *s, struct err *err);
 int collect_signals(struct subject *s, struct err *err);

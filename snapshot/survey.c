@@ -47,9 +47,13 @@ static int same_namespaces(struct subject *s, struct err *err)
 			r = proc_ns(self, names[i], &ours);
 		if (r < 0)
 			return err_sys(err, -r, "%s namespace of process %d", names[i], s->pid);
-		if (theirs != ours)
+		if (theirs != ours && s->net_private && !strcmp(names[i], "net"))
+			r = survey_network(s, err);
+		else if (theirs != ours)
 			return err_set(err, ENOTSUP, "process %d is in another %s namespace than the daemon", s->pid,
 			               names[i]);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -359,8 +359,6 @@ static bool eligible(const struct exec_job *job, const struct caller *caller, ch
 		snprintf(reason, size, "%s", machine->cold_reason);
 	else if (request->head.flags & LAUNCH_COLD)
 		snprintf(reason, size, "--cold");
-	else if (request->head.flags & LAUNCH_NET_PRIVATE)
-		snprintf(reason, size, "--net private: not in this version");
 	else if (config_never_warm(&job->daemon->config, request->cmd))
 		snprintf(reason, size, "%s is on the never-warm list", request->cmd);
 	else if (request->argv[0][0] == '-')

@@ -4,6 +4,7 @@
 #include "warmd/ready.h"
 
 #include "base/clean.h"
+#include "base/fd.h"
 #include "base/proc.h"
 
 #include <arpa/inet.h>
@@ -14,8 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define STATE_LISTEN  10 /* TCP_LISTEN */
+#define TABLE_MAX     (1u << 20)
 #define LISTENERS_MAX 64 /* of one port: several only with SO_REUSEPORT */
 
 struct listeners {
@@ -80,6 +83,33 @@ static int match(void *arg, int fd)
 	return listeners->found;
 }
 
+/* sock_diag(7) tells of its own network namespace only; that of --net private is small enough to be read as text. */
+static int read_table(int proc_fd, const char *name, uint16_t port, struct listeners *ret)
+{
+	CLEAN(free) char *text = NULL;
+	int r = fd_read_file_at(proc_fd, name, TABLE_MAX, &text, NULL);
+
+	for (char *line = text, *next; r == 0 && line; line = next) {
+		unsigned local, state, inode;
+
+		next = strchr(line, '\n');
+		next = next ? next + 1 : NULL;
+		if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*u %*u %u", &local, &state,
+		           &inode) == 3 &&
+		    local == port && state == STATE_LISTEN && ret->n < LISTENERS_MAX)
+			ret->inode[ret->n++] = inode;
+	}
+	return r == -ENOENT ? 0 : r; /* no IPv6 */
+}
+
+static bool same_network(int proc_fd)
+{
+	CLEAN(fd) int self = proc_open(getpid());
+	uint64_t theirs, ours;
+
+	return proc_ns(proc_fd, "net", &theirs) || proc_ns(self, "net", &ours) || theirs == ours;
+}
+
 int ready_listens(pid_t pid, uint16_t port)
 {
 	CLEAN(fd) int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -89,14 +119,20 @@ int ready_listens(pid_t pid, uint16_t port)
 
 	if (sock < 0)
 		return -errno;
-	r = dump(sock, AF_INET, port, &listeners);
-	if (!r)
-		r = dump(sock, AF_INET6, port, &listeners);
-	if (r || !listeners.n)
-		return r;
 	listeners.proc_fd = proc_fd = proc_open(pid);
 	if (proc_fd < 0)
 		return proc_fd;
+	if (same_network(proc_fd)) {
+		r = dump(sock, AF_INET, port, &listeners);
+		if (!r)
+			r = dump(sock, AF_INET6, port, &listeners);
+	} else {
+		r = read_table(proc_fd, "net/tcp", port, &listeners);
+		if (!r)
+			r = read_table(proc_fd, "net/tcp6", port, &listeners);
+	}
+	if (r || !listeners.n)
+		return r;
 	r = proc_each_fd(proc_fd, match, &listeners);
 	return r < 0 ? r : listeners.found;
 }

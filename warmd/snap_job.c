@@ -27,7 +27,7 @@
 #define SNAP_TIMEOUT_S  120
 #define STORE_TIMEOUT_S 600
 #define SUMMARY_MAX     (64u << 20)
-#define N_SNAP_ARGS     14 /* of warm-snap, before those of the launch's descriptors */
+#define N_SNAP_ARGS     15 /* of warm-snap, before those of the launch's descriptors */
 
 #define NOT_LAUNCHED "not started by `warm exec`, by one that did not miss, or with another --ready"
 
@@ -304,7 +304,7 @@ static int start_snap(struct snap_job *job, struct err *err)
 	                                        "--report",  "3",       "--meta", "4",         "--summary",
 	                                        "5",         "--pages", "6"};
 	const Warm__Rpc__Conditions *conditions = job->conditions;
-	size_t n_args = N_SNAP_ARGS - 1;
+	size_t n_args = N_SNAP_ARGS - 2;
 	const struct first_run *run = job->run;
 	const int fds[] = {-1, job->meta_fd, job->summary_fd, job->pages_fd};
 	const struct worker_spec spec = {.program = SPAWN_SNAP,
@@ -320,6 +320,8 @@ static int start_snap(struct snap_job *job, struct err *err)
 		         conditions->cap_permitted);
 		argv[n_args++] = owner;
 	}
+	if (conditions->net_private)
+		argv[n_args++] = "--net-private";
 	for (unsigned i = 0; i < run->n_fds; i++) {
 		snprintf(launch_fd[i], sizeof(launch_fd[i]), "--launch-fd=%d:%" PRIu64 ":%" PRIu64, run->fd[i].number,
 		         run->fd[i].dev, run->fd[i].ino);

@@ -5,9 +5,10 @@ import os
 import random
 import socket
 import subprocess
+import unittest
 
 import harness
-from case import WarmCase
+from case import WarmCase, write
 
 HIGH = 200  # numbers in between, of nobody
 SERVER = os.path.join(harness.BUILD, "tests", "server")
@@ -243,3 +244,126 @@ class Taken(NetCase):
         self.stop(self.publish())
         self.assertTrue(self.daemon.full_pool())
         self.listener().close()
+
+
+SOCKETS = """import os, socket
+import warm
+one, other = socket.socketpair()
+named = socket.socket(socket.AF_UNIX)
+named.bind("\\0warm-test-private")
+named.listen()
+tcp = socket.create_server(("127.0.0.1", 0))
+one.send(b"waits")
+said = warm.ready()
+assert other.recv(10) == b"waits"
+with socket.socket(socket.AF_UNIX) as client:
+    client.connect("\\0warm-test-private")
+with socket.create_connection(tcp.getsockname()) as client:
+    client.send(b"itself")
+    assert tcp.accept()[0].recv(10) == b"itself"
+print(said, flush=True)
+"""
+PLAIN = """import socket, sys
+server = socket.create_server((sys.argv[1], int(sys.argv[2])))
+connection, _ = server.accept()
+connection.sendall(b"came to " + connection.recv(100))
+"""
+ADDRESS = """import fcntl, socket, struct
+import warm
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    name = socket.inet_aton("10.1.2.3")
+    fcntl.ioctl(s, 0x8916, struct.pack("16sHH4s8x", b"lo:1", socket.AF_INET, 0, name))  # SIOCSIFADDR
+print(warm.ready(), flush=True)
+"""
+
+
+def behind(launch):
+    """The clone's pid once it has its streams."""
+    try:
+        return harness.program_behind(launch)
+    except AssertionError:
+        return None
+
+
+def network(pid):
+    return os.stat(f"/proc/{pid}/ns/net").st_ino
+
+
+@unittest.skipUnless(os.geteuid() == 0, "network namespaces take root")
+class Private(NetCase):
+    PRIVATE = ("--net", "private")
+
+    def ask_inside(self, pid, line="hello"):
+        """From within the program's network namespace."""
+        text = f'exec 3<>/dev/tcp/{self.address[0]}/{self.address[1]} && echo {line} >&3 && read -r -u 3 reply && echo "$reply"'
+        done = subprocess.run(["nsenter", "-t", str(pid), "-n", "bash", "-c", text], capture_output=True, timeout=20, check=False)
+        return done.stdout.decode()
+
+    def test_each_clone_serves_on_a_loopback_of_its_own(self):
+        original = self.publish(options=self.PRIVATE)
+        self.daemon.warm("pool", self.daemon.ls()[0]["id"], "3")
+        self.assertTrue(harness.wait_for(lambda: self.daemon.ls()[0]["standbys"] >= 3, 10))
+        clones = [self.start(options=("--require", *self.PRIVATE), outcome="restored") for _ in range(3)]
+        pids = [harness.program_behind(clone) for clone in clones]
+        self.assertEqual(len({network(pid) for pid in (os.getpid(), original.pid, *pids)}), 5)
+        for pid in pids:
+            self.assertIn(f"restored fd 4 cloexec 1 nonblock 1 address {self.address[0]}", self.ask_inside(pid))
+        self.assertIn("resumed", self.ask_inside(original.pid))
+        with self.assertRaises(ConnectionRefusedError):
+            ask(self.address)
+        for pid, process in zip((original.pid, *pids), (original, *clones)):
+            self.ask_inside(pid, "quit")
+            self.assertEqual(process.wait(10), 0)
+
+    def test_launch_on_the_hosts_network_is_another_one(self):
+        original = self.publish(options=self.PRIVATE)
+        host = self.start()
+        self.assertEqual(host.explained["tier"], "cold_start")
+        self.assertEqual(host.explained["reason"], "--net is host, was private")
+        self.stop(host)
+        self.ask_inside(original.pid, "quit")
+
+    def test_sockets_of_each_kind_come_back(self):
+        script = write(os.path.join(self.daemon.dir, "sockets.py"), SOCKETS)
+        private = {"options": ("--explain", *self.PRIVATE)}
+        self.assertEqual(self.daemon.exec(harness.PYTHON, script, **private).out, "resumed\n")
+        self.daemon.published(1, command=script)
+        both = [self.daemon.popen(harness.PYTHON, script, options=("--explain", "--require", *self.PRIVATE)) for _ in range(2)]
+        for result in [harness.finish(process) for process in both]:
+            self.assertEqual(self.assertClone(result).out, "restored\n")
+
+    def test_program_that_knows_nothing_of_us(self):
+        """--ready listen: looks for the port where the program has it."""
+        script = write(os.path.join(self.daemon.dir, "plain.py"), PLAIN)
+        argv = (harness.PYTHON, script, *self.words[1:])
+        options = ("--ready", f"listen:{self.address[1]}", *self.PRIVATE)
+        first = self.daemon.popen(*argv, options=options)
+        self.running.append(first)
+        self.daemon.published(1, command=script)
+        clone = self.daemon.popen(*argv, options=("--require", *options))
+        self.running.append(clone)
+        pid = harness.wait_for(lambda: behind(clone))
+        self.assertEqual(self.ask_inside(pid, "the clone"), "came to the clone\n")
+        self.assertEqual(self.ask_inside(first.pid, "the first"), "came to the first\n")
+        self.assertEqual((first.wait(10), clone.wait(10)), (0, 0))
+
+    def test_network_with_more_than_loopback_is_refused(self):
+        script = write(os.path.join(self.daemon.dir, "address.py"), ADDRESS)
+        for _ in range(2):
+            result = self.daemon.exec(harness.PYTHON, script, options=("--explain", *self.PRIVATE))
+            self.assertEqual(result.out, "cold\n", result)
+        self.assertIn("the address 10.1.2.3", self.daemon.log())
+
+    def test_cold_start_has_loopback_too(self):
+        result = self.daemon.exec("cat", "/proc/net/dev", options=("--cold", *self.PRIVATE))
+        self.assertEqual([line.split(":")[0].strip() for line in result.out.splitlines()[2:]][-1], "lo")
+        talk = "import socket; s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname()); print('up')"
+        self.assertEqual(self.daemon.exec(harness.PYTHON, "-c", talk, options=("--cold", *self.PRIVATE)).out, "up\n")
+
+    def test_without_the_right_to_it_the_launch_fails_in_words(self):
+        try:
+            result = self.daemon.exec("/bin/true", options=("--cold", *self.PRIVATE), user=65534, group=65534, extra_groups=[])
+        except PermissionError:
+            self.skipTest("uid 65534 cannot reach the build directory")
+        self.assertEqual(result.code, 125)
+        self.assertOneLine(result.err, "--net private", "operation not permitted", "run it as root, or with --net host")

@@ -378,6 +378,20 @@ static void test_a_port_is_bound_alone_but_for_sockets_of_one_image(void **state
 	assert_int_equal(second, on + 1); /* as it was: with the option on */
 }
 
+static void test_a_network_of_its_own_is_made_before_the_application(void **state)
+{
+	struct fixture *f = *state;
+	size_t birth, born, own;
+
+	f->process.net_private = true;
+	assert_int_equal(plan_compile(&f->plan, &f->err), 0);
+	birth = find_kind(f, find_kind(f, 0, ROP_TEMPLATE), ROP_CLONE);
+	born = find_kind(f, birth + 1, ROP_CLONE);
+	own = find_call(f, 0, SYS_unshare);
+	assert_int_equal(f->plan.op[own].args[0], CLONE_NEWNET);
+	assert_true(birth < own && find_call(f, own, SYS_ioctl) < born);
+}
+
 static void test_threads_park_before_the_standby_reports(void **state)
 {
 	struct fixture *f = *state;
@@ -471,6 +485,7 @@ int main(void)
 	        T(test_paths_are_opened_at_go_only),
 	        T(test_a_held_address_is_taken_at_go_and_can_be_passed_over),
 	        T(test_a_port_is_bound_alone_but_for_sockets_of_one_image),
+	        T(test_a_network_of_its_own_is_made_before_the_application),
 	        T(test_threads_park_before_the_standby_reports),
 	        T(test_same_credentials_cost_nothing),
 	        T(test_credentials_are_dropped_before_the_standby_parks),

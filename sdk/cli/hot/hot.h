@@ -93,6 +93,9 @@ void command_env(struct launch *l);
 /* Executes it in our place, with /bin/sh where the kernel knows no format. Returns only by exiting. */
 void command_execute(struct launch *l) __attribute__((noreturn));
 
+/* The program gets a network namespace of its own; ends with 125 where it cannot be made. */
+void network_private(struct launch *l);
+
 /* Encodes a request and lists the program's descriptors, as fd_number[] does. NULL, or why it cannot be. */
 struct request {
 	struct launch_request *message;

@@ -205,6 +205,8 @@ void launch_cold(struct launch *l, const char *why)
 	if (l->options->flags & LAUNCH_REQUIRE)
 		hot_fail(l, EXIT_WARM, l->options->argv[0], ": no snapshot could serve this launch: ", why,
 		         "; run it without --require");
+	if (l->options->flags & LAUNCH_NET_PRIVATE)
+		network_private(l);
 	hot_explain(l, why);
 	if (l->blocked)
 		sys_sigprocmask(l->mask, NULL);

@@ -140,6 +140,11 @@ static inline long sys_sendmsg(int fd, const struct msghdr *msg, int flags)
 	return sys6(SYS_sendmsg, fd, (long)msg, flags | MSG_NOSIGNAL, 0, 0, 0);
 }
 
+static inline int sys_unshare(unsigned long flags)
+{
+	return (int)sys6(SYS_unshare, (long)flags, 0, 0, 0, 0, 0);
+}
+
 static inline int sys_eventfd(unsigned value, int flags)
 {
 	return (int)sys6(SYS_eventfd2, value, flags | EFD_CLOEXEC, 0, 0, 0, 0);
