@@ -28,7 +28,7 @@ GEN_H   := $(patsubst proto/%.proto,$(BUILD)/gen/proto/%.pb-c.h,$(protos))
 GEN_O   := $(patsubst proto/%.proto,$(BUILD)/obj/gen/%.pb-c.o,$(protos))
 
 BASE    := $(call objs,base) $(GEN_O) $(call objs,proto)
-PROGRAMS := warm warmd warm-spawn warm-snap warm-restore warm-store warm-init
+PROGRAMS := warm warmd warm-spawn warm-snap warm-restore warm-store warm-opened warm-init
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 .PHONY: all
@@ -79,6 +79,9 @@ $(BUILD)/warm-spawn: $(call objs,warmd/spawn)
 
 $(BUILD)/warmd: $(call objs,warmd policy cache) $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ $(LIBS) -lev
+
+$(BUILD)/warm-opened: $(call objs,warmd/opened) $(patsubst %,$(BUILD)/obj/%.o,warmd/confine warmd/files policy/file) $(BASE)
+	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -lseccomp -lcap
 
 $(BUILD)/warm-snap: $(call objs,snapshot) $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c
@@ -178,7 +181,7 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/warm lib/pkgconfig include share/doc/warm) $(DESTDIR)$(PY_DIR)/warm
 	install -m 755 $(BUILD)/warm $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/warmd $(DESTDIR)$(PREFIX)/sbin/
-	install -m 755 $(addprefix $(BUILD)/,warm-spawn warm-snap warm-restore warm-store warm-init) $(DESTDIR)$(PREFIX)/libexec/warm/
+	install -m 755 $(addprefix $(BUILD)/,warm-spawn warm-snap warm-restore warm-store warm-opened warm-init) $(DESTDIR)$(PREFIX)/libexec/warm/
 	install -m 755 $(BUILD)/libwarm.so $(DESTDIR)$(PREFIX)/lib/libwarm.so.0
 	ln -sf libwarm.so.0 $(DESTDIR)$(PREFIX)/lib/libwarm.so
 	install -m 644 $(BUILD)/libwarm.a $(DESTDIR)$(PREFIX)/lib/

@@ -40,7 +40,8 @@ struct proc_stat {
 	pid_t tpgid;
 	int nice;
 	uint32_t threads;
-	uint64_t starttime; /* clock ticks since boot: with the pid, the identity of a process */
+	uint64_t child_faults; /* minor faults of children that it has waited for, and theirs: 0 means no children */
+	uint64_t starttime;    /* clock ticks since boot: with the pid, the identity of a process */
 	uint64_t start_code, end_code, start_stack;
 	uint64_t start_data, end_data, start_brk, arg_start, arg_end, env_start,
 	        env_end; /* zeroes without ptrace rights */

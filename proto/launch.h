@@ -170,6 +170,24 @@ struct go_header {
 	uint64_t skip; /* held objects that are passed over (ROP_SKIP) */
 };
 
+/* ---- warmd → warm-opened -------------------------------------------------------------------------------------- */
+
+#define OPENED_MAGIC 0x4f4d5257u /* "WRMO" */
+
+enum opened_kind {
+	OPENED_WATCH = 1,  /* records what `pid` opens from now on. Answer: REPORT_WATCHING */
+	OPENED_LIST = 2,   /* writes what it has opened (rpc.proto Opened) to the descriptor. Answer: REPORT_LISTED */
+	OPENED_FORGET = 3, /* no answer; OPENED_LIST forgets, too */
+};
+
+struct opened_request {
+	uint32_t magic;
+	uint32_t kind; /* enum opened_kind */
+	uint64_t run;  /* chosen by warmd, not 0; the `value` of the answers */
+	int32_t pid;
+	uint32_t pad;
+};
+
 /* ---- workers, templates, standbys, supervisors → warmd ---------------------------------------------------------- */
 
 #define REPORT_MAGIC 0x524d5257u /* "WRMR" */
@@ -188,6 +206,8 @@ enum report_kind {
 	REPORT_DONE = 11,          /* any other worker: value */
 	REPORT_RELEASED = 12,      /* warm-snap: the application runs again (answer its hook); value = us stopped */
 	REPORT_HELD = 13,          /* a held object cannot be taken: value = its bit; op and err as in REPORT_FAILED */
+	REPORT_WATCHING = 14,      /* warm-opened: value = the run; err, text: it is not watched */
+	REPORT_LISTED = 15,        /* warm-opened: value = the run; err, text: what it opened is not known */
 };
 
 struct report {

@@ -18,6 +18,7 @@ BUILD = os.path.abspath(os.environ.get("WARM_BUILD", os.path.join(ROOT, "build")
 WARM = os.path.join(BUILD, "warm")
 WARMD = os.path.join(BUILD, "warmd")
 APP = os.path.join(BUILD, "tests", "app")
+OPENER = os.path.join(BUILD, "tests", "opener")
 PYTHON = "/usr/bin/python3"
 CLONE_TIERS = ("hot", "template", "cold_restore")
 
@@ -125,10 +126,11 @@ class Daemon:
         self.log_path = os.path.join(self.dir, "warmd.log")
         self.env = dict(base_env(), WARM_SOCKET=self.socket)
         self.process = None
+        self.options = ()  # of warmd, besides its places
 
     def start(self):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([WARMD, "--root", self.root, "--socket", self.socket, "--foreground"],
+            self.process = subprocess.Popen([WARMD, "--root", self.root, "--socket", self.socket, "--foreground", *self.options],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
                                             start_new_session=True)
         if not wait_for(lambda: can_connect(self.socket) or self.process.poll() is not None, 10):

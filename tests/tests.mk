@@ -6,7 +6,7 @@ TESTENV  = WARM_BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1
 T       := $(BUILD)/tests
 
 # Unit tests take what they need from an archive of everything that is hosted: two layers may use one name.
-UNDER    = $(filter-out %/main.o,$(call objs,base proto cache policy sdk/c sdk/cli sdk/cli/hot snapshot restore warmd)) $(GEN_O) \
+UNDER    = $(filter-out %/main.o,$(call objs,base proto cache policy sdk/c sdk/cli sdk/cli/hot snapshot restore warmd warmd/opened)) $(GEN_O) \
            $(BUILD)/obj/restorer_blob.o
 UNITS   := $(patsubst tests/unit/%.c,$(T)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 VICTIMS := $(patsubst tests/victims/%.c,$(T)/victims/%,$(sort $(wildcard tests/victims/*.c)))
@@ -27,7 +27,7 @@ $(T)/victims/%: tests/victims/%.c $(BUILD)/libwarm.a
 E2E_PROGRAMS := $(patsubst tests/e2e/%.c,$(T)/%,$(wildcard tests/e2e/*.c))
 $(E2E_PROGRAMS): $(T)/%: tests/e2e/%.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a -lpthread
 
 .PHONY: tests test test-unit test-victims test-e2e lint lint-deep format
 tests: all $(UNITS) $(VICTIMS) $(E2E_PROGRAMS) ## build the tests without running them

@@ -63,6 +63,7 @@ int config_init(struct config *config, struct err *err)
 	config->never_warm = list_copy(default_never_warm);
 	config->ignore_env = list_copy(key_ignored_env);
 	config->max_age_s = DEFAULT_MAX_AGE_S;
+	config->record_opened = true;
 	config->budget_bytes = memory_bytes() / 100 * DEFAULT_BUDGET_PERCENT;
 	if (config->never_warm && config->ignore_env)
 		return 0;
@@ -128,6 +129,12 @@ static int value_memory(char *text, uint64_t *ret)
 	return value_number(text, "KMG%", (const uint64_t[]){1 << 10, 1 << 20, 1 << 30, memory_bytes() / 100}, ret);
 }
 
+static int value_bool(const char *text, bool *ret)
+{
+	*ret = !strcmp(text, "yes");
+	return *ret || !strcmp(text, "no") ? 0 : -EINVAL;
+}
+
 /* -ENOENT: there is no such key. */
 static int config_set(struct config *config, const char *section, const char *key, char *value)
 {
@@ -139,6 +146,8 @@ static int config_set(struct config *config, const char *section, const char *ke
 		return value_age(value, &config->max_age_s);
 	if (!strcmp(section, "pool") && !strcmp(key, "budget"))
 		return value_memory(value, &config->budget_bytes);
+	if (!strcmp(section, "snapshot") && !strcmp(key, "record-opened"))
+		return value_bool(value, &config->record_opened);
 	return -ENOENT;
 }
 

@@ -5,6 +5,7 @@
  *     [exec]   never-warm = sudo su ...   base names of commands that always start cold
  *     [cache]  max-age = 14d              images older than this are not served (s, m, h, d)
  *     [pool]   budget = 25%               memory of templates and standbys (a share of all memory, or 512M, 2G)
+ *     [snapshot] record-opened = yes      whether files that a program opens before it is ready are recorded
  *     [key]    ignore-env = PWD SSH_* ... environment variables that are never looked at
  */
 #ifndef WARM_WARMD_CONFIG_H
@@ -20,6 +21,7 @@ struct config {
 	char **ignore_env;
 	uint64_t max_age_s;
 	uint64_t budget_bytes;
+	bool record_opened;
 };
 
 /* What holds without a file. */

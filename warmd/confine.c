@@ -5,23 +5,32 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <seccomp.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* /proc of a caller of another user; files that a snapshot of another user depends on. */
-static const cap_value_t kept[] = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH};
-#define N_KEPT (int)(sizeof(kept) / sizeof(*kept))
+#define KEPT_MAX 3
 
-static int drop_capabilities(struct err *err)
+static const struct confinement {
+	cap_value_t kept[KEPT_MAX];
+	bool handles; /* open_by_handle_at(2) */
+} confinements[] = {
+        /* /proc of a caller of another user; files that a snapshot of another user depends on. */
+        [CONFINED_WARMD] = {{CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_DAC_READ_SEARCH}, false},
+        /* Marks on file systems; any file's name from its handle; whose child a process is. */
+        [CONFINED_OPENED] = {{CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE}, true},
+};
+
+static int drop_capabilities(const cap_value_t *kept, struct err *err)
 {
 	cap_t now = cap_get_proc(), caps = cap_init();
 	int r = 0;
 
 	if (!now || !caps)
 		r = err_sys(err, errno, "capabilities");
-	for (int i = 0; !r && i < N_KEPT; i++) {
+	for (int i = 0; !r && i < KEPT_MAX; i++) {
 		cap_flag_value_t has = CAP_CLEAR;
 
 		if (!cap_get_flag(now, kept[i], CAP_PERMITTED, &has) && has == CAP_SET &&
@@ -71,7 +80,6 @@ static const int denied[] = {
         SCMP_SYS(add_key),
         SCMP_SYS(request_key),
         SCMP_SYS(keyctl),
-        SCMP_SYS(open_by_handle_at),
         SCMP_SYS(mknod),
         SCMP_SYS(mknodat),
         SCMP_SYS(setuid),
@@ -92,13 +100,15 @@ static const int denied[] = {
         SCMP_SYS(ioperm),
 };
 
-static int filter_calls(struct err *err)
+static int filter_calls(bool handles, struct err *err)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	int r = filter ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !r && i < sizeof(denied) / sizeof(*denied); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), denied[i], 0);
+	if (!r && !handles)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open_by_handle_at), 0);
 	/* Processes; threads remain. What clone3 makes cannot be seen by a filter: glibc falls back on ENOSYS. */
 	if (!r)
 		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
@@ -113,13 +123,13 @@ static int filter_calls(struct err *err)
 	return r ? err_sys(err, -r, "seccomp") : 0;
 }
 
-int confine(struct err *err)
+int confine(enum confined who, struct err *err)
 {
-	int r = drop_capabilities(err);
+	int r = drop_capabilities(confinements[who].kept, err);
 
 	if (r)
 		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return err_sys(err, errno, "no_new_privs");
-	return filter_calls(err);
+	return filter_calls(confinements[who].handles, err);
 }

@@ -24,6 +24,7 @@ struct entry;
 struct exec_job;
 struct first_run;
 struct listener;
+struct recorder;
 struct retired;
 struct snap_job;
 struct spawner;
@@ -36,6 +37,7 @@ struct machine {
 	char kernel[KERNEL_IDENTITY_MAX];
 	uint64_t mnt_ns, root_dev, root_ino; /* warmd's own: files are looked at from here */
 	bool labels;                         /* a security module labels processes */
+	bool records;                        /* opened files can be recorded */
 	bool hot;                            /* nothing that hot launches need is missing */
 	char cold_reason[200];               /* else: what is */
 };
@@ -52,6 +54,7 @@ struct daemon {
 	struct catalog *catalog;
 	struct spawner *spawner;
 	struct watch *watch;
+	struct recorder *recorder;
 	struct listener *listener;
 	int init_fd; /* warm-init, for templates to execveat */
 

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -25,6 +26,10 @@
 #include <sys/wait.h>
 
 #define PROBE_TID 300
+
+#define NOT_RECORDED                                                                                                   \
+	"files that a program opens and closes before it is ready are not recorded: only those that it declares, "     \
+	"maps or keeps open are looked at before a launch"
 
 /* ---- probes: 0 or -errno ----------------------------------------------------------------------------------------- */
 
@@ -121,6 +126,16 @@ static int probe_inotify(void)
 	return fd < 0 ? -errno : 0;
 }
 
+/* As warm-opened will: the group, and a mark on a whole file system. */
+static int probe_fanotify(void)
+{
+	CLEAN(fd) int fd = fanotify_init(FAN_CLOEXEC | FAN_REPORT_FID | FAN_REPORT_DFID_NAME, 0);
+
+	if (fd < 0 || fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_CLOSE_NOWRITE, AT_FDCWD, "/"))
+		return -errno;
+	return 0;
+}
+
 static int probe_userfaultfd(void)
 {
 	CLEAN(fd) int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
@@ -161,6 +176,7 @@ static const struct probe {
         {"set_mm_map", probe_mm_map, true, "CONFIG_CHECKPOINT_RESTORE is off: every program starts cold"},
         {"kcmp", probe_kcmp, true, "shared descriptors cannot be told apart: every program starts cold"},
         {"inotify", probe_inotify, true, "changed files would be missed: every program starts cold"},
+        {"fanotify", probe_fanotify, false, NOT_RECORDED},
         {"userfaultfd-move", probe_userfaultfd, false,
          "templates are filled by copying: the first launch takes longer"},
         {"pagemap-scan", probe_pagemap_scan, false, "dirty pages are found page by page: snapshots take longer"},
@@ -185,8 +201,10 @@ static void examine(struct daemon *daemon, const struct probe *probe, Warm__Rpc_
 	check->name = (char *)probe->name;
 	check->needed = probe->needed;
 	check->ok = r == 0;
-	if (!r)
+	if (!r) {
+		daemon->machine.records |= probe->run == probe_fanotify;
 		return;
+	}
 	if (asprintf(&detail, "%s (%s)", probe->cost, strerror(-r)) > 0)
 		check->detail = detail;
 	if (probe->needed && daemon->machine.hot) {
@@ -223,10 +241,25 @@ void doctor_examine(struct daemon *daemon)
 	daemon->n_check = N_PROBES;
 }
 
+/* The configuration may be read again at any time. */
+static void examine_recording(struct daemon *daemon)
+{
+	for (size_t i = 0; daemon->machine.records && i < daemon->n_check; i++) {
+		Warm__Rpc__Check *check = daemon->check[i];
+
+		if (strcmp(check->name, "fanotify") != 0)
+			continue;
+		check->ok = daemon->config.record_opened;
+		check->detail = (char *)(check->ok ? protobuf_c_empty_string
+		                                   : "switched off (record-opened = no): " NOT_RECORDED);
+	}
+}
+
 void doctor_send(struct daemon *daemon, struct client *client)
 {
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
 
+	examine_recording(daemon);
 	reply.check = daemon->check;
 	reply.n_check = daemon->n_check;
 	client_reply_last(client, &reply);

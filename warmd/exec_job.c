@@ -14,6 +14,7 @@
 #include "warmd/peer.h"
 #include "warmd/pool.h"
 #include "warmd/privileged.h"
+#include "warmd/recording.h"
 #include "warmd/request.h"
 #include "warmd/standby.h"
 #include "warmd/words.h"
@@ -27,7 +28,7 @@
 #define WAIT_MAX_MS 30000 /* for a clone to be made */
 #define GO_MAX_MS   3000  /* from GO until it runs */
 
-enum exec_state { EXEC_ASKED, EXEC_FOUND, EXEC_STANDING, EXEC_RUNNING, EXEC_COLD, EXEC_EXITED };
+enum exec_state { EXEC_ASKED, EXEC_MISSED, EXEC_FOUND, EXEC_STANDING, EXEC_RUNNING, EXEC_COLD, EXEC_EXITED };
 
 struct exec_job {
 	LIST_ENTRY(exec_job) link;
@@ -35,8 +36,9 @@ struct exec_job {
 	struct client *client;
 	struct entry *entry;
 	struct standby *standby;
-	struct words *words; /* for why the clone failed; being looked up */
-	char failure[ERR_MSG_MAX];
+	struct words *words;         /* for why the clone failed; being looked up */
+	struct recording *recording; /* of a cold start: to be ON before it begins */
+	char failure[ERR_MSG_MAX];   /* why the clone failed, or why there is none */
 	enum exec_state state;
 	struct request request;
 	struct handover handover;
@@ -49,7 +51,8 @@ struct exec_job {
 static void exec_job_move(struct exec_job *job, enum exec_state to)
 {
 	static const unsigned allowed[] = {
-	        [EXEC_ASKED] = 1 << EXEC_FOUND | 1 << EXEC_COLD,
+	        [EXEC_ASKED] = 1 << EXEC_FOUND | 1 << EXEC_MISSED | 1 << EXEC_COLD,
+	        [EXEC_MISSED] = 1 << EXEC_COLD,
 	        [EXEC_FOUND] = 1 << EXEC_STANDING | 1 << EXEC_COLD,
 	        [EXEC_STANDING] = 1 << EXEC_RUNNING | 1 << EXEC_COLD,
 	        [EXEC_RUNNING] = 1 << EXEC_EXITED,
@@ -68,6 +71,8 @@ static void exec_job_free(struct exec_job *job)
 	ev_timer_stop(job->daemon->loop, &job->timer);
 	standby_free(job->standby);
 	words_forget(job->words);
+	if (job->recording)
+		recording_wait(job->recording, NULL, NULL);
 	request_fini(&job->request);
 	LIST_REMOVE(job, link);
 	free(job);
@@ -162,7 +167,7 @@ static void exec_job_tick(struct ev_loop *loop, ev_timer *timer, int revents)
 
 	(void)loop;
 	(void)revents;
-	if (daemon_now_ms() - job->since_ms < limit)
+	if (job->state == EXEC_MISSED || daemon_now_ms() - job->since_ms < limit) /* the recording has its own limit */
 		answer(job, LAUNCH_PENDING, "");
 	else if (job->failure[0])
 		exec_job_clone_failed(job, job->failure); /* in fewer words */
@@ -371,16 +376,35 @@ static bool eligible(const struct exec_job *job, const struct caller *caller, ch
 	return false;
 }
 
+/* Its first open(2) will be seen; or it will never be, and there will be no snapshot. */
+static void exec_job_recorded(void *arg)
+{
+	struct exec_job *job = arg;
+
+	job->recording = NULL;
+	exec_job_cold(job, job->failure);
+}
+
 /* Starts cold, and if it may become a snapshot, that is remembered. */
 static void exec_job_miss(struct exec_job *job, const struct caller *caller, const char *reason)
 {
+	struct first_run *run;
 	struct err err;
 
 	if (privileged_file(caller->msg.cmd, &err) ||
-	    first_run_register(job->client, &job->request, &caller->msg, &err))
+	    first_run_register(job->client, &job->request, &caller->msg, &run, &err)) {
 		exec_job_cold(job, err.msg);
-	else
+		return;
+	}
+	if (!run->recording) {
 		exec_job_cold(job, reason);
+		return;
+	}
+	exec_job_move(job, EXEC_MISSED);
+	snprintf(job->failure, sizeof(job->failure), "%s", reason);
+	job->recording = run->recording;
+	ev_timer_again(job->daemon->loop, &job->timer);
+	recording_wait(job->recording, exec_job_recorded, job); /* the job may be gone on return */
 }
 
 static void exec_job_found(struct exec_job *job)

@@ -161,7 +161,7 @@ bool file_newer(const Warm__Rpc__File *file, int64_t since_ns, char *which, size
 	struct newer newer = {file, since_ns, which, size, false};
 	int64_t mtime = file->mtime_ns, ctime = file->ctime_ns;
 
-	if (file->same_inode_only || (mtime <= since_ns && ctime <= since_ns))
+	if (file->same_inode_only || file->settled || (mtime <= since_ns && ctime <= since_ns))
 		return false;
 	if (!file->names_digest.len) {
 		struct stat st;

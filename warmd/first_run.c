@@ -6,6 +6,7 @@
 #include "warmd/client.h"
 #include "warmd/daemon.h"
 #include "warmd/entry.h"
+#include "warmd/recording.h"
 #include "warmd/request.h"
 
 #include <errno.h>
@@ -74,7 +75,7 @@ static void note_descriptors(struct first_run *run, const struct request *reques
 }
 
 int first_run_register(struct client *client, const struct request *request, const Warm__Rpc__Conditions *conditions,
-                       struct err *err)
+                       struct first_run **ret, struct err *err)
 {
 	struct daemon *daemon = client->daemon;
 	struct first_run *run;
@@ -105,7 +106,9 @@ int first_run_register(struct client *client, const struct request *request, con
 	}
 	run->ready_when = ready;
 	ready_watch(run);
+	run->recording = recording_start(daemon, run->pid);
 	ev_io_start(daemon->loop, &run->io);
+	*ret = run;
 	return 0;
 }
 
@@ -135,6 +138,7 @@ void first_run_free(struct first_run *run)
 {
 	if (!run)
 		return;
+	recording_free(run->recording);
 	clean_fd(&run->pidfd);
 	free(run->name);
 	free(run->ready);

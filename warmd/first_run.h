@@ -17,6 +17,7 @@
 struct client;
 struct daemon;
 struct err;
+struct recording;
 struct request;
 
 struct first_run_fd {
@@ -37,12 +38,13 @@ struct first_run {
 	struct first_run_fd fd[LAUNCH_FDS_MAX]; /* what it was started with: the launch's, not the snapshot's */
 	unsigned n_fds;
 	Warm__Rpc__Conditions *conditions;
+	struct recording *recording; /* of what it opens; NULL: there is none */
 };
 
 /* The client's process is about to start cold. Refused, with the reason, where another first run of the same launch is
- * under way. Returns 0 or -errno. */
+ * under way. Returns 0 or -errno. Its recording may not be ON yet. */
 int first_run_register(struct client *client, const struct request *request, const Warm__Rpc__Conditions *conditions,
-                       struct err *err);
+                       struct first_run **ret, struct err *err);
 
 /* The first run that the client's process is and whose hook is waited for, or NULL. */
 struct first_run *first_run_of(const struct client *client);

@@ -19,6 +19,7 @@
 #include "warmd/log.h"
 #include "warmd/options.h"
 #include "warmd/pool.h"
+#include "warmd/recording.h"
 #include "warmd/retired.h"
 #include "warmd/spawner.h"
 #include "warmd/watch.h"
@@ -218,13 +219,15 @@ static int daemon_start(struct daemon *daemon, struct err *err)
 	if (!r)
 		r = watch_new(daemon, &daemon->watch, err);
 	if (!r)
+		r = recorder_new(daemon, &daemon->recorder, err);
+	if (!r)
 		r = catalog_open(daemon->store, log_catalog, NULL, &daemon->catalog, err);
 	if (r)
 		return r;
 	entry_load_all(daemon);
 	be_prompt();
 	r = listener_new(daemon, options.socket, options.socket_default && geteuid() == 0, &daemon->listener, err);
-	return r ? r : confine(err);
+	return r ? r : confine(CONFINED_WARMD, err);
 }
 
 /* sd_notify(3), by hand: one datagram. */
@@ -280,6 +283,7 @@ static void daemon_stop(struct daemon *daemon)
 		entry_free(entry);
 	retired_free(daemon);
 	watch_free(daemon->watch);
+	recorder_free(daemon->recorder);
 	catalog_close(daemon->catalog);
 	store_close(daemon->store);
 	spawner_free(daemon->spawner);

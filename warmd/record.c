@@ -177,10 +177,12 @@ static void drop_doubles(struct list *list)
 	for (size_t i = 0; i < list->n; i++) {
 		Warm__Rpc__File *last = kept ? list->file[kept - 1] : NULL;
 
-		if (last && !strcmp(last->path, list->file[i]->path) && last->n_suffix == list->file[i]->n_suffix)
+		if (last && !strcmp(last->path, list->file[i]->path) && last->n_suffix == list->file[i]->n_suffix) {
+			last->settled |= list->file[i]->settled;
 			warm__rpc__file__free_unpacked(list->file[i], NULL);
-		else
+		} else {
 			list->file[kept++] = list->file[i];
+		}
 	}
 	list->n = kept;
 }
@@ -222,6 +224,37 @@ static int gather(struct list *list, const char *cmd, Warm__Rpc__Summary *summar
 	return r;
 }
 
+static bool has_directory(const struct list *list, size_t n, const Warm__Rpc__File *dir)
+{
+	for (size_t i = 0; i < n; i++) {
+		const Warm__Rpc__File *file = list->file[i];
+
+		if (file->names_digest.len && file->ino == dir->ino && file->dev == dir->dev)
+			return true;
+	}
+	return false;
+}
+
+/* Which names count in a directory the hook knows better. */
+static int gather_opened(struct list *list, Warm__Rpc__Opened *opened, struct err *err)
+{
+	size_t n_declared = list->n;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < opened->n_file; i++) {
+		Warm__Rpc__File *file = take_ptr(opened->file[i]);
+
+		if (file->names_digest.len && has_directory(list, n_declared, file)) {
+			warm__rpc__file__free_unpacked(file, NULL);
+			continue;
+		}
+		r = list_add(list, file, err);
+		if (r)
+			warm__rpc__file__free_unpacked(file, NULL);
+	}
+	return r;
+}
+
 static int check_times(const struct list *list, int64_t since_ns, struct err *err)
 {
 	char which[ERR_MSG_MAX - 64];
@@ -236,20 +269,20 @@ static int check_times(const struct list *list, int64_t since_ns, struct err *er
 /* ---- record ------------------------------------------------------------------------------------------------------ */
 
 /* What was handed over to the conditions leaves holes. */
-static void summary_forget_files(Warm__Rpc__Summary *summary)
+static void forget_files(Warm__Rpc__File ***file, size_t *n)
 {
-	for (size_t i = 0; i < summary->n_file; i++) {
-		if (summary->file[i])
-			warm__rpc__file__free_unpacked(summary->file[i], NULL);
+	for (size_t i = 0; i < *n; i++) {
+		if ((*file)[i])
+			warm__rpc__file__free_unpacked((*file)[i], NULL);
 	}
-	free(summary->file);
-	summary->file = NULL;
-	summary->n_file = 0;
+	free(*file);
+	*file = NULL;
+	*n = 0;
 }
 
 int record_new(const char *id, const struct first_run *run, Warm__Rpc__Conditions *conditions,
                Warm__Rpc__Summary *summary, Warm__Rpc__Depends *const *depends, size_t n_depends,
-               Warm__Rpc__Record **ret, struct err *err)
+               Warm__Rpc__Opened *opened, Warm__Rpc__Record **ret, struct err *err)
 {
 	Warm__Rpc__Record *record = malloc(sizeof(*record));
 	struct list list = {0};
@@ -266,7 +299,11 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 	record->created = (uint64_t)time(NULL);
 
 	r = gather(&list, conditions->cmd, summary, depends, n_depends, err);
-	summary_forget_files(summary);
+	if (!r && opened)
+		r = gather_opened(&list, opened, err);
+	forget_files(&summary->file, &summary->n_file);
+	if (opened)
+		forget_files(&opened->file, &opened->n_file);
 	if (!r) {
 		drop_doubles(&list);
 		command_first(&list, conditions->cmd);

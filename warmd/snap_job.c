@@ -14,6 +14,7 @@
 #include "warmd/log.h"
 #include "warmd/pool.h"
 #include "warmd/record.h"
+#include "warmd/recording.h"
 #include "warmd/retired.h"
 #include "warmd/worker.h"
 
@@ -48,6 +49,9 @@ struct snap_job {
 	size_t n_depends;
 	int meta_fd, summary_fd, pages_fd;
 	struct worker *worker;
+	bool captured;             /* the image is there */
+	bool listing;              /* warm-opened has been asked, and has not answered */
+	Warm__Rpc__Opened *opened; /* until the record has it */
 	Warm__Rpc__Record *record; /* until the entry has it */
 	struct entry *entry;
 };
@@ -62,6 +66,8 @@ static void snap_job_move(struct snap_job *job, enum snap_state to)
 static void snap_job_free(struct snap_job *job)
 {
 	worker_free(job->worker);
+	if (job->listing)
+		recording_wait(job->run->recording, NULL, NULL);
 	first_run_free(job->run);
 	if (job->ready)
 		warm__rpc__ready__free_unpacked(job->ready, NULL);
@@ -73,6 +79,8 @@ static void snap_job_free(struct snap_job *job)
 	clean_fd(&job->meta_fd);
 	clean_fd(&job->summary_fd);
 	clean_fd(&job->pages_fd);
+	if (job->opened)
+		warm__rpc__opened__free_unpacked(job->opened, NULL);
 	if (job->record)
 		warm__rpc__record__free_unpacked(job->record, NULL);
 	if (job->entry)
@@ -268,33 +276,69 @@ static int snap_job_store(struct snap_job *job, struct err *err)
 
 	if (r)
 		return r;
+	if (job->run->recording)
+		r = recording_take(job->run->recording, &job->opened, err);
+	if (r) {
+		warm__rpc__summary__free_unpacked(summary, NULL);
+		return r;
+	}
 	job->conditions = NULL;
-	r = record_new(job->id, job->run, conditions, summary, job->depends, job->n_depends, &job->record, err);
+	r = record_new(job->id, job->run, conditions, summary, job->depends, job->n_depends, job->opened, &job->record,
+	               err);
 	return r ? r : start_store(job, err);
 }
 
 /* ---- TAKING ------------------------------------------------------------------------------------------------------ */
 
+/* The image and the list of opened files are there, or one of them has failed. */
+static void snap_job_captured(struct snap_job *job)
+{
+	struct err err;
+
+	if (!job->captured || job->listing)
+		return;
+	snap_job_move(job, SNAP_STORING);
+	if (snap_job_store(job, &err))
+		snap_job_refuse(job, err.msg);
+}
+
+static void listed(void *arg)
+{
+	struct snap_job *job = arg;
+
+	job->listing = false;
+	snap_job_answer(job, WARM__RPC__OUTCOME__RESUMED, "");
+	snap_job_captured(job);
+}
+
+/* It runs again, and its memory is still being written. Its hook goes on when all is listed that it has opened so far:
+ * what comes behind belongs to its own launch. */
+static void released(struct snap_job *job)
+{
+	if (!job->run->recording) {
+		snap_job_answer(job, WARM__RPC__OUTCOME__RESUMED, "");
+		return;
+	}
+	job->listing = true;
+	recording_list(job->run->recording, listed, job);
+}
+
 static void captured(void *arg, const struct report *report)
 {
 	struct snap_job *job = arg;
 	char reason[ERR_MSG_MAX];
-	struct err err;
 
 	if (report->kind == REPORT_FAILED) {
 		worker_reason(report, reason, sizeof(reason));
 		snap_job_refuse(job, reason);
-		return;
+	} else if (report->kind == REPORT_RELEASED) {
+		released(job);
+	} else if (report->kind == REPORT_CAPTURED) {
+		worker_free(job->worker);
+		job->worker = NULL;
+		job->captured = true;
+		snap_job_captured(job);
 	}
-	if (report->kind == REPORT_RELEASED) /* it runs again, and its memory is still being written */
-		snap_job_answer(job, WARM__RPC__OUTCOME__RESUMED, "");
-	if (report->kind != REPORT_CAPTURED)
-		return;
-	snap_job_move(job, SNAP_STORING);
-	worker_free(job->worker);
-	job->worker = NULL;
-	if (snap_job_store(job, &err))
-		snap_job_refuse(job, err.msg);
 }
 
 static int start_snap(struct snap_job *job, struct err *err)

@@ -58,7 +58,8 @@ static void worker_read(struct ev_loop *loop, ev_io *io, int revents)
 	report.text[sizeof(report.text) - 1] = '\0';
 	if (report.kind == REPORT_FAILED)
 		ev_io_stop(worker->daemon->loop, &worker->io);
-	if (report.kind != REPORT_PROGRESS && report.kind != REPORT_TEMPLATE_READY && report.kind != REPORT_RELEASED)
+	if (report.kind != REPORT_PROGRESS && report.kind != REPORT_TEMPLATE_READY && report.kind != REPORT_RELEASED &&
+	    report.kind != REPORT_WATCHING && report.kind != REPORT_LISTED)
 		worker->finished = true;
 	worker->cb(worker->arg, &report);
 }

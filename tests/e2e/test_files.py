@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+"""Files that a program opened before it was ready count, declared or not: opener.c declares nothing."""
+import os
+import signal
+import threading
+
+import harness
+from case import WarmCase, make_snapshot, write
+from harness import OPENER, descendants, processes, wait_for
+
+
+class Files(WarmCase):
+    publish_app = False
+
+    def setUp(self):
+        super().setUp()
+        self.home = self.folder(self._testMethodName)
+        self.file = write(os.path.join(self.home, "settings.txt"), "old\n")
+
+    def opener(self, *words, **keywords):
+        self.daemon.full_pool()
+        return self.daemon.exec(OPENER, *words, **keywords)
+
+    def path(self, name):
+        return os.path.join(self.home, name)
+
+    def refused(self, *words, naming):
+        """A first launch whose snapshot is refused; the daemon says why."""
+        before = len(self.daemon.log())
+        first = self.opener(*words)
+        self.assertEqual(first.code, 0, repr(first))
+        said = wait_for(lambda: [line for line in self.daemon.log()[before:].splitlines() if "no snapshot" in line], 10)
+        self.assertTrue(said, self.daemon.log()[before:])
+        self.assertIn(naming, said[0])
+        self.assertEqual([row for row in self.daemon.ls() if row["command"][1:] == list(words)], [])
+        return first
+
+
+class Recorded(Files):
+    def snapshot_of(self, *words):
+        make_snapshot(self.daemon, OPENER, *words)
+        return self.assertClone(self.opener(*words)).out
+
+    def stale_after(self, change, *words, naming=None):
+        """A snapshot is there and serves; after the change it does not, and the reason names the file."""
+        self.snapshot_of(*words)
+        change()
+        return self.assertCold(self.opener(*words), naming or self.file).out
+
+    def test_edited(self):
+        self.assertEqual(self.stale_after(lambda: write(self.file, "new\n"), "read", self.file), "new\n")
+
+    def test_edited_within_its_size_and_time(self):
+        stat = os.stat(self.file)
+
+        def change():
+            write(self.file, "NEW\n")
+            os.utime(self.file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        self.assertEqual(self.stale_after(change, "read", self.file), "NEW\n")
+
+    def test_replaced(self):
+        def change():
+            os.rename(write(self.path("other"), "other\n"), self.file)
+        self.assertEqual(self.stale_after(change, "read", self.file, naming=self.file + " was replaced"), "other\n")
+
+    def test_touched(self):
+        self.stale_after(lambda: os.utime(self.file), "read", self.file)
+
+    def test_deleted(self):
+        self.assertEqual(self.stale_after(lambda: os.unlink(self.file), "read", self.file, naming=self.file + " is gone"),
+                         "(none)\n")
+
+    def test_opened_for_writing_too(self):
+        self.assertEqual(self.stale_after(lambda: write(self.file, "new\n"), "edit", self.file), "new\n")
+
+    def test_read_by_another_thread(self):
+        self.assertEqual(self.stale_after(lambda: write(self.file, "new\n"), "thread", self.file), "new\n")
+
+    def test_read_by_a_child(self):
+        self.assertEqual(self.stale_after(lambda: write(self.file, "new\n"), "child", self.file), "new\n")
+
+    def test_read_by_a_child_that_is_gone_at_once(self):
+        self.assertEqual(self.stale_after(lambda: write(self.file, "new\n"), "fork", self.file), "new\n")
+
+    def test_new_name_in_a_directory(self):
+        os.mkdir(self.path("conf.d"))
+        write(self.path("conf.d/one"), "")
+        said = self.stale_after(lambda: write(self.path("conf.d/two"), ""), "list", self.path("conf.d"),
+                                naming="conf.d has other entries")
+        self.assertEqual(said, "one two ")
+
+    def test_only_written(self):
+        """A log that it added a line to, and closed, is nothing that its state came from."""
+        words = ("append", self.path("log"), "line", "read", self.file)
+        self.snapshot_of(*words)
+        with open(self.path("log"), "a", encoding="utf-8") as log:
+            log.write("more\n")
+        self.assertClone(self.opener(*words))
+
+    def test_its_own_cache(self):
+        """What it writes at each start and reads back is newer than its start, and no reason to refuse."""
+        words = ("save", self.path("cache"), "cached", "read", self.path("cache"))
+        self.assertEqual(self.stale_after(lambda: write(self.path("cache"), "x\n"), *words, naming=self.path("cache")),
+                         "cached\n")
+
+    def test_its_own_cache_replaced(self):
+        cache = write(self.path("cache"), "of before\n")
+        words = ("read", cache, "replace", cache, "new")
+        self.assertEqual(self.snapshot_of(*words), "of before\n")
+        write(cache, "x\n")
+        self.assertCold(self.opener(*words), cache)
+
+    def test_temporary_file(self):
+        words = ("save", self.path("tmp"), "text", "read", self.path("tmp"), "unlink", self.path("tmp"))
+        self.assertEqual(self.snapshot_of(*words), "text\n")
+
+    def test_own_names_in_a_listed_directory(self):
+        words = ("list", self.home, "save", self.path("pid"), "1")
+        self.assertEqual(self.snapshot_of(*words), "settings.txt ")
+
+    def test_two_programs_at_once(self):
+        """Each has its own files: a change of one's does not cost the other its snapshot."""
+        other = write(self.path("other.txt"), "other\n")
+        make_both = [threading.Thread(target=make_snapshot, args=(self.daemon, OPENER, "read", file)) for file in (self.file, other)]
+        for thread in make_both:
+            thread.start()
+        for thread in make_both:
+            thread.join()
+        write(self.file, "new\n")
+        self.assertEqual(self.assertCold(self.opener("read", self.file), self.file).out, "new\n")
+        self.assertClone(self.opener("read", other))
+
+    def test_many(self):
+        many = self.folder("many")
+        for i in range(1500):
+            write(os.path.join(many, f"file{i:04}"), f"{i}\n")
+        said = self.stale_after(lambda: write(os.path.join(many, "file1234"), "changed\n"), "all", many, naming="file1234")
+        self.assertIn("changed\n1235\n", said)
+
+    def test_shown(self):
+        self.snapshot_of("read", self.file)
+        self.assertIn(self.file, [file["path"] for row in self.daemon.ls() if self.file in row["command"]
+                                  for file in self.show(row["id"])["files"]])
+
+    def show(self, snapshot):
+        return harness.json.loads(self.daemon.warm("--json", "show", snapshot).out)
+
+
+class Spoilt(Files):
+    """Nobody knows which of its states the program read: no snapshot, by name."""
+
+    def changed_meanwhile(self, *words, change, naming):
+        go = self.path("go")
+
+        def meddle():
+            wait_for(lambda: os.path.exists(self.path("read")), 10, 0.001)
+            change()
+            write(go, "")
+        meddler = threading.Thread(target=meddle)
+        meddler.start()
+        self.refused(*words, "save", self.path("read"), "", "await", go, naming=naming)
+        meddler.join()
+
+    def test_changed_while_it_started(self):
+        self.changed_meanwhile("read", self.file, change=lambda: write(self.file, "new\n"), naming=self.file)
+
+    def test_replaced_while_it_started(self):
+        self.changed_meanwhile("read", self.file, naming=self.file,
+                               change=lambda: os.rename(write(self.path("other"), "new\n"), self.file))
+
+    def test_own_file_changed_by_another(self):
+        self.changed_meanwhile("save", self.file, "mine", "read", self.file, naming=self.file,
+                               change=lambda: write(self.file, "new\n"))
+
+    def test_name_added_to_a_listed_directory(self):
+        os.mkdir(self.path("conf.d"))
+        self.changed_meanwhile("list", self.path("conf.d"), naming=self.path("conf.d"),
+                               change=lambda: write(self.path("conf.d/new"), ""))
+
+
+class Recorder(Files):
+    """warm-opened does not keep up, dies, hangs."""
+
+    def worker(self):
+        table = processes()
+        found = [pid for pid in descendants(self.daemon.process.pid) if table.get(pid, (0, ""))[1] == "warm-opened"]
+        return found[0] if found else None
+
+    def start_worker(self):
+        make_snapshot(self.daemon, OPENER, "read", self.file)
+        self.assertIsNotNone(self.worker())
+
+    def test_overflow(self):
+        self.start_worker()
+        first = self.daemon.popen(OPENER, "await", self.path("go"), "read", self.file)
+        wait_for(lambda: harness.alive(first.pid) and os.readlink(f"/proc/{first.pid}/exe") == OPENER, 10)
+        before = len(self.daemon.log())
+        worker = self.worker()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            for i in range(17000):
+                os.close(os.open(os.path.join(self.home, str(i)), os.O_CREAT | os.O_WRONLY, 0o600))
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        write(self.path("go"), "")
+        self.assertEqual(harness.finish(first).out, "old\n")
+        self.assertTrue(wait_for(lambda: "more files were opened at once" in self.daemon.log()[before:], 10),
+                        self.daemon.log()[before:])
+
+    def test_killed(self):
+        self.start_worker()
+        first = self.daemon.popen(OPENER, "await", self.path("go"), "read", self.file)
+        wait_for(lambda: harness.alive(first.pid) and os.readlink(f"/proc/{first.pid}/exe") == OPENER, 10)
+        before = len(self.daemon.log())
+        os.kill(self.worker(), signal.SIGKILL)
+        write(self.path("go"), "")
+        self.assertEqual(harness.finish(first).out, "old\n")
+        self.assertTrue(wait_for(lambda: "what it opened is not known" in self.daemon.log()[before:], 10),
+                        self.daemon.log()[before:])
+        self.assertClone(self.opener("read", self.file))
+        self.daemon.stop()
+
+    def test_hangs(self):
+        self.start_worker()
+        worker = self.worker()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            self.assertEqual(self.refused("read", write(self.path("a"), "a\n"), naming="does not answer").out, "a\n")
+        finally:
+            harness.kill_quietly(worker, signal.SIGCONT)
+        self.daemon.stop()
+
+
+class Undeclared(Files):
+    """Where opened files are not recorded, what the program declares, maps and keeps open has to do."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.daemon.stop()
+        config = write(os.path.join(cls.daemon.dir, "warmd.conf"), "[snapshot]\nrecord-opened = no\n")
+        cls.daemon.options = ("--config", config)
+
+    def test_switched_off(self):
+        make_snapshot(self.daemon, OPENER, "read", self.file)
+        write(self.file, "new\n")
+        self.assertEqual(self.assertClone(self.opener("read", self.file)).out, "old\n")
+        self.assertIn("record-opened", self.daemon.warm("doctor").out)
