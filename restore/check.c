@@ -76,9 +76,9 @@ static bool socket_is_whole(const Warm__Image__Socket *sock)
 		return false;
 	switch (sock->family) {
 	case AF_INET:
-		return !len || len == sizeof(struct sockaddr_in);
+		return (!len || len == sizeof(struct sockaddr_in)) && sock->remote_held <= HELD_MAX;
 	case AF_INET6:
-		return !len || len == sizeof(struct sockaddr_in6);
+		return (!len || len == sizeof(struct sockaddr_in6)) && sock->remote_held <= HELD_MAX;
 	default:
 		return !len || len >= sizeof(sa_family_t);
 	}

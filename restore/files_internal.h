@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/image.pb-c.h"
+
 struct err;
 struct plan;
 
@@ -14,6 +16,11 @@ int plan_pipe(struct plan *p, size_t description, struct err *err);
 void plan_fifo_open(struct plan *p, size_t description); /* phase 3 */
 int plan_socket(struct plan *p, size_t description, struct err *err);
 void plan_socket_bind(struct plan *p, size_t description);
+void plan_socket_options(struct plan *p, const Warm__Image__Socket *sock, uint32_t slot);
+void plan_socket_flags(struct plan *p, const Warm__Image__Description *d, uint32_t slot);
+void plan_inet_bind(struct plan *p, size_t description, uint64_t fd, uint64_t addr);
+void plan_inet_connect(struct plan *p, const Warm__Image__Socket *sock, uint64_t fd);
+void plan_inet_reset(struct plan *p, size_t description);
 
 /* pipe2(), or socketpair(a, b, c): both new descriptors, raised above fd_base, in slot and slot + 1. */
 void plan_two(struct plan *p, uint16_t nr, uint64_t a, uint64_t b, uint64_t c, uint32_t slot);

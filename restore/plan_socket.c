@@ -4,7 +4,6 @@
  * where the address is taken the launch starts cold). Unix pairs are made whole, with the bytes that wait in them.
  */
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +23,7 @@ typedef Warm__Image__Socket sock_t;
 #define SLOT_ONE   SLOT_PIPES
 #define SLOT_OTHER (SLOT_PIPES + 1)
 
-static void set_options(struct plan *p, const sock_t *sock, uint32_t slot)
+void plan_socket_options(struct plan *p, const sock_t *sock, uint32_t slot)
 {
 	for (size_t i = 0; i < sock->n_option; i++) {
 		const Warm__Image__SocketOption *o = sock->option[i];
@@ -39,7 +38,7 @@ static void set_options(struct plan *p, const sock_t *sock, uint32_t slot)
 	}
 }
 
-static void set_flags(struct plan *p, const desc_t *d, uint32_t slot)
+void plan_socket_flags(struct plan *p, const desc_t *d, uint32_t slot)
 {
 	if (d->flags & O_NONBLOCK)
 		plan_op(p,
@@ -101,15 +100,15 @@ static void make_pair(struct plan *p, size_t i, size_t j)
 	const desc_t *one = p->image->description[i], *other = p->image->description[j];
 
 	plan_two(p, SYS_socketpair, AF_UNIX, (uint64_t)one->socket->type | SOCK_CLOEXEC, 0, SLOT_ONE);
-	set_options(p, one->socket, SLOT_ONE);
+	plan_socket_options(p, one->socket, SLOT_ONE);
 	if (i != j)
-		set_options(p, other->socket, SLOT_OTHER);
+		plan_socket_options(p, other->socket, SLOT_OTHER);
 	fill_queue(p, one->socket, SLOT_OTHER);
 	if (i != j)
 		fill_queue(p, other->socket, SLOT_ONE);
 	shut(p, one->socket, SLOT_ONE);
-	set_flags(p, one, SLOT_ONE);
-	set_flags(p, other, SLOT_OTHER);
+	plan_socket_flags(p, one, SLOT_ONE);
+	plan_socket_flags(p, other, SLOT_OTHER);
 	plan_place(p, SLOT_ONE, i);
 	if (i != j)
 		plan_place(p, SLOT_OTHER, j);
@@ -132,6 +131,10 @@ int plan_socket(struct plan *p, size_t description, struct err *err)
 			make_pair(p, description, peer);
 		return 0;
 	}
+	if (sock->connection) {
+		plan_inet_reset(p, description);
+		return 0;
+	}
 	plan_op(p,
 	        (struct rop){.kind = ROP_SYSCALL,
 	                     .nr = SYS_socket,
@@ -142,7 +145,7 @@ int plan_socket(struct plan *p, size_t description, struct err *err)
 	                              (uint64_t)sock->protocol}},
 	        "socket");
 	plan_raise(p, SLOT_TMP);
-	set_options(p, sock, SLOT_TMP);
+	plan_socket_options(p, sock, SLOT_TMP);
 	plan_place(p, SLOT_TMP, description);
 	return 0;
 }
@@ -211,88 +214,6 @@ static void bind_file(struct plan *p, const sock_t *sock, uint64_t fd, uint64_t 
 	        "its permissions");
 }
 
-static bool has_option(const sock_t *sock, int name)
-{
-	int value;
-
-	for (size_t i = 0; i < sock->n_option; i++)
-		if (sock->option[i]->level == SOL_SOCKET && sock->option[i]->name == name &&
-		    sock->option[i]->value.len == sizeof(value)) {
-			memcpy(&value, sock->option[i]->value.data, sizeof(value));
-			return value;
-		}
-	return false;
-}
-
-/* Address and port of an inet socket; NULL address: all of them. */
-static uint16_t inet_port(const sock_t *sock, const void **ret_address, size_t *ret_len)
-{
-	static const struct in6_addr any6 = IN6ADDR_ANY_INIT;
-	static const struct in_addr any4 = {INADDR_ANY};
-	const struct sockaddr_in *in = (const struct sockaddr_in *)sock->address.data;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sock->address.data;
-	bool six = sock->family == AF_INET6;
-
-	*ret_len = six ? sizeof(any6) : sizeof(any4);
-	*ret_address = six ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr;
-	if (memcmp(*ret_address, six ? (const void *)&any6 : (const void *)&any4, *ret_len) == 0)
-		*ret_address = NULL;
-	return six ? in6->sin6_port : in->sin_port;
-}
-
-/* Does a socket of the image that is bound before this one share its port? Then they must be let share it again. */
-static bool shares_port(const struct plan *p, size_t description)
-{
-	const sock_t *sock = p->image->description[description]->socket, *other;
-	const void *address, *theirs;
-	size_t len, their_len;
-
-	for (size_t i = 0; i < description; i++) {
-		other = p->image->description[i]->socket;
-		if (!other || other->type != sock->type || (other->family != AF_INET && other->family != AF_INET6) ||
-		    !other->address.len || inet_port(other, &theirs, &their_len) != inet_port(sock, &address, &len))
-			continue;
-		if (!address || !theirs || len != their_len || memcmp(address, theirs, len) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void set_switch(struct plan *p, uint64_t fd, int name, int on)
-{
-	plan_op(p,
-	        (struct rop){.kind = ROP_SYSCALL,
-	                     .nr = SYS_setsockopt,
-	                     .args = {fd, SOL_SOCKET, (uint64_t)name, plan_data(p, &on, sizeof(on), 4), sizeof(on)}},
-	        "%s others at its address", on ? "let in" : "no");
-}
-
-/*
- * SO_REUSEPORT, and SO_REUSEADDR of datagrams, would let two clones have one port, each a part of what comes. They are
- * off until the port is this clone's; TCP asks again in listen(2), so until behind that.
- */
-static void bind_inet(struct plan *p, size_t description, uint64_t fd, uint64_t addr)
-{
-	const sock_t *sock = p->image->description[description]->socket;
-	bool alone = !shares_port(p, description);
-	bool port = alone && has_option(sock, SO_REUSEPORT);
-	bool address = alone && sock->type == SOCK_DGRAM && has_option(sock, SO_REUSEADDR);
-	char words[ADDRESS_WORDS_MAX];
-
-	if (port)
-		set_switch(p, fd, SO_REUSEPORT, 0);
-	if (address)
-		set_switch(p, fd, SO_REUSEADDR, 0);
-	plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_bind, .args = {fd, addr, sock->address.len}}, "bind %s",
-	        address_words(sock->address.data, sock->address.len, words));
-	if (sock->listening)
-		PLAN_SYS(p, SYS_listen, "listen", fd, (uint64_t)sock->backlog);
-	if (port)
-		set_switch(p, fd, SO_REUSEPORT, 1);
-	if (address)
-		set_switch(p, fd, SO_REUSEADDR, 1);
-}
-
 static void bind_unix(struct plan *p, const sock_t *sock, uint64_t fd, uint64_t addr)
 {
 	bool file = address_is_path(sock->address.data, sock->address.len);
@@ -323,6 +244,8 @@ void plan_socket_bind(struct plan *p, size_t description)
 	if (sock->family == AF_UNIX)
 		bind_unix(p, sock, fd, addr);
 	else
-		bind_inet(p, description, fd, addr);
+		plan_inet_bind(p, description, fd, addr);
 	plan_held_end(p, held);
+	if (sock->remote.len)
+		plan_inet_connect(p, sock, fd);
 }

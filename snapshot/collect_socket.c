@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets: unconnected and listening ones (inet, unix), and unix pairs whose two ends are both in the process, with the
- * bytes in them (MSG_PEEK: nothing is taken out). A connection belongs to its peer too, and is refused.
+ * Sockets: their options and addresses; unix ones that listen or are not connected, and unix pairs whose two ends are
+ * both in the process, with the bytes in them (MSG_PEEK: nothing is taken out).
  */
 #include "snapshot/files_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@
 
 static const struct {
 	int level, name;
-	bool doubled; /* the kernel answers twice what was set */
+	bool size; /* of a buffer: the kernel answers twice what was set */
 } options[] = {
         {SOL_SOCKET, SO_REUSEADDR, false},
         {SOL_SOCKET, SO_REUSEPORT, false},
@@ -62,6 +63,14 @@ static const struct {
         {IPPROTO_IPV6, IPV6_RECVPKTINFO, false},
 };
 
+/* Buffers of a connection grow by themselves. An older kernel does not tell the one from the other. */
+static bool size_was_set(int fd, int name)
+{
+	int locked = fd_socket_option(fd, SO_BUF_LOCK);
+
+	return locked < 0 || locked & (name == SO_SNDBUF ? SOCK_SNDBUF_LOCK : SOCK_RCVBUF_LOCK);
+}
+
 /* Options that differ from those of a new socket of the same kind. */
 static int take_options(struct open_file *f, Warm__Image__Socket *sock, struct err *err)
 {
@@ -79,7 +88,9 @@ static int take_options(struct open_file *f, Warm__Image__Socket *sock, struct e
 			continue;
 		if (len == fresh_len && memcmp(ours, theirs, len) == 0)
 			continue;
-		if (options[i].doubled)
+		if (options[i].size && !size_was_set(f->local, options[i].name))
+			continue;
+		if (options[i].size)
 			*(int *)theirs /= 2;
 		option = malloc(sizeof(*option));
 		if (!option)
@@ -94,7 +105,7 @@ static int take_options(struct open_file *f, Warm__Image__Socket *sock, struct e
 	return 0;
 }
 
-static int take_address(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err)
+int collect_address(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err)
 {
 	char words[ADDRESS_WORDS_MAX];
 	struct sockaddr_storage addr = {0};
@@ -115,52 +126,6 @@ static int take_address(struct subject *s, struct open_file *f, Warm__Image__Soc
 	if (!sock->address.data)
 		return err_sys(err, ENOMEM, "descriptors");
 	return collect_held(s, f, HELD_SOCKET, sock->address, address_words(&addr, len, words), err);
-}
-
-/* ---- inet ------------------------------------------------------------------------------------------------------- */
-
-static void peer_words(int fd, char words[ADDRESS_WORDS_MAX])
-{
-	struct sockaddr_storage addr = {0};
-	socklen_t len = sizeof(addr);
-
-	strcpy(words, "?");
-	if (getpeername(fd, (struct sockaddr *)&addr, &len) == 0)
-		address_words(&addr, len, words);
-}
-
-static int collect_inet(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err)
-{
-	struct tcp_info info = {0};
-	socklen_t len = sizeof(info);
-	char peer[ADDRESS_WORDS_MAX];
-
-	if (sock->type != SOCK_STREAM && sock->type != SOCK_DGRAM)
-		return err_set(err, ENOTSUP, "fd %d: raw inet socket", f->fd);
-	if (sock->type == SOCK_STREAM) {
-		if (getsockopt(f->local, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-			return err_sys(err, errno, "fd %d: state of the TCP socket", f->fd);
-		sock->listening = info.tcpi_state == TCP_LISTEN;
-		sock->backlog = (int32_t)info.tcpi_sacked;
-	}
-	if (!sock->listening && (info.tcpi_state == TCP_CLOSE || sock->type == SOCK_DGRAM)) {
-		struct sockaddr_storage addr;
-
-		len = sizeof(addr);
-		char byte;
-
-		if (sock->type == SOCK_DGRAM && recv(f->local, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
-			return err_set(err, ENOTSUP, "fd %d: datagrams wait in a UDP socket", f->fd);
-		if (getpeername(f->local, (struct sockaddr *)&addr, &len) < 0)
-			return take_address(s, f, sock, err);
-	} else if (sock->listening) {
-		if (summary_descriptor(s, "%d: listening TCP socket", f->fd) < 0)
-			return err_sys(err, ENOMEM, "descriptors");
-		return take_address(s, f, sock, err);
-	}
-	peer_words(f->local, peer);
-	return err_set(err, ENOTSUP, "fd %d: %s connection to %s", f->fd, sock->type == SOCK_STREAM ? "TCP" : "UDP",
-	               peer);
 }
 
 /* ---- unix ------------------------------------------------------------------------------------------------------- */
@@ -234,7 +199,7 @@ static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Soc
 	sock->shut_write = diag.shutdown & 2;
 	sock->listening = diag.state == TCP_LISTEN;
 	sock->backlog = (int32_t)diag.write_queue;
-	r = take_address(s, f, sock, err);
+	r = collect_address(s, f, sock, err);
 	if (r == 0)
 		r = take_file(s, f, sock, diag.file_ino, err);
 	if (r < 0)

@@ -36,6 +36,9 @@ int held_places(struct subject *s, struct err *err); /* once all descriptors are
 int handed_number(const struct subject *s, const struct open_file *f);
 int collect_handed(struct subject *s, struct open_file *f, int number, bool cloexec, struct err *err);
 
+int collect_inet(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err);
+int collect_address(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err);
+
 /* Once all are known: ends that are in other processes are refused. */
 int check_pipes(struct subject *s, struct err *err);
 int check_sockets(struct subject *s, struct err *err);

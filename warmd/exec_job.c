@@ -251,6 +251,8 @@ static void exec_job_cannot_take(struct exec_job *job, const struct report *repo
 		worker_reason(report, reason, sizeof(reason));
 	else if (summary->held[bit]->kind == HELD_SOCKET)
 		snprintf(reason, sizeof(reason), "bind %s: %s", summary->held[bit]->words, strerror(report->err));
+	else if (summary->held[bit]->kind == HELD_REMOTE)
+		snprintf(reason, sizeof(reason), "connect to %s: %s", summary->held[bit]->words, strerror(report->err));
 	else
 		snprintf(reason, sizeof(reason), "%s: %s", summary->held[bit]->words, strerror(report->err));
 	if (summary && report->err == EADDRINUSE)

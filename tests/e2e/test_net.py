@@ -2,6 +2,7 @@
 """The network of a clone: addresses taken at GO or handed over, ports that nobody shares."""
 import fcntl
 import os
+import pathlib
 import random
 import socket
 import subprocess
@@ -285,6 +286,25 @@ def behind(launch):
         return None
 
 
+CLIENT = """import socket, sys
+import warm
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+connection.sendall(b"hello")
+assert connection.recv(5) == b"there"
+said = warm.ready()
+if said == "restored":
+    try:
+        connection.recv(10)
+    except ConnectionResetError:
+        assert connection.recv(10) == b""
+        print("reset", flush=True)
+else:
+    print(said, flush=True)
+    while data := connection.recv(10):
+        connection.sendall(data[::-1])
+"""
+
+
 def network(pid):
     return os.stat(f"/proc/{pid}/ns/net").st_ino
 
@@ -367,3 +387,61 @@ class Private(NetCase):
             self.skipTest("uid 65534 cannot reach the build directory")
         self.assertEqual(result.code, 125)
         self.assertOneLine(result.err, "--net private", "operation not permitted", "run it as root, or with --net host")
+
+
+class Connections(NetCase):
+    def test_reset_in_a_clone_and_untouched_in_the_original(self):
+        """The peer is somebody else, who notices nothing of any clone."""
+        script = write(os.path.join(self.daemon.dir, "client.py"), CLIENT)
+        ours = self.listener()
+        argv = (harness.PYTHON, script, *self.words[1:])
+        original = self.daemon.popen(*argv)
+        self.running.append(original)
+        peer, _ = ours.accept()
+        self.addCleanup(peer.close)
+        peer.settimeout(10)
+        self.assertEqual(peer.recv(5), b"hello")
+        peer.sendall(b"there")
+        for n in range(100):
+            peer.sendall(b"%03d" % n)
+            self.assertEqual(peer.recv(3), (b"%03d" % n)[::-1])
+        self.assertEqual(original.stdout.readline(), b"resumed\n")
+        self.daemon.published(1, command=script)
+        ours.setblocking(False)
+        both = [self.daemon.popen(*argv, options=("--explain", "--require")) for _ in range(2)]
+        for result in [harness.finish(process) for process in both]:
+            self.assertEqual(self.assertClone(result).out, "reset\n", result)
+        with self.assertRaises(BlockingIOError):
+            ours.accept()  # nor did a clone connect by itself
+        peer.sendall(b"abc")
+        self.assertEqual(peer.recv(3), b"cba")
+        peer.shutdown(socket.SHUT_WR)
+        self.assertEqual(peer.recv(3), b"")
+        self.assertEqual(original.wait(10), 0)
+
+    def test_standby_with_reset_connections_holds_no_address(self):
+        script = write(os.path.join(self.daemon.dir, "client.py"), CLIENT)
+        ours = self.listener()
+        original = self.daemon.popen(harness.PYTHON, script, *self.words[1:])
+        self.running.append(original)
+        peer, _ = ours.accept()
+        self.addCleanup(peer.close)
+        peer.sendall(b"there")
+        self.daemon.published(1, command=script)
+        self.assertTrue(self.daemon.full_pool())
+        standby = [pid for pid in harness.descendants(self.daemon.process.pid)
+                   if script.encode() in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
+        self.assertTrue(standby)
+        inodes = set()
+        for pid in standby:
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                try:
+                    link = os.readlink(f"/proc/{pid}/fd/{fd}")
+                except OSError:
+                    continue
+                if link.startswith("socket:["):
+                    inodes.add(link[8:-1])
+        held = [line.split()[9] for name in ("tcp", "tcp6", "udp", "udp6")
+                for line in pathlib.Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()[1:]]
+        self.assertTrue(inodes)
+        self.assertEqual(inodes & set(held), set())

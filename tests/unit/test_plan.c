@@ -392,6 +392,28 @@ static void test_a_network_of_its_own_is_made_before_the_application(void **stat
 	assert_true(birth < own && find_call(f, own, SYS_ioctl) < born);
 }
 
+static void test_a_connection_is_made_and_reset_in_the_standby(void **state)
+{
+	struct fixture *f = *state;
+	Warm__Image__Socket sock;
+	size_t standby, connect_op, wait, put;
+
+	warm__image__socket__init(&sock);
+	sock.family = AF_INET6;
+	sock.type = SOCK_STREAM;
+	sock.connection = WARM__IMAGE__CONNECTION__RESET;
+	add_fd(f, 4, WARM__IMAGE__DESCRIPTION_KIND__SOCKET)->socket = &sock;
+	assert_int_equal(plan_compile(&f->plan, &f->err), 0);
+	standby = find_kind(f, 0, ROP_STANDBY);
+	connect_op = find_call(f, 0, SYS_connect);
+	wait = find_call(f, connect_op, SYS_poll);
+	put = find_call(f, wait, SYS_dup3);
+	assert_true(find_call(f, 0, SYS_bind) < connect_op && wait < put && put < standby);
+	assert_int_equal(f->plan.op[put].args[1], 4);
+	for (size_t i = standby; i < f->plan.n_ops; i++) /* nothing of it is left for GO */
+		assert_true(f->plan.op[i].kind != ROP_SYSCALL || f->plan.op[i].nr != SYS_connect);
+}
+
 static void test_threads_park_before_the_standby_reports(void **state)
 {
 	struct fixture *f = *state;
@@ -485,6 +507,7 @@ int main(void)
 	        T(test_paths_are_opened_at_go_only),
 	        T(test_a_held_address_is_taken_at_go_and_can_be_passed_over),
 	        T(test_a_port_is_bound_alone_but_for_sockets_of_one_image),
+	        T(test_a_connection_is_made_and_reset_in_the_standby),
 	        T(test_a_network_of_its_own_is_made_before_the_application),
 	        T(test_threads_park_before_the_standby_reports),
 	        T(test_same_credentials_cost_nothing),
