@@ -33,7 +33,7 @@ static int collect_tcp(struct subject *s, struct open_file *f, Warm__Image__Sock
 	socklen_t len = sizeof(info), peer_len = sizeof(peer);
 	char words[ADDRESS_WORDS_MAX];
 
-	if (sock->protocol != IPPROTO_TCP)
+	if (sock->protocol != IPPROTO_TCP && sock->protocol != IPPROTO_MPTCP)
 		return err_set(err, ENOTSUP, "fd %d: stream socket of protocol %d", f->fd, sock->protocol);
 	if (getsockopt(f->local, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		return err_sys(err, errno, "fd %d: state of the TCP socket", f->fd);
@@ -47,6 +47,8 @@ static int collect_tcp(struct subject *s, struct open_file *f, Warm__Image__Sock
 	sock->connection = info.tcpi_state == TCP_CLOSE ? dead_connection(f->local) : WARM__IMAGE__CONNECTION__RESET;
 	if (!sock->connection)
 		return collect_address(s, f, sock, err);
+	if (sock->protocol != IPPROTO_TCP)
+		return err_set(err, ENOTSUP, "fd %d: connection of multipath TCP", f->fd);
 	if (getpeername(f->local, (struct sockaddr *)&peer, &peer_len) == 0)
 		address_words(&peer, peer_len, words);
 	else

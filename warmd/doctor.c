@@ -13,6 +13,7 @@
 #include <linux/kcmp.h>
 #include <linux/sched.h>
 #include <linux/userfaultfd.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -107,6 +109,23 @@ static int probe_set_tid(void)
 	return probe_wait(pid);
 }
 
+static int loopback_up(void)
+{
+	struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	CLEAN(fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &loopback) ? errno : 0;
+}
+
+static int probe_network(void)
+{
+	pid_t pid = probe_clone(CLONE_NEWNET, NULL);
+
+	if (pid == 0)
+		_exit(loopback_up());
+	return probe_wait(pid);
+}
+
 static int probe_mm_map(void)
 {
 	unsigned size = 0;
@@ -176,6 +195,7 @@ static const struct probe {
         {"set_mm_map", probe_mm_map, true, "CONFIG_CHECKPOINT_RESTORE is off: every program starts cold"},
         {"kcmp", probe_kcmp, true, "shared descriptors cannot be told apart: every program starts cold"},
         {"inotify", probe_inotify, true, "changed files would be missed: every program starts cold"},
+        {"network", probe_network, false, "no network of one's own: launches with --net private fail"},
         {"fanotify", probe_fanotify, false, NOT_RECORDED},
         {"userfaultfd-move", probe_userfaultfd, false,
          "templates are filled by copying: the first launch takes longer"},

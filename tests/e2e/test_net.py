@@ -165,6 +165,37 @@ class HandedOver(NetCase):
                 for row in self.daemon.ls():
                     self.daemon.warm("rm", row["id"])
 
+    def test_unix_socket_is_not_bound_again(self):
+        """Its file stays the launcher's: nothing is removed, nothing is made."""
+        path = os.path.join(self.daemon.dir, "handed.sock")
+        argv = (harness.PYTHON, write(os.path.join(self.daemon.dir, "unix.py"), UNIX), path)
+
+        def talk(launch):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(path)
+                client.sendall(b"abc")
+                self.assertEqual(client.recv(10), b"cba")
+            self.assertEqual(launch.wait(10), 0)
+            return launch.stdout.read().split()[0]
+
+        first = self.daemon.popen(*argv)
+        self.running.append(first)
+        self.daemon.published(1, command=argv[1])
+        self.assertEqual(talk(first), b"resumed")
+        os.unlink(path)
+        with socket.socket(socket.AF_UNIX) as ours:
+            ours.bind(path)
+            ours.listen()
+            before = os.stat(path)
+            fd = fcntl.fcntl(ours.fileno(), fcntl.F_DUPFD, HIGH)
+            launch = subprocess.Popen(["bash", "-c", f'exec 3<&{fd} {fd}<&-; LISTEN_FDS=1 exec "$@"', "bash", harness.WARM, "exec",
+                                       "--require", *argv], env=self.daemon.env, stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[fd])
+            os.close(fd)
+            self.running.append(launch)
+            self.assertEqual(talk(launch), b"restored")
+            self.assertEqual(os.stat(path), before)
+
     def test_variables_are_the_clones_behind_the_hook(self):
         words = ("late", *self.words)
         ours = self.listener()
@@ -268,6 +299,15 @@ PLAIN = """import socket, sys
 server = socket.create_server((sys.argv[1], int(sys.argv[2])))
 connection, _ = server.accept()
 connection.sendall(b"came to " + connection.recv(100))
+"""
+UNIX = """import socket, sys
+import warm
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen()
+print(warm.ready(), server.fileno(), flush=True)
+connection, _ = server.accept()
+connection.sendall(connection.recv(10)[::-1])
 """
 ADDRESS = """import fcntl, socket, struct
 import warm

@@ -36,7 +36,8 @@ int main(void)
 	struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), server;
-	struct sockaddr_in6 before, udp_before, after;
+	int multipath = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP); /* -1: not in this kernel */
+	struct sockaddr_in6 before, udp_before, multipath_before, after;
 	char text[8] = "";
 
 	set(tcp, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -47,12 +48,23 @@ int main(void)
 	CHECK_EQ(bind(udp, (struct sockaddr *)&local, sizeof local), 0);
 	before = name_of(tcp);
 	udp_before = name_of(udp);
+	if (multipath >= 0) {
+		CHECK_EQ(bind(multipath, (struct sockaddr *)&local, sizeof local), 0);
+		CHECK_EQ(listen(multipath, 7), 0);
+		multipath_before = name_of(multipath);
+	}
 	hook();
 
 	after = name_of(tcp);
 	CHECK(memcmp(&before, &after, sizeof after) == 0);
 	after = name_of(udp);
 	CHECK(memcmp(&udp_before, &after, sizeof after) == 0);
+	if (multipath >= 0) {
+		after = name_of(multipath);
+		CHECK(memcmp(&multipath_before, &after, sizeof after) == 0);
+		CHECK_EQ(option(multipath, SOL_SOCKET, SO_PROTOCOL), IPPROTO_MPTCP);
+		CHECK_EQ(option(multipath, SOL_SOCKET, SO_ACCEPTCONN), 1);
+	}
 	CHECK_EQ(option(tcp, SOL_SOCKET, SO_ACCEPTCONN), 1);
 	CHECK_EQ(option(tcp, SOL_SOCKET, SO_REUSEADDR), 1);
 	CHECK_EQ(option(tcp, SOL_SOCKET, SO_KEEPALIVE), 1);
