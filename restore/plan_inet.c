@@ -79,14 +79,16 @@ static void set_switch(struct plan *p, uint64_t fd, int name, int on)
 
 /*
  * SO_REUSEPORT, and SO_REUSEADDR of datagrams, would let two clones have one port, each a part of what comes. They are
- * off until the port is this clone's; TCP asks again in listen(2), so until behind that.
+ * off until the port is this clone's; TCP asks again in listen(2), so until behind that. What is only bound the program
+ * may let listen later, and SO_REUSEADDR alone lets two be bound until then.
  */
 void plan_inet_bind(struct plan *p, size_t description, uint64_t fd, uint64_t addr)
 {
 	const sock_t *sock = p->image->description[description]->socket;
 	bool alone = !shares_port(p, description);
 	bool port = alone && has_option(sock, SO_REUSEPORT);
-	bool address = alone && sock->type == SOCK_DGRAM && has_option(sock, SO_REUSEADDR);
+	bool address = alone && (sock->type == SOCK_DGRAM || (port && !sock->listening)) &&
+	               has_option(sock, SO_REUSEADDR);
 	char words[ADDRESS_WORDS_MAX];
 
 	if (port)

@@ -255,6 +255,8 @@ static void exec_job_cannot_take(struct exec_job *job, const struct report *repo
 		snprintf(reason, sizeof(reason), "connect to %s: %s", summary->held[bit]->words, strerror(report->err));
 	else
 		snprintf(reason, sizeof(reason), "%s: %s", summary->held[bit]->words, strerror(report->err));
+	if (job->entry)
+		pool_refill_soon(job->entry);
 	if (summary && report->err == EADDRINUSE)
 		snprintf(reason + strlen(reason), sizeof(reason) - strlen(reason),
 		         " (end who has it, hand the socket over as LISTEN_FDS, or launch with --net private)");

@@ -378,6 +378,39 @@ static void test_a_port_is_bound_alone_but_for_sockets_of_one_image(void **state
 	assert_int_equal(second, on + 1); /* as it was: with the option on */
 }
 
+static void test_a_port_that_is_only_bound_is_bound_alone_too(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(80)};
+	Warm__Image__SocketOption reuse[2], *list[2] = {&reuse[0], &reuse[1]};
+	Warm__Image__Socket sock;
+	size_t at;
+	int one = 1;
+
+	for (int i = 0; i < 2; i++) {
+		warm__image__socket_option__init(&reuse[i]);
+		reuse[i].level = SOL_SOCKET;
+		reuse[i].name = i ? SO_REUSEADDR : SO_REUSEPORT;
+		reuse[i].value = (ProtobufCBinaryData){sizeof(one), (uint8_t *)&one};
+	}
+	warm__image__socket__init(&sock);
+	sock.family = AF_INET;
+	sock.type = SOCK_STREAM;
+	sock.option = list;
+	sock.n_option = 2;
+	sock.address = (ProtobufCBinaryData){sizeof(local), (uint8_t *)&local};
+	add_fd(f, 4, WARM__IMAGE__DESCRIPTION_KIND__SOCKET)->socket = &sock;
+	assert_int_equal(plan_compile(&f->plan, &f->err), 0);
+	at = find_call(f, find_kind(f, 0, ROP_STANDBY), SYS_setsockopt);
+	for (int i = 0; i < 5; i++) { /* both off, bind, both on */
+		const struct rop *op = &f->plan.op[at + (size_t)i];
+
+		assert_int_equal(op->nr, i == 2 ? SYS_bind : SYS_setsockopt);
+		if (i != 2)
+			assert_int_equal(*(int *)plan_at(&f->plan, op->args[3]), i > 2);
+	}
+}
+
 static void test_a_network_of_its_own_is_made_before_the_application(void **state)
 {
 	struct fixture *f = *state;
@@ -507,6 +540,7 @@ int main(void)
 	        T(test_paths_are_opened_at_go_only),
 	        T(test_a_held_address_is_taken_at_go_and_can_be_passed_over),
 	        T(test_a_port_is_bound_alone_but_for_sockets_of_one_image),
+	        T(test_a_port_that_is_only_bound_is_bound_alone_too),
 	        T(test_a_connection_is_made_and_reset_in_the_standby),
 	        T(test_a_network_of_its_own_is_made_before_the_application),
 	        T(test_threads_park_before_the_standby_reports),

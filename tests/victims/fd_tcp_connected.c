@@ -47,10 +47,12 @@ static int join(int family, int *ret_server)
 {
 	struct sockaddr_storage name;
 	socklen_t len;
-	int l = listener(family, &name, &len), client = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int l = listener(family, &name, &len), client = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
 	if (l < 0)
 		return -1;
+	if (family == AF_INET6)
+		CHECK_EQ(setsockopt(client, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on), 0);
 	CHECK_EQ(connect(client, (struct sockaddr *)&name, len), 0);
 	*ret_server = accept4(l, NULL, NULL, SOCK_CLOEXEC);
 	CHECK(*ret_server >= 0 && close(l) == 0);
@@ -133,6 +135,8 @@ static void in_a_clone(int epoll)
 		is_reset(fd[SIX], "one of IPv6");
 		len = sizeof value;
 		CHECK(getsockopt(fd[SIX], SOL_SOCKET, SO_DOMAIN, &value, &len) == 0 && value == AF_INET6);
+		len = sizeof value;
+		CHECK(getsockopt(fd[SIX], IPPROTO_IPV6, IPV6_V6ONLY, &value, &len) == 0 && value == 1);
 	}
 }
 
