@@ -34,8 +34,11 @@ int file_compare(const Warm__Rpc__File *file, const struct stat *st, const struc
 		return differs(file, "is gone", reason, reason_size);
 	if (st->st_dev != file->dev || st->st_ino != file->ino)
 		return differs(file, "was replaced", reason, reason_size);
-	if (file->same_inode_only)
-		return 0;
+	if (file->same_inode_only) {
+		bool shrunk = S_ISREG(st->st_mode) && (uint64_t)st->st_size < file->size;
+
+		return shrunk ? differs(file, "was truncated", reason, reason_size) : 0;
+	}
 	if (file->names_digest.len > 0) {
 		if (!S_ISDIR(st->st_mode) || !names)
 			return differs(file, "is no directory any more", reason, reason_size);

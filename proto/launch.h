@@ -105,7 +105,8 @@ struct control {
 
 #define SUP_MAGIC 0x534d5257u /* "WRMS" */
 
-/* Descriptors: [0] control; with LAUNCH_TTY also [1] the pty slave. The supervisor answers REPORT_SUP_READY. */
+/* Descriptors: [0] control; with LAUNCH_TTY also [1] the pty slave; last, where there is one, a claim (warmd/claim.h),
+ * which is kept as long as the supervisor lives. The supervisor answers REPORT_SUP_READY. */
 struct sup_go {
 	uint32_t magic;
 	uint32_t flags; /* LAUNCH_TTY | LAUNCH_BACKGROUND */

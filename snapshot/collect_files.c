@@ -67,9 +67,22 @@ static const char *kind_words(mode_t mode)
 	return S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "directory" : S_ISCHR(mode) ? "device" : "special file";
 }
 
+/* What is only added to is not what the program's state came from. */
+static enum file_use use_of(const struct open_file *f)
+{
+	uint32_t access = f->desc->flags & O_ACCMODE;
+
+	if (!S_ISREG(f->st.st_mode))
+		return FILE_PLACE;
+	if (access == O_RDONLY || f->desc->flags & O_PATH)
+		return FILE_READ;
+	if (!(f->desc->flags & O_APPEND))
+		return FILE_POSITION;
+	return access == O_WRONLY ? FILE_APPENDED : FILE_WRITTEN;
+}
+
 int collect_regular(struct subject *s, struct open_file *f, struct err *err)
 {
-	bool writable = (f->desc->flags & O_ACCMODE) != O_RDONLY;
 	size_t len = strlen(f->link);
 	uint64_t pos = 0;
 
@@ -96,7 +109,7 @@ int collect_regular(struct subject *s, struct open_file *f, struct err *err)
 	f->desc->ino = f->st.st_ino;
 	if (summary_descriptor(s, "%d: %s %s", f->fd, kind_words(f->st.st_mode), f->link) < 0)
 		return err_sys(err, ENOMEM, "descriptors");
-	if (summary_file(s, f->link, f->st.st_dev, f->st.st_ino, writable || !S_ISREG(f->st.st_mode), err) < 0)
+	if (summary_file(s, f->link, f->st.st_dev, f->st.st_ino, use_of(f), err) < 0)
 		return err_step(err, "fd %d", f->fd);
 	return 0;
 }

@@ -101,7 +101,7 @@ static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line
 	    strcmp(line->path, "/dev/zero") != 0)
 		return err_set(err, ENOTSUP, "memory at %#lx maps the device %s", (unsigned long)line->start,
 		               line->path);
-	r = summary_file(s, line->path, dev, line->ino, writable, err);
+	r = summary_file(s, line->path, dev, line->ino, writable ? FILE_WRITTEN : FILE_READ, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < s->image->n_file; i++)
@@ -236,7 +236,7 @@ static int collect_mm(struct subject *s, struct err *err)
 		return err_sys(err, ENOMEM, "mm");
 	if (fstatat(s->proc_fd, "exe", &st, 0) < 0)
 		return err_sys(err, errno, "executable of process %d", s->pid);
-	r = summary_file(s, exe, st.st_dev, st.st_ino, false, err);
+	r = summary_file(s, exe, st.st_dev, st.st_ino, FILE_READ, err);
 	if (r < 0)
 		return r;
 	r = subject_syscall(s, &ret, SYS_brk, 0, 0, 0, 0, err);

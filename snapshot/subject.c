@@ -87,14 +87,24 @@ int summary_descriptor(struct subject *s, const char *fmt, ...)
 	return n < 0 ? -ENOMEM : GROW(s->summary, descriptor, line);
 }
 
-int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino, bool same_inode_only, struct err *err)
+/* Of several uses the strictest counts. */
+static void add_use(Warm__Rpc__File *file, enum file_use use)
+{
+	file->same_inode_only &= use == FILE_APPENDED || use == FILE_PLACE;
+	file->settled |= use == FILE_WRITTEN || use == FILE_POSITION; /* it was the program itself, most likely */
+	file->position |= use == FILE_POSITION;
+}
+
+int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino, enum file_use use, struct err *err)
 {
 	Warm__Rpc__File *file;
 	struct stat st;
 
 	for (size_t i = 0; i < s->summary->n_file; i++)
-		if (strcmp(s->summary->file[i]->path, path) == 0)
+		if (strcmp(s->summary->file[i]->path, path) == 0) {
+			add_use(s->summary->file[i], use);
 			return 0;
+		}
 	if (stat(path, &st) < 0)
 		return err_sys(err, errno, "%s, which the program has open or mapped", path);
 	if (st.st_ino != ino || st.st_dev != dev)
@@ -109,6 +119,7 @@ int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino
 	file->size = (uint64_t)st.st_size;
 	file->mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
 	file->ctime_ns = st.st_ctim.tv_sec * 1000000000LL + st.st_ctim.tv_nsec;
-	file->same_inode_only = same_inode_only;
+	file->same_inode_only = true;
+	add_use(file, use);
 	return GROW(s->summary, file, file) < 0 || !file->path ? err_sys(err, ENOMEM, "files") : 0;
 }

@@ -75,9 +75,15 @@ ProtobufCBinaryData bytes_copy(const void *data, size_t len); /* .data NULL when
 int summary_descriptor(struct subject *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Records a file the state depends on. path must still be the file with this identity: else refused by name.
- * same_inode_only: the program writes it. */
-int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino, bool same_inode_only,
-                 struct err *err);
+ */
+enum file_use {
+	FILE_READ,
+	FILE_WRITTEN,  /* mapped shared for writing, or open for writing */
+	FILE_POSITION, /* the latter, with a writing position */
+	FILE_APPENDED, /* written in append mode, and never read */
+	FILE_PLACE,    /* a directory, a device: content does not count */
+};
+int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino, enum file_use use, struct err *err);
 
 /* ---- the steps, in the order of snapshot_run() ----------------------------------------------------------------- */
 

@@ -56,7 +56,8 @@ struct daemon {
 	struct watch *watch;
 	struct recorder *recorder;
 	struct listener *listener;
-	int init_fd; /* warm-init, for templates to execveat */
+	int init_fd;                /* warm-init, for templates to execveat */
+	char claims[PATH_MAX + 16]; /* a file for warmd/claim.h to lock */
 
 	LIST_HEAD(, entry) entries; /* newest first */
 	LIST_HEAD(, client) clients;

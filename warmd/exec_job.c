@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "warmd/exec_job.h"
 
+#include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "proto/launch.h"
+#include "warmd/claim.h"
 #include "warmd/client.h"
 #include "warmd/daemon.h"
 #include "warmd/entry.h"
@@ -41,6 +43,7 @@ struct exec_job {
 	char failure[ERR_MSG_MAX];   /* why the clone failed, or why there is none */
 	enum exec_state state;
 	struct request request;
+	int claim_fd; /* for the clone's supervisor; -1: none */
 	struct handover handover;
 	enum launch_tier tier;
 	uint64_t found_ns, go_ns, since_ms;
@@ -74,6 +77,7 @@ static void exec_job_free(struct exec_job *job)
 	if (job->recording)
 		recording_wait(job->recording, NULL, NULL);
 	request_fini(&job->request);
+	clean_fd(&job->claim_fd);
 	LIST_REMOVE(job, link);
 	free(job);
 }
@@ -224,7 +228,7 @@ static void exec_job_stand(struct exec_job *job, struct standby *standby)
 	exec_job_move(job, EXEC_STANDING);
 	standby_take(standby, job);
 	job->standby = standby;
-	r = go_supervisor(standby, &job->request, &err);
+	r = go_supervisor(standby, &job->request, job->claim_fd, &err);
 	if (!r && !(job->request.head.flags & LAUNCH_TTY)) /* else behind REPORT_SUP_READY */
 		r = send_application(job, &err);
 	if (r) {
@@ -425,7 +429,8 @@ static void exec_job_found(struct exec_job *job)
 		return;
 	}
 	if (handover_find(entry, &job->request, job->client->peer.pid, &job->handover, &err) ||
-	    go_check(entry, &job->request, &job->handover, &err)) {
+	    go_check(entry, &job->request, &job->handover, &err) ||
+	    claim_take(job->daemon, entry->record, &job->claim_fd, &err)) {
 		exec_job_cold(job, err.msg);
 		return;
 	}
@@ -479,6 +484,7 @@ void exec_job_start(struct client *client, const void *msg, size_t len, const in
 	job->daemon = client->daemon;
 	job->client = client;
 	job->tier = TIER_COLD_START;
+	job->claim_fd = -1;
 	client->exec_job = job;
 	LIST_INSERT_HEAD(&job->daemon->exec_jobs, job, link);
 	ev_timer_init(&job->timer, exec_job_tick, 0, LAUNCH_KEEPALIVE_MS / 1000.0);

@@ -46,15 +46,17 @@ int go_check(const struct entry *entry, const struct request *request, const str
 	return 0;
 }
 
-int go_supervisor(const struct standby *standby, const struct request *request, struct err *err)
+int go_supervisor(const struct standby *standby, const struct request *request, int claim, struct err *err)
 {
 	struct sup_go go = {.magic = SUP_MAGIC, .flags = request->head.flags & (LAUNCH_TTY | LAUNCH_BACKGROUND)};
-	int fds[2] = {request->fds[REQUEST_CONTROL], -1};
+	int fds[3] = {request->fds[REQUEST_CONTROL]};
 	size_t n_fds = 1;
 	int r;
 
 	if (go.flags & LAUNCH_TTY)
 		fds[n_fds++] = request_terminal(request);
+	if (claim >= 0)
+		fds[n_fds++] = claim;
 	r = fd_send(standby->sup_fd, &go, sizeof(go), fds, n_fds);
 	return r ? err_sys(err, -r, "send GO to the supervisor") : 0;
 }

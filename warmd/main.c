@@ -154,6 +154,7 @@ static int open_cache(struct daemon *daemon, struct err *err)
 
 	if (r)
 		return r;
+	snprintf(daemon->claims, sizeof(daemon->claims), "%s/writers", options.root);
 	snprintf(log, sizeof(log), "%s/warmd.log", options.root);
 	if (!options.foreground)
 		log_to_file(log);

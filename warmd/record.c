@@ -4,6 +4,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/proc.h"
 #include "warmd/files.h"
 #include "warmd/first_run.h"
 
@@ -112,6 +113,8 @@ int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__R
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
+#define CHANGED "%.160s changed while the program started; start it once more"
+
 struct list {
 	Warm__Rpc__File **file;
 	size_t n, room;
@@ -169,8 +172,17 @@ static int by_path(const void *a, const void *b)
 	return r ? r : x->same_inode_only - y->same_inode_only;
 }
 
-static void drop_doubles(struct list *list)
+static bool same_file(const Warm__Rpc__File *a, const Warm__Rpc__File *b)
 {
+	return a->same_inode_only || b->same_inode_only || a->names_digest.len ||
+	       (a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns &&
+	        a->ctime_ns == b->ctime_ns);
+}
+
+/* They were looked at at different times, too. */
+static int drop_doubles(struct list *list, struct err *err)
+{
+	int r = 0;
 	size_t kept = 0;
 
 	qsort(list->file, list->n, sizeof(*list->file), by_path);
@@ -178,13 +190,17 @@ static void drop_doubles(struct list *list)
 		Warm__Rpc__File *last = kept ? list->file[kept - 1] : NULL;
 
 		if (last && !strcmp(last->path, list->file[i]->path) && last->n_suffix == list->file[i]->n_suffix) {
+			if (!same_file(last, list->file[i]))
+				r = err_set(err, ESTALE, CHANGED, last->path);
 			last->settled |= list->file[i]->settled;
+			last->position |= list->file[i]->position;
 			warm__rpc__file__free_unpacked(list->file[i], NULL);
 		} else {
 			list->file[kept++] = list->file[i];
 		}
 	}
 	list->n = kept;
+	return r;
 }
 
 /* The command first: watch looks at that one in each launch. */
@@ -261,7 +277,7 @@ static int check_times(const struct list *list, int64_t since_ns, struct err *er
 
 	for (size_t i = 0; i < list->n; i++) {
 		if (file_newer(list->file[i], since_ns, which, sizeof(which)))
-			return err_set(err, ESTALE, "%s changed while the program started; start it once more", which);
+			return err_set(err, ESTALE, CHANGED, which);
 	}
 	return 0;
 }
@@ -278,6 +294,22 @@ static void forget_files(Warm__Rpc__File ***file, size_t *n)
 	free(*file);
 	*file = NULL;
 	*n = 0;
+}
+
+/* As long as it lives it writes where a clone would. */
+static void note_original(Warm__Rpc__Record *record, const struct list *list, pid_t pid)
+{
+	CLEAN(fd) int dir = proc_open(pid);
+	struct proc_stat stat;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (!list->file[i]->position)
+			continue;
+		record->original_pid = pid;
+		if (dir >= 0 && !proc_stat_read(dir, &stat))
+			record->original_start = stat.starttime;
+		return;
+	}
 }
 
 int record_new(const char *id, const struct first_run *run, Warm__Rpc__Conditions *conditions,
@@ -305,8 +337,11 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 	if (opened)
 		forget_files(&opened->file, &opened->n_file);
 	if (!r) {
-		drop_doubles(&list);
+		r = drop_doubles(&list, err);
 		command_first(&list, conditions->cmd);
+	}
+	if (!r) {
+		note_original(record, &list, run->pid);
 		r = check_times(&list, run->started_ns, err);
 	}
 	conditions->file = list.file;

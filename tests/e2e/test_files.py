@@ -2,6 +2,7 @@
 """Files that a program opened before it was ready count, declared or not: opener.c declares nothing."""
 import os
 import signal
+import subprocess
 import threading
 
 import harness
@@ -16,6 +17,12 @@ class Files(WarmCase):
         super().setUp()
         self.home = self.folder(self._testMethodName)
         self.file = write(os.path.join(self.home, "settings.txt"), "old\n")
+
+    def tearDown(self):
+        """No standby of one test is waited for in the next."""
+        if self.daemon.process and self.daemon.process.poll() is None:
+            self.daemon.warm("rm", *[row["id"] for row in self.daemon.ls()])
+        super().tearDown()
 
     def opener(self, *words, **keywords):
         self.daemon.full_pool()
@@ -146,6 +153,91 @@ class Recorded(Files):
         return harness.json.loads(self.daemon.warm("--json", "show", snapshot).out)
 
 
+class Writing(Files):
+    """Files that it still has open, or mapped shared, for writing."""
+
+    def append(self, path, text="more\n"):
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(text)
+
+    def clone_of(self, *words):
+        make_snapshot(self.daemon, OPENER, *words)
+        return self.assertClone(self.opener(*words))
+
+    def running(self, *words):
+        """A launch that runs until its standard input ends."""
+        launch = self.daemon.popen(OPENER, *words, options=("--explain",), stdin=subprocess.PIPE)
+        self.addCleanup(harness.kill_quietly, launch.pid)
+        return launch
+
+    def clone_with_input(self, *words):
+        """A launch's standard input is a pipe: a key of its own."""
+        def served():
+            return harness.finish(self.running(*words)).tier in harness.CLONE_TIERS
+        self.assertTrue(wait_for(served, 20, 0.1), self.daemon.log()[-2000:])
+        self.daemon.full_pool()
+
+    def answered(self, launch):
+        """Runs by now: what was said of it has come."""
+        return harness.explanation(launch.stderr.readline().decode())
+
+    def test_changed_under_it(self):
+        for how in ("w", "rw", "rwa", "rwm"):
+            with self.subTest(how=how):
+                write(self.file, "old" * 2000)
+                self.clone_of("keep", self.file, how)
+                self.append(self.file)
+                self.assertCold(self.opener("keep", self.file, how), self.file + " changed")
+
+    def test_log(self):
+        """In append mode, and never read: others may add to it, but not cut it."""
+        words = ("keep", self.file, "a")
+        self.clone_of(*words)
+        self.append(self.file)
+        self.assertClone(self.opener(*words))
+        write(self.file, "x")
+        self.assertCold(self.opener(*words), self.file + " was truncated")
+
+    def test_two_copies_of_a_log(self):
+        words = ("keep", self.file, "a")
+        self.clone_with_input(*words)
+        two = [self.running(*words), self.running(*words)]
+        for launch in two:
+            self.assertIn(self.answered(launch)["tier"], harness.CLONE_TIERS)
+        for launch in two:
+            harness.finish(launch)
+
+    def test_two_copies_of_a_position(self):
+        words = ("keep", self.file, "w")
+        self.clone_with_input(*words)
+        first = self.running(*words)
+        self.assertIn(self.answered(first)["tier"], harness.CLONE_TIERS)
+        self.assertCold(harness.finish(self.running(*words)), "another copy", self.file)
+        self.daemon.stop()  # the claim is the copy's, not the daemon's
+        self.daemon.start()
+        self.assertCold(harness.finish(self.running(*words)), "another copy", self.file)
+        self.assertEqual(harness.finish(first).code, 0)
+        self.assertClone(harness.finish(self.running(*words)))
+
+    def test_copy_killed(self):
+        words = ("keep", self.file, "w")
+        self.clone_with_input(*words)
+        first = self.running(*words)
+        self.assertIn(self.answered(first)["tier"], harness.CLONE_TIERS)
+        first.kill()
+        first.wait()
+        self.assertTrue(wait_for(lambda: harness.finish(self.running(*words)).tier in harness.CLONE_TIERS, 5))
+
+    def test_the_original_lives(self):
+        words = ("keep", self.file, "w")
+        original = self.running(*words)
+        self.assertEqual(self.answered(original)["tier"], "cold_start")
+        self.daemon.published(1, command=self.file)
+        self.assertCold(harness.finish(self.running(*words)), "the original", self.file)
+        harness.finish(original)
+        self.assertClone(harness.finish(self.running(*words)))
+
+
 class Spoilt(Files):
     """Nobody knows which of its states the program read: no snapshot, by name."""
 
@@ -180,6 +272,10 @@ class Spoilt(Files):
 
 class Recorder(Files):
     """warm-opened does not keep up, dies, hangs."""
+
+    def tearDown(self):
+        super().tearDown()
+        self.daemon.stop()  # it would not ask such a worker again for a minute
 
     def worker(self):
         table = processes()
@@ -218,7 +314,6 @@ class Recorder(Files):
         self.assertTrue(wait_for(lambda: "what it opened is not known" in self.daemon.log()[before:], 10),
                         self.daemon.log()[before:])
         self.assertClone(self.opener("read", self.file))
-        self.daemon.stop()
 
     def test_hangs(self):
         self.start_worker()
@@ -228,7 +323,6 @@ class Recorder(Files):
             self.assertEqual(self.refused("read", write(self.path("a"), "a\n"), naming="does not answer").out, "a\n")
         finally:
             harness.kill_quietly(worker, signal.SIGCONT)
-        self.daemon.stop()
 
 
 class Undeclared(Files):

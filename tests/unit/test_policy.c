@@ -63,7 +63,7 @@ static void test_changed_file_is_named(void **state)
 	check_file(&file, &st, NULL, "/srv/views.py was replaced");
 }
 
-static void test_written_file_has_to_be_the_same_one_only(void **state)
+static void test_log_has_to_be_the_same_one_and_may_grow(void **state)
 {
 	struct stat st;
 	Warm__Rpc__File file = note(&st, S_IFREG);
@@ -73,6 +73,8 @@ static void test_written_file_has_to_be_the_same_one_only(void **state)
 	st.st_size = 1000;
 	st.st_mtim.tv_sec = 1000;
 	check_file(&file, &st, NULL, "");
+	st.st_size = (off_t)file.size - 1;
+	check_file(&file, &st, NULL, "/srv/views.py was truncated");
 	st.st_dev = 9;
 	check_file(&file, &st, NULL, "/srv/views.py was replaced");
 }
@@ -250,7 +252,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_changed_file_is_named),
-	        cmocka_unit_test(test_written_file_has_to_be_the_same_one_only),
+	        cmocka_unit_test(test_log_has_to_be_the_same_one_and_may_grow),
 	        cmocka_unit_test(test_device_may_be_used_meanwhile),
 	        cmocka_unit_test(test_directory_is_its_names_that_count),
 	        cmocka_unit_test(test_every_name_counts_without_suffixes),

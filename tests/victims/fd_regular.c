@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Regular files: offset, flags, which descriptors share one description, close-on-exec, numbers, append. */
+/* Regular files: offset, flags, which descriptors share one description, close-on-exec, numbers, append.
+ * victim: alone */
 #include <linux/kcmp.h>
 #include <sys/stat.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A root directory of its own, taken before the hook; the daemon's socket is linked into it, so that the hook finds it.
- */
+ * victim: alone */
 #include <sys/stat.h>
 
 #include "victim.h"

@@ -28,6 +28,7 @@ class Victim:
         match = re.search(r"victim: ([^*]*?)\s*\*/", head)
         words = (match.group(1) if match else "").split()
         self.alone = "alone" in words
+        self.once = "once" in words
         self.as_nobody = "as-nobody" in words
         self.refused = words[words.index("refused") + 1] if "refused" in words else None
         self.may_refuse = words[words.index("may-refuse") + 1] if "may-refuse" in words else None
@@ -110,7 +111,7 @@ def take_through(daemon, victim, n_clones):
     if row is None:
         return "refused by name"
     tiers = []
-    batches = [1] * n_clones if victim.alone else [n_clones]
+    batches = [1] if victim.once else [1] * n_clones if victim.alone else [n_clones]
     for size in batches:
         for result in [harness.finish(process) for process in [launch("--require") for _ in range(size)]]:
             expect_pass(result, f"clone ({result.tier}, {result.reason})")

@@ -8,6 +8,7 @@
  *     refused TEXT   no snapshot may be taken; the reason contains TEXT
  *     may-refuse TEXT  either that, or everything as usual
  *     alone          clones share something outside of themselves: one at a time
+ *     once           one clone only: the snapshot is of no use any more when it has run
  *     as-nobody      is launched by uid 65534
  */
 #ifndef WARM_VICTIM_H
