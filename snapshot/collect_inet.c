@@ -69,7 +69,9 @@ static int collect_udp(struct subject *s, struct open_file *f, Warm__Image__Sock
 
 	if (poll(&waits, 1, 0) > 0 && waits.revents & POLLIN) /* recv(2) would take an error that waits, too */
 		return err_set(err, ENOTSUP, "fd %d: datagrams wait in a UDP socket", f->fd);
-	r = collect_address(s, f, sock, err);
+	r = collect_groups(s, f, sock, err);
+	if (r == 0)
+		r = collect_address(s, f, sock, err);
 	if (r < 0 || getpeername(f->local, (struct sockaddr *)&peer, &len) < 0)
 		return r;
 	sock->remote = bytes_copy(&peer, len);

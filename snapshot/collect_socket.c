@@ -219,6 +219,16 @@ static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Soc
 	return r;
 }
 
+/* The bytes of a filter can be had, but for those of an eBPF one; what its helpers and maps are, nobody tells. */
+static int check_filter(struct open_file *f, struct err *err)
+{
+	socklen_t n_insns = 0;
+
+	if (getsockopt(f->local, SOL_SOCKET, SO_GET_FILTER, NULL, &n_insns) < 0 ? errno == EACCES : n_insns > 0)
+		return err_set(err, ENOTSUP, "fd %d: a socket with a filter (BPF)", f->fd);
+	return 0;
+}
+
 int collect_socket(struct subject *s, struct open_file *f, struct err *err)
 {
 	Warm__Image__Socket *sock = malloc(sizeof(*sock));
@@ -239,6 +249,8 @@ int collect_socket(struct subject *s, struct open_file *f, struct err *err)
 		r = collect_unix(s, f, sock, err);
 	else
 		r = err_set(err, ENOTSUP, "fd %d: socket of address family %d", f->fd, sock->family);
+	if (r == 0)
+		r = check_filter(f, err);
 	return r < 0 ? r : take_options(f, sock, err);
 }
 
