@@ -21,41 +21,55 @@
 
 /* ---- what is handed over ----------------------------------------------------------------------------------------- */
 
-static long number_of(const char *text)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
+#define NOT_SAID  -1
+#define NO_NUMBER -2
 
-	return *text && !*end && n >= 0 ? n : -1;
+struct listen {
+	long fds, pid; /* NOT_SAID, or NO_NUMBER */
+};
+
+static void take_number(const char *data, size_t len, const char *name, long *ret)
+{
+	char text[16], *end;
+
+	if (len < strlen(name) || memcmp(data, name, strlen(name)))
+		return;
+	snprintf(text, sizeof(text), "%.*s", (int)(len - strlen(name)), data + strlen(name));
+	*ret = strtol(text, &end, 10);
+	if (*end || *ret < 0)
+		*ret = NO_NUMBER;
+}
+
+static void take_variable(struct listen *listen, const char *data, size_t len)
+{
+	take_number(data, len, "LISTEN_FDS=", &listen->fds);
+	take_number(data, len, "LISTEN_PID=", &listen->pid);
+}
+
+static unsigned count_for(const struct listen *listen, pid_t pid)
+{
+	if ((listen->pid != NOT_SAID && listen->pid != pid) || listen->fds < 0 || listen->fds > LAUNCH_FDS_MAX)
+		return 0;
+	return (unsigned)listen->fds;
 }
 
 unsigned handover_count(char *const *env, pid_t pid)
 {
-	long n = 0, owner = pid;
+	struct listen listen = {NOT_SAID, NOT_SAID};
 
-	for (; *env; env++) {
-		if (!strncmp(*env, "LISTEN_FDS=", 11))
-			n = number_of(*env + 11);
-		else if (!strncmp(*env, "LISTEN_PID=", 11))
-			owner = number_of(*env + 11);
-	}
-	return owner == pid && n > 0 && n <= LAUNCH_FDS_MAX ? (unsigned)n : 0;
+	for (; *env; env++)
+		take_variable(&listen, *env, strlen(*env));
+	return count_for(&listen, pid);
 }
 
 /* The same of the first run, whose environment the snapshot keeps. */
-static unsigned count_then(const Warm__Rpc__Conditions *conditions)
+static unsigned count_then(const Warm__Rpc__Record *record)
 {
-	char text[16];
+	struct listen listen = {NOT_SAID, NOT_SAID};
 
-	for (size_t i = 0; i < conditions->n_env; i++) {
-		const ProtobufCBinaryData *var = &conditions->env[i];
-
-		if (var->len <= 11 || var->len - 11 >= sizeof(text) || memcmp(var->data, "LISTEN_FDS=", 11))
-			continue;
-		snprintf(text, sizeof(text), "%.*s", (int)var->len - 11, (const char *)var->data + 11);
-		return number_of(text) > 0 ? (unsigned)number_of(text) : 0;
-	}
-	return 0;
+	for (size_t i = 0; i < record->conditions->n_env; i++)
+		take_variable(&listen, (const char *)record->conditions->env[i].data, record->conditions->env[i].len);
+	return count_for(&listen, record->summary->pid);
 }
 
 /* ---- is it the one? ---------------------------------------------------------------------------------------------- */
@@ -122,7 +136,7 @@ static int put_places(struct handover *h, int number, int fd, const Warm__Rpc__E
 static int place_handed(struct handover *h, const struct entry *entry, const struct request *request, struct err *err)
 {
 	const Warm__Rpc__Summary *summary = entry->record->summary;
-	unsigned then = count_then(entry->record->conditions);
+	unsigned then = count_then(entry->record);
 
 	for (size_t i = 0; i < summary->n_handed; i++) {
 		const Warm__Rpc__Handed *handed = summary->handed[i];
@@ -176,7 +190,7 @@ static int place_held(struct handover *h, const struct entry *entry, const struc
                       struct err *err)
 {
 	const Warm__Rpc__Summary *summary = entry->record->summary;
-	unsigned then = count_then(entry->record->conditions);
+	unsigned then = count_then(entry->record);
 
 	for (unsigned i = 0; i < n; i++) {
 		int number = FIRST_FD + (int)i, fd = request_fd(request, number), found, r;

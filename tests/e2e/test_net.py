@@ -133,6 +133,14 @@ class HandedOver(NetCase):
         self.assertIn("LISTEN_FDS", cold.explained["reason"])
         self.stop(cold, elsewhere)
 
+    def test_variables_of_somebody_else_at_the_first_start(self):
+        """They say nothing of what the snapshot's program was handed: a later hand-over is looked at."""
+        self.stop(self.publish(env={"LISTEN_FDS": "1", "LISTEN_PID": "1"}))
+        elsewhere = own_address()
+        cold = self.start(sockets=[self.listener(elsewhere)], outcome="cold")
+        self.assertIn("LISTEN_FDS", cold.explained["reason"])
+        self.stop(cold, elsewhere)
+
     def test_not_meant_for_this_process(self):
         self.stop(self.publish())
         ours = self.listener()

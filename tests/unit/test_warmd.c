@@ -37,6 +37,7 @@ static void test_sockets_are_handed_to_the_process_that_listen_pid_names(void **
 	char *both[] = {(char *)"A=1", (char *)"LISTEN_PID=77", (char *)"LISTEN_FDS=2", NULL};
 	char *count[] = {(char *)"LISTEN_FDS=3", NULL}, *none[] = {(char *)"LISTEN_PID=77", NULL};
 	char *nonsense[] = {(char *)"LISTEN_FDS=-1", NULL}, *many[] = {(char *)"LISTEN_FDS=1000000", NULL};
+	char *garbled[] = {(char *)"LISTEN_PID=77x", (char *)"LISTEN_FDS=1", NULL};
 
 	(void)state;
 	assert_int_equal(handover_count(both, 77), 2);
@@ -45,6 +46,7 @@ static void test_sockets_are_handed_to_the_process_that_listen_pid_names(void **
 	assert_int_equal(handover_count(none, 77), 0);
 	assert_int_equal(handover_count(nonsense, 1), 0);
 	assert_int_equal(handover_count(many, 1), 0);
+	assert_int_equal(handover_count(garbled, 77), 0);
 }
 
 /* ---- configuration ----------------------------------------------------------------------------------------------- */
