@@ -161,6 +161,7 @@ enum go_slot {
 #define HELD_MAX 64
 enum held_kind {
 	HELD_SOCKET = 1, /* a bound address */
+	HELD_LOCK = 2,   /* the locks of one open file */
 	HELD_REMOTE = 3, /* a datagram socket is connected to it: it must be reachable */
 };
 

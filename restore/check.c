@@ -86,7 +86,7 @@ static bool socket_is_whole(const Warm__Image__Socket *sock)
 
 static bool description_is_whole(const desc_t *d)
 {
-	if (d->held > HELD_MAX)
+	if (d->held > HELD_MAX || (d->n_lock && (!d->held || !d->path)))
 		return false;
 	switch (d->kind) {
 	case WARM__IMAGE__DESCRIPTION_KIND__PIPE:

@@ -96,6 +96,7 @@ int plan_go(struct plan *p, struct err *err);         /* park; phase 3 */
 
 void plan_files_open(struct plan *p);  /* phase 3: by path; the launch\'s */
 void plan_files_watch(struct plan *p); /* epoll sets */
+void plan_files_lock(struct plan *p);  /* file locks */
 void plan_timers_arm(struct plan *p);
 void plan_task_place(struct plan *p);                    /* working directory */
 void plan_task_root(struct plan *p);                     /* root directory, when all is opened */

@@ -171,6 +171,7 @@ static int shares_with_launch(const struct subject *s, const struct open_file *f
 static int new_description(struct subject *s, struct open_file *f, uint32_t *ret_index, struct err *err)
 {
 	uint64_t flags = 0;
+	int r;
 
 	f->desc = malloc(sizeof(*f->desc));
 	if (!f->desc)
@@ -183,8 +184,8 @@ static int new_description(struct subject *s, struct open_file *f, uint32_t *ret
 	f->desc->flags = (uint32_t)flags & ~(uint32_t)O_CLOEXEC;
 	f->desc->dev = f->st.st_dev;
 	f->desc->ino = f->st.st_ino;
-	if (strstr(f->info, "\nlock:"))
-		return err_set(err, ENOTSUP, "fd %d: file lock on %s", f->fd, f->link);
+	if ((r = collect_lock(f, err)) < 0)
+		return r;
 	if (f->desc->flags & O_ASYNC)
 		return err_set(err, ENOTSUP, "fd %d: signal-driven I/O (O_ASYNC)", f->fd);
 	if (shares_with_launch(s, f) >= 0)
@@ -192,7 +193,8 @@ static int new_description(struct subject *s, struct open_file *f, uint32_t *ret
 		               shares_with_launch(s, f));
 	if (f->fd <= 2 && !from_launch(s, f))
 		return err_set(err, ENOTSUP, "fd %d: the program has redirected it to %s", f->fd, f->link);
-	return f->fd <= 2 ? collect_stdio(s, f, err) : collect_by_kind(s, f, err);
+	r = f->fd <= 2 ? collect_stdio(s, f, err) : collect_by_kind(s, f, err);
+	return r < 0 ? r : hold_locks(s, f, err);
 }
 
 static int find_shared(struct subject *s, const struct open_file *f, uint32_t *ret_index)
@@ -239,7 +241,7 @@ static int collect_descriptor(struct subject *s, int fd, struct err *err)
 	f.info = info;
 	if (fd > 2 && !S_ISSOCK(f.st.st_mode) && from_launch(s, &f)) {
 		free(d);
-		return 0; /* a clone has it where its own launch brings it */
+		return launch_lock(&f, err); /* a clone has it where its own launch brings it */
 	}
 	info_number(&f, "flags", 8, &flags);
 	if (!(flags & O_PATH))

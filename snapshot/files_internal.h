@@ -26,6 +26,9 @@ int collect_epoll(struct subject *s, struct open_file *f, struct err *err);
 int collect_timerfd(struct subject *s, struct open_file *f, struct err *err);
 int collect_signalfd(struct subject *s, struct open_file *f, struct err *err);
 int collect_socket(struct subject *s, struct open_file *f, struct err *err);
+int collect_lock(struct open_file *f, struct err *err);                  /* the file locks of any of these, and */
+int hold_locks(struct subject *s, struct open_file *f, struct err *err); /*   what they are for a clone */
+int launch_lock(const struct open_file *f, struct err *err);             /* of a descriptor that is the launch's */
 
 /* What the description has of the outside world is taken again at GO. address may be empty. */
 int collect_held(struct subject *s, struct open_file *f, uint32_t kind, ProtobufCBinaryData address, const char *words,

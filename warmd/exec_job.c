@@ -257,8 +257,10 @@ static void exec_job_cannot_take(struct exec_job *job, const struct report *repo
 		snprintf(reason, sizeof(reason), "bind %s: %s", summary->held[bit]->words, strerror(report->err));
 	else if (summary->held[bit]->kind == HELD_REMOTE)
 		snprintf(reason, sizeof(reason), "connect to %s: %s", summary->held[bit]->words, strerror(report->err));
+	else if (report->err == EAGAIN || report->err == EACCES)
+		snprintf(reason, sizeof(reason), "%.180s is locked by another process", summary->held[bit]->words);
 	else
-		snprintf(reason, sizeof(reason), "%s: %s", summary->held[bit]->words, strerror(report->err));
+		snprintf(reason, sizeof(reason), "lock %.160s: %s", summary->held[bit]->words, strerror(report->err));
 	if (job->entry)
 		pool_refill_soon(job->entry);
 	if (summary && report->err == EADDRINUSE)

@@ -14,7 +14,8 @@
  *     list DIR           the names in it
  *     all DIR            reads every file in it
  *     await FILE         until it is there
- *     keep FILE FLAGS    opens it and keeps it open: r, w or both, a (append), m (maps it shared)
+ *     keep FILE FLAGS    opens it and keeps it open: r, w or both, a (append), m (maps it shared), x s p (locks it:
+ *                        exclusively, shared, with a record lock)
  *
  * After the hook it prints what it has read. With standard input a pipe it waits for the end of that, then ends.
  */
@@ -24,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -149,6 +151,9 @@ static void keep(const char *path, const char *how)
 	if (fd < 0 || (strchr(how, 'm') &&
 	               mmap(NULL, 4096, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, fd, 0) == MAP_FAILED))
 		exit(4);
+	if ((strchr(how, 'x') && flock(fd, LOCK_EX | LOCK_NB)) || (strchr(how, 's') && flock(fd, LOCK_SH | LOCK_NB)) ||
+	    (strchr(how, 'p') && fcntl(fd, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_len = 10})))
+		keep_text("locked by another\n");
 	if (strchr(how, 'm'))
 		close(fd);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Files that a program opened before it was ready count, declared or not: opener.c declares nothing."""
+import fcntl
 import os
 import signal
 import subprocess
@@ -153,17 +154,7 @@ class Recorded(Files):
         return harness.json.loads(self.daemon.warm("--json", "show", snapshot).out)
 
 
-class Writing(Files):
-    """Files that it still has open, or mapped shared, for writing."""
-
-    def append(self, path, text="more\n"):
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(text)
-
-    def clone_of(self, *words):
-        make_snapshot(self.daemon, OPENER, *words)
-        return self.assertClone(self.opener(*words))
-
+class Running(Files):
     def running(self, *words):
         """A launch that runs until its standard input ends."""
         launch = self.daemon.popen(OPENER, *words, options=("--explain",), stdin=subprocess.PIPE)
@@ -180,6 +171,18 @@ class Writing(Files):
     def answered(self, launch):
         """Runs by now: what was said of it has come."""
         return harness.explanation(launch.stderr.readline().decode())
+
+
+class Writing(Running):
+    """Files that it still has open, or mapped shared, for writing."""
+
+    def append(self, path, text="more\n"):
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(text)
+
+    def clone_of(self, *words):
+        make_snapshot(self.daemon, OPENER, *words)
+        return self.assertClone(self.opener(*words))
 
     def test_changed_under_it(self):
         for how in ("w", "rw", "rwa", "rwm"):
@@ -236,6 +239,61 @@ class Writing(Files):
         self.assertCold(harness.finish(self.running(*words)), "the original", self.file)
         harness.finish(original)
         self.assertClone(harness.finish(self.running(*words)))
+
+
+class Locks(Running):
+    """Taken again at GO; one that is held elsewhere means a cold start."""
+
+    def test_held_elsewhere(self):
+        for how, take in (("ax", lambda fd: fcntl.flock(fd, fcntl.LOCK_SH)), ("as", lambda fd: fcntl.flock(fd, fcntl.LOCK_EX)),
+                          ("ap", lambda fd: fcntl.lockf(fd, fcntl.LOCK_EX, 1, 5))):
+            with self.subTest(how=how):
+                words = ("keep", self.file, how)
+                make_snapshot(self.daemon, OPENER, *words)
+                with open(self.file, "r+b") as file:
+                    take(file)
+                    cold = self.assertCold(self.opener(*words), self.file + " is locked by another process")
+                    self.assertEqual(cold.out, "locked by another\n")
+                self.assertClone(self.opener(*words))
+
+    def test_many_copies_want_one(self):
+        words = ("keep", self.file, "ax")
+        self.clone_with_input(*words)
+        launches = [self.running(*words) for _ in range(4)]
+        tiers = [self.answered(launch)["tier"] for launch in launches]
+        self.assertEqual(tiers.count("cold_start"), 3, tiers)
+        winner = launches.pop([tier == "cold_start" for tier in tiers].index(False))
+        for launch in launches:
+            self.assertEqual(harness.finish(launch).out, "locked by another\n")
+        self.assertEqual(harness.finish(winner).out, "")
+        self.assertClone(harness.finish(self.running(*words)))
+
+    def test_shared(self):
+        words = ("keep", self.file, "as")
+        self.clone_with_input(*words)
+        launches = [self.running(*words) for _ in range(3)]
+        for launch in launches:
+            self.assertIn(self.answered(launch)["tier"], harness.CLONE_TIERS)
+        for launch in launches:
+            harness.finish(launch)
+
+    def test_the_original_holds_it(self):
+        """The trial does without; a launch does not."""
+        words = ("keep", self.file, "ax")
+        original = self.running(*words)
+        self.assertEqual(self.answered(original)["tier"], "cold_start")
+        self.daemon.published(1, command=self.file)
+        self.assertCold(harness.finish(self.running(*words)), self.file + " is locked by another process")
+        harness.finish(original)
+        self.assertClone(harness.finish(self.running(*words)))
+
+    def test_of_the_launch(self):
+        """As `flock FILE warm exec …` does it: the lock comes with the descriptor."""
+        with open(self.path("lock"), "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            launch = {"pass_fds": [lock.fileno()]}
+            make_snapshot(self.daemon, OPENER, "read", self.file, **launch)
+            self.assertClone(self.daemon.exec(OPENER, "read", self.file, **launch))
 
 
 class Spoilt(Files):
