@@ -83,8 +83,8 @@ $(BUILD)/warmd: $(call objs,warmd policy cache) $(BASE)
 $(BUILD)/warm-opened: $(call objs,warmd/opened) $(patsubst %,$(BUILD)/obj/%.o,warmd/confine warmd/files policy/file) $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -lseccomp -lcap
 
-$(BUILD)/warm-snap: $(call objs,snapshot) $(BASE)
-	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c
+$(BUILD)/warm-snap: $(call objs,snapshot) $(BUILD)/obj/cache/pack.o $(BASE)
+	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lpthread
 
 $(BUILD)/warm-store: $(call objs,cache cache/worker) $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lsqlite3

@@ -16,6 +16,7 @@
 #ifndef WARM_PROTO_LAUNCH_H
 #define WARM_PROTO_LAUNCH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define LAUNCH_MAGIC        0x584d5257u /* "WRMX": a launch_request */
@@ -120,7 +121,7 @@ struct sup_go {
 #define GO_MAGIC      0x474d5257u /* "WRMG" */
 #define GO_SIZE_MAX   16384
 #define MAKE_SIZE_MAX 65536
-#define TOUCH_MAX     ((MAKE_SIZE_MAX - 16) / 16)
+#define TOUCH_MAX     ((MAKE_SIZE_MAX - sizeof(struct make_standby)) / sizeof(struct touch))
 #define GO_FDS_MAX    72
 
 /* A stretch of the working set: touched before a standby parks, madvise(addr, pages * 4096, advice). */
@@ -130,12 +131,18 @@ struct touch {
 	uint32_t advice; /* MADV_POPULATE_READ (22) or MADV_POPULATE_WRITE (23) */
 };
 
-/* Behind it n_touch struct touch. */
+/* Behind it n_touch struct touch. `skip` is where GO's header has it, for ROP_SKIP in the supervisor's part of a plan.
+ */
 struct make_standby {
 	uint32_t magic;
 	uint32_t serial;
 	uint32_t n_touch;
 	uint32_t pad;
+	uint64_t skip;
+};
+enum make_skip {
+	MAKE_NO_TRIAL =
+	        0, /* bit set: no network namespace of its own, in which the trial binds what the original holds */
 };
 
 /*
@@ -172,6 +179,7 @@ struct go_header {
 	uint32_t n_fds;
 	uint64_t skip; /* held objects that are passed over (ROP_SKIP) */
 };
+_Static_assert(offsetof(struct go_header, skip) == offsetof(struct make_standby, skip), "ROP_SKIP finds it in both");
 
 /* ---- warmd → warm-opened -------------------------------------------------------------------------------------- */
 

@@ -29,8 +29,8 @@ enum rop_kind {
 	ROP_GATHER = 12,   /* wait until the word at args[1] has reached args[0] (threads that are parked, or gone) */
 	ROP_LEAVE = 13, /* as ROP_SIGRETURN, frame at `expect`, on the application's own stack; on the way out, and no
 	                   longer in the arena, system call nr(args) is made: the arena can go */
-	ROP_SKIP =
-	        15, /* if bit args[0] of GO's `skip` is set, pass over the next args[1] ops; behind ROP_STANDBY only */
+	ROP_SKIP = 15,  /* if bit args[0] of the message's `skip` is set, pass over the next args[1] ops; the message is
+	               GO behind  ROP_STANDBY, make_standby before it */
 };
 
 /* How a result is judged. Anything else ends the process after a REPORT_FAILED with the op's number and errno. */

@@ -118,13 +118,14 @@ void plan_place(struct plan *p, uint32_t slot, size_t description);
 /* Moves the descriptor that the last call returned out of the way, into `slot` (>= fd_base). */
 uint32_t plan_raise(struct plan *p, uint32_t slot);
 
-/* Phase 3: what is appended between these two is passed over where GO's header has the bit of that held object
- * (Description.held); 0: never. */
+/* What is appended between these two is passed over where the message has that bit in `skip`: in phase 3 GO's, `held`
+ * is Description.held; in the supervisor's part make_standby's, `held` is 1 + enum make_skip. 0: never. */
 uint32_t plan_held_begin(struct plan *p, uint32_t held);
 void plan_held_end(struct plan *p, uint32_t begin);
 
-/* By the supervisor: a network namespace with loopback up. */
+/* By the supervisor: a network namespace with loopback up; and in it any IPv4 address can be bound. */
 void plan_network_own(struct plan *p);
+void plan_network_any_address(struct plan *p);
 
 #define GO_FD(place) ((place)->fd_base + 40) /* a standby's end of its GO socket */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A network namespace of its own, made by a clone's supervisor before the application: network_namespaces(7). */
+#include <fcntl.h>
 #include <linux/if.h>
 #include <linux/sched.h>
 #include <linux/sockios.h>
@@ -33,4 +34,24 @@ void plan_network_own(struct plan *p)
 	                     .args = {SLOT_TMP, SIOCSIFFLAGS, plan_data(p, &loopback, sizeof(loopback), 8)}},
 	        "supervisor: loopback is up");
 	close_slot(p, "supervisor: loopback is up");
+}
+
+/* Behind the supervisor's mount of /proc: its /proc/sys/net is that of the new namespace. */
+void plan_network_any_address(struct plan *p)
+{
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_openat,
+	                     .flags = ROP_TO_SLOT,
+	                     .expect = SLOT_TMP,
+	                     .args = {(uint64_t)AT_FDCWD, plan_string(p, "/proc/sys/net/ipv4/ip_nonlocal_bind"),
+	                              O_WRONLY | O_CLOEXEC}},
+	        "supervisor: addresses of the host can be bound");
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .nr = SYS_write,
+	                     .flags = ROP_SLOT(0),
+	                     .args = {SLOT_TMP, plan_string(p, "1"), 1}},
+	        "supervisor: addresses of the host can be bound");
+	close_slot(p, "supervisor: addresses of the host can be bound");
 }

@@ -58,7 +58,7 @@ int plan_template(struct plan *p, struct err *err)
 {
 	const struct place *at = p->place;
 	uint64_t stack = plan_data(p, NULL, PLAN_STACK, 64);
-	uint32_t park, birth, born;
+	uint32_t park, birth, born, trial;
 
 	(void)err;
 	park = plan_op(p, (struct rop){.kind = ROP_TEMPLATE, .args = {(uint64_t)at->sock_fd}}, "park as template");
@@ -88,6 +88,11 @@ int plan_template(struct plan *p, struct err *err)
 	         plan_string(p, "proc"), MS_NOSUID | MS_NODEV | MS_NOEXEC, 0);
 	if (p->image->process->net_private)
 		plan_network_own(p);
+	trial = plan_held_begin(p, 1 + MAKE_NO_TRIAL);
+	if (!p->image->process->net_private)
+		plan_network_own(p);
+	plan_network_any_address(p);
+	plan_held_end(p, trial);
 	born = plan_op(p, (struct rop){.kind = ROP_CLONE}, "make process %d", p->image->process->pid);
 	p->op[born].args[0] = clone_args(p, 0, SIGCHLD, 0, &p->image->process->pid);
 	p->op[born].args[1] = sizeof(struct clone_args);

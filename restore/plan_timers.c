@@ -63,10 +63,12 @@ static void arm_itimers(struct plan *p)
 
 	for (size_t i = 0; i < process->n_itimer; i++) {
 		const Warm__Image__Itimer *t = process->itimer[i];
+		/* One that has expired begins its next period when the signal is taken: 0 would disarm it. */
+		int64_t value_us = t->value_us ? t->value_us : t->interval_us;
 		struct itimerval value = {{t->interval_us / 1000000, t->interval_us % 1000000},
-		                          {t->value_us / 1000000, t->value_us % 1000000}};
+		                          {value_us / 1000000, value_us % 1000000}};
 
-		if (t->value_us || t->interval_us)
+		if (value_us)
 			PLAN_SYS(p, SYS_setitimer, "arm an interval timer", i, plan_data(p, &value, sizeof(value), 8),
 			         0);
 	}
@@ -79,10 +81,11 @@ void plan_timers_arm(struct plan *p)
 	make_timers(p, true);
 	for (size_t i = 0; i < process->n_timer; i++) {
 		const Warm__Image__PosixTimer *t = process->timer[i];
+		int64_t value_ns = t->remaining_ns;
 		struct itimerspec value = {{t->interval_ns / 1000000000, t->interval_ns % 1000000000},
-		                           {t->remaining_ns / 1000000000, t->remaining_ns % 1000000000}};
+		                           {value_ns / 1000000000, value_ns % 1000000000}};
 
-		if (t->remaining_ns || t->interval_ns)
+		if (value_ns)
 			plan_op(p,
 			        (struct rop){.kind = ROP_SYSCALL,
 			                     .nr = SYS_timer_settime,

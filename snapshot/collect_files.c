@@ -254,7 +254,7 @@ static int collect_descriptor(struct subject *s, int fd, struct err *err)
 	}
 	r = find_shared(s, &f, &index) ? 0 : new_description(s, &f, &index, err);
 	d->fd = fd;
-	d->cloexec = flags & O_CLOEXEC;
+	d->cloexec = (flags & O_CLOEXEC) != 0;
 	d->description = index;
 	if (GROW(s->image, descriptor, d) < 0 || (fd > 2 && GROW(s->summary, fds, fd) < 0))
 		return err_sys(err, ENOMEM, "descriptors");

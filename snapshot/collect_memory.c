@@ -92,6 +92,8 @@ static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line
 	size_t len = strlen(line->path);
 	int r;
 
+	if (strcmp(line->path, "/dev/zero (deleted)") == 0)
+		return err_set(err, ENOTSUP, "memory at %#lx: shared anonymous memory", (unsigned long)line->start);
 	if (len > 10 && strcmp(line->path + len - 10, " (deleted)") == 0)
 		return err_set(err, ENOTSUP, "memory at %#lx maps a deleted file: %s", (unsigned long)line->start,
 		               line->path);
@@ -167,9 +169,9 @@ static int take_area(struct subject *s, const struct line *line, char *flags, st
 		vma->name = strndup(line->path + 6, strlen(line->path + 6) - 1);
 	else if (strncmp(line->path, "[anon_shmem:", 12) == 0)
 		return err_set(err, ENOTSUP, "memory at %#lx: shared anonymous memory", (unsigned long)line->start);
-	r = take_flags(vma, flags, err);
-	if (r == 0 && vma->kind == WARM__IMAGE__VMA_KIND__FILE)
-		r = take_file(s, vma, line, may_write, err);
+	r = vma->kind == WARM__IMAGE__VMA_KIND__FILE ? take_file(s, vma, line, may_write, err) : 0;
+	if (r == 0)
+		r = take_flags(vma, flags, err);
 	if (r == 0 && add_page_area(s, vma, droppable) < 0)
 		r = err_sys(err, ENOMEM, "areas");
 	return r;

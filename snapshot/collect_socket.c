@@ -145,7 +145,7 @@ static int take_queue(struct open_file *f, Warm__Image__Socket *sock, struct err
 		        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
 		ssize_t n = recvmsg(f->local, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (n < 0 && (errno == EAGAIN || errno == EINVAL)) /* EINVAL: a stream that was never connected */
 			break;
 		if (n < 0)
 			r = err_sys(err, errno, "fd %d: bytes in the socket", f->fd);
@@ -195,8 +195,8 @@ static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Soc
 		return err_sys(err, -r, "fd %d: state of the unix socket", f->fd);
 	sock->id = f->st.st_ino;
 	sock->peer = diag.peer;
-	sock->shut_read = diag.shutdown & 1;
-	sock->shut_write = diag.shutdown & 2;
+	sock->shut_read = (diag.shutdown & 1) != 0;
+	sock->shut_write = (diag.shutdown & 2) != 0;
 	sock->listening = diag.state == TCP_LISTEN;
 	sock->backlog = (int32_t)diag.write_queue;
 	r = collect_address(s, f, sock, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* warm-snap: takes one snapshot, or records one clone's working set (--touched), and exits. The command line is in
+/* warm-snap: takes one snapshot, compares one clone with its image (--trial), or records a clone's working set
+ * (--touched), and exits. The command line is in
  * docs/ARCHITECTURE.md; what it has to say goes to --report. */
 #include <getopt.h>
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 #include "proto/launch.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/touched.h"
+#include "snapshot/trial.h"
 
 static int report_fd = -1;
 static uint64_t stopped;
@@ -33,6 +35,23 @@ static void on_released(void *arg, uint64_t stopped_us)
 	(void)arg;
 	stopped = stopped_us;
 	send_report(REPORT_RELEASED, 0, (int64_t)stopped_us, "released");
+}
+
+/* What the clone itself has said comes first: it names the operation that failed. */
+static int run_trial(const struct trial_request *trial)
+{
+	struct report said = {0};
+	struct err err = {0};
+	int r = trial_run(trial, &said, &err);
+
+	if (r == 0) {
+		send_report(REPORT_DONE, 0, 0, "equal");
+	} else if (said.kind == REPORT_FAILED && report_fd >= 0) {
+		fd_send(report_fd, &said, sizeof(said), NULL, 0);
+	} else {
+		send_report(REPORT_FAILED, err.code, 0, err.msg);
+	}
+	return r < 0;
 }
 
 /* FD:DEV:INO, decimal */
@@ -60,12 +79,17 @@ int main(int argc, char **argv)
 	        {"owner", required_argument, NULL, 'o'},
 	        {"net-private", no_argument, NULL, 'n'},
 	        {"touched", required_argument, NULL, 't'},
+	        {"trial", required_argument, NULL, 'T'},
+	        {"image", required_argument, NULL, 'i'},
+	        {"label", required_argument, NULL, 'L'},
+	        {"stdio", required_argument, NULL, 'S'},
 	        {0},
 	};
 	struct snapshot_request req = {.pid = -1, .hook_fd = -1, .meta_fd = -1, .summary_fd = -1, .pages_fd = -1};
 	struct launch_fd launch_fd[LAUNCH_FDS_MAX];
 	struct launch_owner owner;
 	size_t n_launch_fds = 0, n_touched = 0;
+	struct trial_request trial = {.go_fd = -1, .image_fd = -1, .label = "?"};
 	int touched_fd = -1;
 	struct err err = {0};
 	int opt;
@@ -98,6 +122,20 @@ int main(int argc, char **argv)
 		case 't':
 			touched_fd = value;
 			break;
+		case 'T':
+			trial.go_fd = value;
+			break;
+		case 'i':
+			trial.image_fd = value;
+			break;
+		case 'L':
+			trial.label = optarg;
+			break;
+		case 'S':
+			if (sscanf(optarg, "%u,%u,%u", &trial.stdio_kind[0], &trial.stdio_kind[1],
+			           &trial.stdio_kind[2]) != 3)
+				return 2;
+			break;
 		case 'l':
 			if (n_launch_fds == LAUNCH_FDS_MAX || !parse_launch_fd(optarg, &launch_fd[n_launch_fds++]))
 				return 2;
@@ -112,6 +150,10 @@ int main(int argc, char **argv)
 		}
 	}
 	signal(SIGPIPE, SIG_IGN);
+	if (req.pid > 0 && trial.go_fd >= 0 && trial.image_fd >= 0) {
+		trial.pid = req.pid;
+		return run_trial(&trial);
+	}
 	if (req.pid > 0 && touched_fd >= 0) {
 		if (touched_record(req.pid, touched_fd, &n_touched, &err) < 0)
 			send_report(REPORT_FAILED, err.code, 0, err.msg);
@@ -124,7 +166,9 @@ int main(int argc, char **argv)
 		        "usage: warm-snap --pid PID [--hook-fd N] [--owner UID:GID:CAPS] [--net-private] [--launch-fd "
 		        "FD:DEV:INO]... [--report FD] "
 		        "--meta FD --summary FD --pages FD\n"
-		        "       warm-snap --pid PID --touched FD [--report FD]\n");
+		        "       warm-snap --pid PID --touched FD [--report FD]\n"
+		        "       warm-snap --pid PID --trial FD --image FD --stdio K,K,K [--label TEXT] [--report "
+		        "FD]\n");
 		return 2;
 	}
 	req.launch_fd = launch_fd;

@@ -5,19 +5,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clean.h"
-#include "base/cpu.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "base/kernel.h"
 #include "snapshot/subject.h"
-
-#define IMAGE_VERSION 1
 
 static uint64_t now_us(void)
 {
@@ -25,62 +19,6 @@ static uint64_t now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
-static int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err)
-{
-	char kernel[KERNEL_IDENTITY_MAX], cpu[CPU_IDENTITY_MAX];
-
-	s->pid = req->pid;
-	s->hook_fd = req->hook_fd;
-	s->owner = req->owner;
-	s->net_private = req->net_private;
-	s->launch_fd = req->launch_fd;
-	s->n_launch_fds = req->n_launch_fds;
-	s->pidfd = (int)syscall(SYS_pidfd_open, req->pid, 0);
-	if (s->pidfd < 0)
-		return err_sys(err, errno, "process %d", req->pid);
-	s->proc_fd = proc_open(req->pid);
-	if (s->proc_fd < 0)
-		return err_sys(err, -s->proc_fd, "process %d", req->pid);
-	s->image = malloc(sizeof(*s->image));
-	s->summary = malloc(sizeof(*s->summary));
-	if (!s->image || !s->summary)
-		return err_sys(err, ENOMEM, "image");
-	warm__image__image__init(s->image);
-	warm__rpc__summary__init(s->summary);
-	s->image->process = malloc(sizeof(*s->image->process));
-	if (!s->image->process)
-		return err_sys(err, ENOMEM, "image");
-	warm__image__process__init(s->image->process);
-	s->image->version = IMAGE_VERSION;
-	s->image->hook_fd = req->hook_fd;
-	kernel_identity(kernel);
-	cpu_identity(cpu);
-	s->image->kernel = strdup(kernel);
-	s->image->cpu = strdup(cpu);
-	if (!s->image->kernel || !s->image->cpu)
-		return err_sys(err, ENOMEM, "image");
-	return 0;
-}
-
-static void subject_close(struct subject *s)
-{
-	for (size_t i = 0; i < s->n_threads; i++)
-		tracee_release(&s->thread[i]);
-	free(s->thread);
-	free(s->area);
-	if (s->pages)
-		munmap(s->pages, s->pages_room);
-	proc_status_fini(&s->status);
-	if (s->image)
-		warm__image__image__free_unpacked(s->image, NULL);
-	if (s->summary)
-		warm__rpc__summary__free_unpacked(s->summary, NULL);
-	if (s->proc_fd >= 0)
-		close(s->proc_fd);
-	if (s->pidfd >= 0)
-		close(s->pidfd);
 }
 
 static int write_message(int fd, const ProtobufCMessage *msg, struct err *err)
@@ -106,7 +44,8 @@ static int collect(struct subject *s, const struct snapshot_request *req, struct
 		return r;
 	give_back(s); /* the longest part needs nothing of the threads: nor does it hurt them if this process dies in it
 	               */
-	return collect_pages(s, req->pages_fd, err);
+	r = find_pages(s, err);
+	return r < 0 ? r : copy_pages(s, req->pages_fd, err);
 }
 
 /* While the application is stopped nothing may end this process half-way but SIGKILL. */

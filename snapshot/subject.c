@@ -7,10 +7,73 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
+#include "base/cpu.h"
 #include "base/err.h"
+#include "base/kernel.h"
+
+#define IMAGE_VERSION 1
+
+int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err)
+{
+	char kernel[KERNEL_IDENTITY_MAX], cpu[CPU_IDENTITY_MAX];
+
+	s->pid = req->pid;
+	s->hook_fd = req->hook_fd;
+	s->owner = req->owner;
+	s->net_private = req->net_private;
+	s->launch_fd = req->launch_fd;
+	s->n_launch_fds = req->n_launch_fds;
+	s->pidfd = (int)syscall(SYS_pidfd_open, req->pid, 0);
+	if (s->pidfd < 0)
+		return err_sys(err, errno, "process %d", req->pid);
+	s->proc_fd = proc_open(req->pid);
+	if (s->proc_fd < 0)
+		return err_sys(err, -s->proc_fd, "process %d", req->pid);
+	s->image = malloc(sizeof(*s->image));
+	s->summary = malloc(sizeof(*s->summary));
+	if (!s->image || !s->summary)
+		return err_sys(err, ENOMEM, "image");
+	warm__image__image__init(s->image);
+	warm__rpc__summary__init(s->summary);
+	s->image->process = malloc(sizeof(*s->image->process));
+	if (!s->image->process)
+		return err_sys(err, ENOMEM, "image");
+	warm__image__process__init(s->image->process);
+	s->image->version = IMAGE_VERSION;
+	s->image->hook_fd = req->hook_fd;
+	kernel_identity(kernel);
+	cpu_identity(cpu);
+	s->image->kernel = strdup(kernel);
+	s->image->cpu = strdup(cpu);
+	if (!s->image->kernel || !s->image->cpu)
+		return err_sys(err, ENOMEM, "image");
+	return 0;
+}
+
+void subject_close(struct subject *s)
+{
+	for (size_t i = 0; i < s->n_threads; i++)
+		tracee_release(&s->thread[i]);
+	free(s->thread);
+	free(s->area);
+	if (s->pages)
+		munmap(s->pages, s->pages_room);
+	proc_status_fini(&s->status);
+	if (s->image)
+		warm__image__image__free_unpacked(s->image, NULL);
+	if (s->summary)
+		warm__rpc__summary__free_unpacked(s->summary, NULL);
+	if (s->proc_fd >= 0)
+		close(s->proc_fd);
+	if (s->pidfd >= 0)
+		close(s->pidfd);
+}
 
 int subject_thread_syscall(struct subject *s, struct tracee *t, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c,
                            struct err *err)

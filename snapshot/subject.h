@@ -53,6 +53,10 @@ struct subject {
 
 #define SCRATCH_SIZE 8192u
 
+/* *s: proc_fd and pidfd are -1, the rest zeroes; subject_close() also where this fails. */
+int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err);
+void subject_close(struct subject *s);
+
 /* A system call by the main thread; *ret is raw. Results that point to memory point into scratch. */
 int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                     struct err *err);
@@ -91,6 +95,7 @@ int pages_prepare(struct subject *s, int pages_fd, struct err *err); /* before f
 int freeze(struct subject *s, struct err *err);                      /* every thread stopped */
 int borrow(struct subject *s, struct err *err);                      /* a syscall instruction, a scratch area */
 int survey(struct subject *s, struct err *err);                      /* refuses what is no single, plain process */
+int survey_status(struct subject *s, struct err *err);               /* ... all that the trial's clone needs of it */
 int survey_network(struct subject *s, struct err *err);              /* one of its own: has it loopback only? */
 int enter_network(struct subject *s, struct err *err);               /* this process goes where the sockets are */
 int collect_memory(struct subject *s, struct err *err);              /* areas, mm fields */
@@ -99,7 +104,8 @@ int collect_signals(struct subject *s, struct err *err);
 int collect_timers(struct subject *s, struct err *err);
 int collect_task(struct subject *s, struct err *err);
 int collect_files(struct subject *s, struct err *err);
-int collect_pages(struct subject *s, int pages_fd, struct err *err);
+int find_pages(struct subject *s, struct err *err); /* which there are; guard regions */
+int copy_pages(struct subject *s, int pages_fd, struct err *err);
 void give_back(struct subject *s); /* registers and borrowed memory; all stay stopped */
 void release(struct subject *s);
 

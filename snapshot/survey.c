@@ -109,13 +109,23 @@ static int still_theirs(const struct subject *s, struct err *err)
 	return 0;
 }
 
-int survey(struct subject *s, struct err *err)
+int survey_status(struct subject *s, struct err *err)
 {
 	int r = proc_status_read(s->proc_fd, &s->status);
 
 	if (r < 0)
 		return err_sys(err, -r, "status of process %d", s->pid);
 	s->own_pid = s->status.nspid[s->status.n_nspid - 1];
+	s->image->process->pid = s->own_pid;
+	return 0;
+}
+
+int survey(struct subject *s, struct err *err)
+{
+	int r = survey_status(s, err);
+
+	if (r < 0)
+		return r;
 	if (s->own_pid == 1)
 		return err_set(err, ENOTSUP,
 		               "process %d is the first of its pid namespace: clones have a supervisor there", s->pid);
@@ -124,7 +134,6 @@ int survey(struct subject *s, struct err *err)
 	if ((r = still_theirs(s, err)) < 0 || (r = no_children(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 ||
 	    (r = same_credentials(s, err)) < 0)
 		return r;
-	s->image->process->pid = s->own_pid;
 	s->summary->pid = s->own_pid;
 	s->summary->processes = 1;
 	s->summary->threads = (uint32_t)s->n_threads;

@@ -48,4 +48,14 @@ int tracee_dispatches(const struct tracee *t);
 /* siginfo_t records, back to back, malloc'ed; shared: the process's queue. */
 int tracee_pending(const struct tracee *t, int shared, uint8_t **ret_infos, size_t *ret_n, struct err *err);
 
+/* ---- a parked clone (snapshot/tracee_become.c) ------------------------------------------------------------------- */
+
+/* The area that the thread runs in: of a parked clone's main thread the restorer's arena. */
+int tracee_find_area(const struct tracee *t, uint64_t *ret_start, uint64_t *ret_end, struct err *err);
+
+/* Lets the threads that are in the arena on until each has become the application's, and holds it there: registers and
+ * signal mask are then its own. go() is called when all are on their way. The clone does not outlive this process. */
+int tracees_become(struct tracee *t, size_t n, uint64_t arena, uint64_t arena_end,
+                   int (*go)(void *arg, struct err *err), void *arg, struct err *err);
+
 #endif

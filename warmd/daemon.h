@@ -64,7 +64,7 @@ struct daemon {
 	LIST_HEAD(, first_run) first_runs;
 	LIST_HEAD(, exec_job) exec_jobs;
 	LIST_HEAD(, snap_job) snap_jobs;
-	TAILQ_HEAD(, retired) retired;
+	TAILQ_HEAD(retired_list, retired) retired;
 	unsigned n_clients, n_retired;
 
 	bool embedded;

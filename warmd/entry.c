@@ -127,7 +127,7 @@ int entry_publish(struct entry *entry, struct err *err)
 	if (r)
 		return r;
 	entry->state = ENTRY_PUBLISHED;
-	retired_forget(entry->daemon, entry->record->conditions->uid, entry->record->conditions->cmd);
+	retired_forget(entry->daemon, entry->record->conditions);
 	limit_variants(entry);
 	return 0;
 }
@@ -160,7 +160,7 @@ void entry_quarantine(struct entry *entry, const char *reason)
 	log_line("snapshot %s of %s is quarantined: %s", entry->id, entry->record->conditions->cmd, entry->reason);
 	if (r < 0)
 		log_line("snapshot %s: %s", entry->id, err.msg);
-	retired_note(entry->daemon, entry->record->conditions->uid, entry->record->conditions->cmd, entry->reason);
+	retired_note(entry->daemon, entry->record->conditions, entry->reason);
 }
 
 void entry_failed(struct entry *entry, const char *reason)
@@ -178,7 +178,7 @@ void entry_retire(struct entry *entry, const char *reason)
 	struct err err = {0};
 
 	log_line("snapshot %s of %s goes: %s", entry->id, entry->record->conditions->cmd, reason);
-	retired_note(daemon, entry->record->conditions->uid, entry->record->conditions->cmd, reason);
+	retired_note(daemon, entry->record->conditions, reason);
 	/* The image first: of a row without an image the next lookup rids itself, an image without a row is filed
 	 * again. */
 	if (store_delete_image(daemon->store, entry->id, &err) < 0 ||
@@ -260,7 +260,7 @@ static void load_one(struct daemon *daemon, const struct found_row *row)
 
 	if (entry_read_record(daemon, row->id, &record, &err)) {
 		log_line("%s", err.msg);
-		retired_note(daemon, row->uid, row->cmd, err.msg);
+		retired_note_cmd(daemon, row->uid, row->cmd, err.msg);
 		if (err.code == ENOENT)
 			catalog_delete(daemon->catalog, row->id, &err);
 		else
@@ -321,7 +321,8 @@ struct entry *entry_find(struct daemon *daemon, const Warm__Rpc__Conditions *now
 
 	watch_drain(daemon->watch);
 	snprintf(reason, size, "no snapshot of %s yet", now->cmd);
-	retired_reason(daemon, now->uid, now->cmd, reason, size);
+	if (retired_reason(daemon, now, reason, size))
+		best = INT_MAX; /* it came the whole way, and went before this launch asked */
 
 	for (entry = LIST_FIRST(&daemon->entries); entry; entry = next) {
 		const Warm__Rpc__Conditions *conditions = entry->record->conditions;

@@ -181,8 +181,12 @@ void pool_standby_parked(struct standby *standby)
 	entry->pool.n_parked++;
 	entry->pool.make_ms = daemon_now_ms() - standby->started_ms;
 	entry->pool.standby_bytes = standby->bytes;
-	if (entry->trial && !snap_job_trial_passed(entry->trial))
-		return; /* the entry is gone */
+	if (entry->trial) {
+		entry->pool.n_parked--;
+		LIST_REMOVE(standby, link);
+		snap_job_trial_parked(entry->trial, standby); /* the entry may be gone on return */
+		return;
+	}
 	if (entry->state != ENTRY_PUBLISHED)
 		return;
 	if (exec_jobs_waiting(entry))

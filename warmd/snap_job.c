@@ -16,6 +16,7 @@
 #include "warmd/record.h"
 #include "warmd/recording.h"
 #include "warmd/retired.h"
+#include "warmd/trial.h"
 #include "warmd/worker.h"
 
 #include <errno.h>
@@ -54,6 +55,7 @@ struct snap_job {
 	Warm__Rpc__Opened *opened; /* until the record has it */
 	Warm__Rpc__Record *record; /* until the entry has it */
 	struct entry *entry;
+	struct trial *trial;
 };
 
 static void snap_job_move(struct snap_job *job, enum snap_state to)
@@ -68,6 +70,7 @@ static void snap_job_free(struct snap_job *job)
 	worker_free(job->worker);
 	if (job->listing)
 		recording_wait(job->run->recording, NULL, NULL);
+	trial_free(job->trial);
 	first_run_free(job->run);
 	if (job->ready)
 		warm__rpc__ready__free_unpacked(job->ready, NULL);
@@ -121,7 +124,7 @@ static void snap_job_note(struct snap_job *job, const char *reason)
 	if (!conditions || (job->state != SNAP_TAKING && job->state != SNAP_STORING))
 		return;
 	snprintf(text, sizeof(text), "it could not be taken: %.200s", reason);
-	retired_note(job->daemon, conditions->uid, conditions->cmd, text);
+	retired_note(job->daemon, conditions, text);
 }
 
 /* The job is gone on return. */
@@ -154,26 +157,6 @@ bool snap_job_storing(struct daemon *daemon, const char *id)
 
 /* ---- TRIAL ------------------------------------------------------------------------------------------------------- */
 
-bool snap_job_trial_passed(struct snap_job *job)
-{
-	struct entry *entry = job->entry;
-	struct err err;
-
-	entry->trial = NULL;
-	job->entry = NULL;
-	if (entry_publish(entry, &err)) {
-		snap_job_refuse(job, err.msg);
-		entry_retire(entry, err.msg);
-		return false;
-	}
-	snap_job_move(job, SNAP_PUBLISHED);
-	log_line("snapshot %s of %s is published: %llu KiB", entry->id, entry->record->conditions->cmd,
-	         (unsigned long long)(entry->stored_bytes >> 10));
-	pool_launched(entry); /* a launch is expected */
-	snap_job_free(job);
-	return true;
-}
-
 void snap_job_trial_failed(struct snap_job *job, const char *reason)
 {
 	struct entry *entry = job->entry;
@@ -191,6 +174,42 @@ void snap_job_trial_failed(struct snap_job *job, const char *reason)
 	snprintf(text, sizeof(text), "trial restore: %.200s", reason);
 	entry_quarantine(entry, text);
 	snap_job_refuse(job, text);
+}
+
+static void snap_job_publish(struct snap_job *job)
+{
+	struct entry *entry = job->entry;
+	struct err err;
+
+	entry->trial = NULL;
+	job->entry = NULL;
+	if (entry_publish(entry, &err)) {
+		snap_job_refuse(job, err.msg);
+		entry_retire(entry, err.msg);
+		return;
+	}
+	snap_job_move(job, SNAP_PUBLISHED);
+	log_line("snapshot %s of %s is published: %llu KiB", entry->id, entry->record->conditions->cmd,
+	         (unsigned long long)(entry->stored_bytes >> 10));
+	snap_job_free(job);
+	pool_launched(entry); /* a launch is expected */
+}
+
+static void snap_job_tried(void *arg, const char *difference)
+{
+	if (difference)
+		snap_job_trial_failed(arg, difference);
+	else
+		snap_job_publish(arg);
+}
+
+void snap_job_trial_parked(struct snap_job *job, struct standby *standby)
+{
+	struct err err;
+
+	job->trial = trial_start(job->entry, standby, snap_job_tried, job, &err);
+	if (!job->trial)
+		snap_job_trial_failed(job, err.msg);
 }
 
 static void snap_job_try(struct snap_job *job, uint64_t stored_bytes)

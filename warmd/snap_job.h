@@ -3,7 +3,8 @@
  * One snapshot, from the hook's Ready (or what stands for it: warmd/ready.h) to a published image.
  *
  *     ASKED ─► ADMITTED ─► TAKING ─► STORING ─► TRIAL ─► PUBLISHED
- *       │         │          │ warm-snap  │ warm-store  │ a template and one standby
+ *       │         │          │ warm-snap  │ warm-store  │ a template and one standby,
+ *       │         │          │            │             │ compared with the image (warmd/trial.h)
  *       └─────────┴──────────┴────────────┴─────────────┴──► REFUSED, with the reason
  *
  *     moves: each state to the next one or to REFUSED
@@ -23,6 +24,7 @@ struct client;
 struct daemon;
 struct first_run;
 struct snap_job;
+struct standby;
 
 /* The hook: whether a snapshot of this process is wanted, at once. The client may be gone on return. */
 void snap_job_hello(struct client *client);
@@ -34,8 +36,9 @@ void snap_job_client_gone(struct snap_job *job);
 /* A program that knows nothing of us is as ready as it was to be. Takes the run. */
 void snap_job_found_ready(struct first_run *run);
 
-/* From the pool, of an entry in TRIAL. false: it could not be published and the entry is gone. */
-bool snap_job_trial_passed(struct snap_job *job);
+/* From the pool, of an entry in TRIAL: its first standby, which is the job's now; or why there is none. The entry may
+ * be gone on return. */
+void snap_job_trial_parked(struct snap_job *job, struct standby *standby);
 void snap_job_trial_failed(struct snap_job *job, const char *reason);
 
 /* Whether the image of this id is being written right now. */

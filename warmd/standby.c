@@ -173,3 +173,9 @@ void standby_take(struct standby *standby, struct exec_job *job)
 	standby->entry = NULL;
 	standby->job = job;
 }
+
+void standby_lend(struct standby *standby)
+{
+	ev_io_stop(standby->loop, &standby->go_io);
+	ev_io_stop(standby->loop, &standby->sup_io);
+}

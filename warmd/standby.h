@@ -47,4 +47,7 @@ void standby_free(struct standby *standby);
 
 void standby_take(struct standby *standby, struct exec_job *job);
 
+/* Somebody else listens to it from here on (the trial). */
+void standby_lend(struct standby *standby);
+
 #endif

@@ -114,6 +114,8 @@ int template_make_standby(struct template *tmpl, int go_fd, int sup_fd, int tty_
 	const int fds[] = {go_fd, sup_fd, tty_fd};
 	size_t len = sizeof(make) + set->n * sizeof(struct touch);
 
+	if (!tmpl->entry->trial)
+		make.skip = 1u << MAKE_NO_TRIAL;
 	memcpy(message, &make, sizeof(make));
 	if (set->n)
 		memcpy(message + sizeof(make), set->touch, set->n * sizeof(struct touch));

@@ -131,9 +131,11 @@ static int make_pty(struct terminal *t)
 
 	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
 		return -errno;
-	t->slave_fd = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	/* O_CLOEXEC would stay among the flags that the program sees with F_GETFL. */
+	t->slave_fd = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
 	if (t->slave_fd < 0)
 		return -errno;
+	fcntl(t->slave_fd, F_SETFD, FD_CLOEXEC);
 	t->master_fd = take_fd(&master);
 
 	if (tcgetattr(t->tty_fd, &modes) == 0) {

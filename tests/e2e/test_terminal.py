@@ -13,14 +13,12 @@ import warm
 warm.ready()
 code.interact(local={"sys": sys}, banner="python is here", exitmsg="python has gone")
 """
-SIZE_PROGRAM = """import os, signal, sys
+SIZE_PROGRAM = """import os, signal
 import warm
 warm.ready()
-changed = []
-signal.signal(signal.SIGWINCH, lambda *_: changed.append(1))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])     # none is missed between a look and a wait
 print("size", *os.get_terminal_size(0), flush=True)
-while not changed:
-    signal.pause()
+signal.sigwait([signal.SIGWINCH])
 print("size", *os.get_terminal_size(0), flush=True)
 """
 

@@ -12,7 +12,7 @@ DOORS = {
     r"ev\.h": ("warmd/",),
     r"sqlite3\.h": ("cache/catalog.c",),
     r"lz4.*\.h": ("cache/pack.c",),
-    r"(sys|linux)/ptrace\.h": ("snapshot/tracee.c",),
+    r"(sys|linux)/ptrace\.h": ("snapshot/tracee.c", "snapshot/tracee_become.c"),
     r"seccomp\.h": ("warmd/confine.c",),
     r"sys/capability\.h": ("warmd/confine.c",),
     r"dlfcn\.h": ("plugins/host.c",),

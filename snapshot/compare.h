@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whether a clone equals its original: what the collectors found in the one is compared with what they had found in
+ * the other. The first difference ends it, and is named. Not compared is what a launch brings and what time does:
+ * niceness, expirations meanwhile, a stack's dead part below the red zone, words that the kernel itself writes (rseq).
+ */
+#ifndef WARM_SNAPSHOT_COMPARE_H
+#define WARM_SNAPSHOT_COMPARE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proto/image.pb-c.h"
+
+struct err;
+
+struct compared { /* the clone, stopped before its first own instruction */
+	const Warm__Image__Image *image;
+	pid_t pid;                 /* as seen from here */
+	uint64_t arena, arena_end; /* the restorer's memory: it may still be there */
+	uint64_t skipped;          /* held objects (Description.held) that it went without */
+};
+
+/* All but the bytes of memory. 0, or -EUCLEAN with the difference in *err. */
+int compare_state(const Warm__Image__Image *want, const struct compared *clone, struct err *err);
+
+/* Every page of every area: those of the image (back to back at `pages`), and that nothing else is there. */
+int compare_pages(const Warm__Image__Image *want, const char *pages, const struct compared *clone, struct err *err);
+
+/* ---- private to snapshot/compare*.c ----------------------------------------------------------------------------- */
+
+int compare_files(const Warm__Image__Image *want, const struct compared *clone, struct err *err);
+int compare_timers(const Warm__Image__Image *want, const Warm__Image__Image *got, struct err *err);
+
+/* One thing: 0, or -EUCLEAN and "WHAT is IS, was WAS". */
+int same_number(uint64_t was, uint64_t is, struct err *err, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int same_text(const char *was, const char *is, struct err *err, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+int same_bytes(ProtobufCBinaryData was, ProtobufCBinaryData is, struct err *err, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+
+/* The time to the next expiry: it may have passed, or come while the clone was on its way. */
+int same_remaining(int64_t was_ns, int64_t is_ns, struct err *err, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+
+#endif

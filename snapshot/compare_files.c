@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors and what is behind them. Both lists are in the order of their numbers. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/err.h"
+#include "snapshot/compare.h"
+
+#define O_LARGEFILE_FLAG 0100000u /* what fdinfo shows; glibc's O_LARGEFILE is 0 on x86-64 */
+
+typedef Warm__Image__Image image_t;
+typedef Warm__Image__Description desc_t;
+typedef Warm__Image__Socket sock_t;
+
+struct pair {
+	const image_t *want, *got;
+	const desc_t *was, *is;
+	int fd;       /* one of its numbers */
+	bool skipped; /* the clone went without what this one holds */
+};
+
+/* ---- pipes and socket pairs: numbers of their own, in the same arrangement ----------------------------------------
+ */
+
+/* The first description that belongs to the same pipe. */
+static size_t pipe_place(const image_t *image, const Warm__Image__Pipe *pipe)
+{
+	size_t i = 0;
+
+	while (i < image->n_description &&
+	       !(image->description[i]->pipe && image->description[i]->pipe->id == pipe->id))
+		i++;
+	return i;
+}
+
+static int compare_pipe(const struct pair *p, struct err *err)
+{
+	const Warm__Image__Pipe *was = p->was->pipe, *is = p->is->pipe;
+	int r;
+
+	if (!was || !is)
+		return err_set(err, EBADMSG, "fd %d: a pipe without its record", p->fd);
+	if ((r = same_number(pipe_place(p->want, was), pipe_place(p->got, is), err, "fd %d: other end of the pipe",
+	                     p->fd)) < 0 ||
+	    (r = same_number(was->write_end, is->write_end, err, "fd %d: end of the pipe", p->fd)) < 0 ||
+	    (r = same_number(was->both_ends, is->both_ends, err, "fd %d: ends of the pipe", p->fd)) < 0 ||
+	    (r = same_number(was->capacity, is->capacity, err, "fd %d: capacity of the pipe", p->fd)) < 0)
+		return r;
+	return same_bytes(was->data, is->data, err, "fd %d: bytes in the pipe", p->fd);
+}
+
+static size_t peer_place(const image_t *image, const sock_t *sock)
+{
+	size_t i = 0;
+
+	if (!sock->peer)
+		return SIZE_MAX;
+	while (i < image->n_description &&
+	       !(image->description[i]->socket && image->description[i]->socket->id == sock->peer))
+		i++;
+	return i;
+}
+
+static int compare_options(const sock_t *was, const sock_t *is, int fd, struct err *err)
+{
+	int r = same_number(was->n_option, is->n_option, err, "fd %d: number of socket options that were set", fd);
+
+	for (size_t i = 0; r == 0 && i < was->n_option; i++) {
+		const Warm__Image__SocketOption *w = was->option[i], *o = is->option[i];
+
+		r = same_number((uint64_t)w->name, (uint64_t)o->name, err, "fd %d: socket option", fd);
+		if (r == 0)
+			r = same_bytes(w->value, o->value, err, "fd %d: socket option %d of level %d", fd, w->name,
+			               w->level);
+	}
+	return r;
+}
+
+static int compare_socket(const struct pair *p, struct err *err)
+{
+	const sock_t *was = p->was->socket, *is = p->is->socket;
+	int r;
+
+	if (!was || !is)
+		return err_set(err, EBADMSG, "fd %d: a socket without its record", p->fd);
+	if ((r = same_number((uint64_t)was->family, (uint64_t)is->family, err, "fd %d: address family", p->fd)) < 0 ||
+	    (r = same_number((uint64_t)was->type, (uint64_t)is->type, err, "fd %d: socket type", p->fd)) < 0 ||
+	    (r = same_number((uint64_t)was->protocol, (uint64_t)is->protocol, err, "fd %d: protocol", p->fd)) < 0 ||
+	    (r = compare_options(was, is, p->fd, err)) < 0)
+		return r;
+	if (p->skipped)
+		return 0;
+	if ((r = same_bytes(was->address, is->address, err, "fd %d: address", p->fd)) < 0 ||
+	    (r = same_number(was->listening, is->listening, err, "fd %d: whether it listens", p->fd)) < 0 ||
+	    (r = same_number((uint64_t)was->backlog, (uint64_t)is->backlog, err, "fd %d: backlog", p->fd)) < 0 ||
+	    (r = same_number(peer_place(p->want, was), peer_place(p->got, is), err, "fd %d: other end", p->fd)) < 0 ||
+	    (r = same_number(was->shut_read, is->shut_read, err, "fd %d: shut for reading", p->fd)) < 0 ||
+	    (r = same_number(was->shut_write, is->shut_write, err, "fd %d: shut for writing", p->fd)) < 0 ||
+	    (r = same_number(was->n_queue, is->n_queue, err, "fd %d: messages that wait in it", p->fd)) < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < was->n_queue; i++)
+		r = same_bytes(was->queue[i], is->queue[i], err, "fd %d: message %zu that waits in it", p->fd, i);
+	return r;
+}
+
+/* ---- the others -------------------------------------------------------------------------------------------------- */
+
+/* One that EPOLLONESHOT has disarmed has no events; added again it has errors and hang-ups, whatever one asks for:
+ * epoll_ctl(2). */
+static uint32_t events_again(uint32_t events)
+{
+	return events | EPOLLERR | EPOLLHUP;
+}
+
+static bool watches(const desc_t *d, const Warm__Image__Interest *in)
+{
+	for (size_t i = 0; i < d->n_interest; i++)
+		if (d->interest[i]->fd == in->fd && d->interest[i]->events == events_again(in->events) &&
+		    d->interest[i]->data == in->data)
+			return true;
+	return false;
+}
+
+static int compare_epoll(const struct pair *p, struct err *err)
+{
+	int r = same_number(p->was->n_interest, p->is->n_interest, err, "fd %d: descriptors watched", p->fd);
+
+	for (size_t i = 0; r == 0 && i < p->was->n_interest; i++)
+		if (!watches(p->is, p->was->interest[i]))
+			r = err_set(err, EUCLEAN, "fd %d: fd %d is not watched for %#x, as it was", p->fd,
+			            p->was->interest[i]->fd, p->was->interest[i]->events);
+	return r;
+}
+
+static int compare_timerfd(const struct pair *p, struct err *err)
+{
+	const Warm__Image__Timerfd *was = p->was->timerfd, *is = p->is->timerfd;
+	int r;
+
+	if (!was || !is)
+		return err_set(err, EBADMSG, "fd %d: a timerfd without its record", p->fd);
+	if ((r = same_number((uint64_t)was->clock, (uint64_t)is->clock, err, "fd %d: clock", p->fd)) < 0 ||
+	    (r = same_number((uint64_t)was->interval_ns, (uint64_t)is->interval_ns, err, "fd %d: period", p->fd)) < 0)
+		return r;
+	if (was->value_ns == 0)
+		return same_number(was->ticks, is->ticks, err, "fd %d: expirations", p->fd);
+	if (is->ticks < was->ticks)
+		return same_number(was->ticks, is->ticks, err, "fd %d: expirations", p->fd);
+	if (was->interval_ns && is->value_ns)
+		return 0; /* it may have begun another period */
+	return same_remaining(was->value_ns, is->value_ns, err, "fd %d: the timer", p->fd);
+}
+
+static int compare_path(const struct pair *p, struct err *err)
+{
+	int r;
+
+	if ((r = same_text(p->was->path, p->is->path, err, "fd %d: file", p->fd)) < 0 ||
+	    (r = same_number(p->was->ino, p->is->ino, err, "fd %d: inode", p->fd)) < 0 ||
+	    (r = same_number(p->was->dev, p->is->dev, err, "fd %d: device", p->fd)) < 0)
+		return r;
+	return same_number(p->was->position, p->is->position, err, "fd %d: position", p->fd);
+}
+
+static int compare_description(const struct pair *p, struct err *err)
+{
+	uint32_t ignored = 0;
+	int r;
+
+	if ((r = same_number(p->was->kind, p->is->kind, err, "fd %d: kind", p->fd)) < 0)
+		return r;
+	if (p->was->kind == WARM__IMAGE__DESCRIPTION_KIND__STDIO)
+		return same_number(p->was->stdio, p->is->stdio, err, "fd %d: standard stream", p->fd);
+	if (p->was->kind == WARM__IMAGE__DESCRIPTION_KIND__HOOK)
+		return 0; /* the original's leads to the daemon, the clone's to its launch */
+	/* open(2) adds O_LARGEFILE, by which a second description of a pipe is made; pipe(2) does not. */
+	if (p->was->kind == WARM__IMAGE__DESCRIPTION_KIND__PIPE)
+		ignored = O_LARGEFILE_FLAG;
+	if ((r = same_number(p->was->flags & ~ignored, p->is->flags & ~ignored, err, "fd %d: flags", p->fd)) < 0)
+		return r;
+	switch (p->was->kind) {
+	case WARM__IMAGE__DESCRIPTION_KIND__PIPE:
+		return compare_pipe(p, err);
+	case WARM__IMAGE__DESCRIPTION_KIND__SOCKET:
+		return compare_socket(p, err);
+	case WARM__IMAGE__DESCRIPTION_KIND__EPOLL:
+		return compare_epoll(p, err);
+	case WARM__IMAGE__DESCRIPTION_KIND__TIMERFD:
+		return compare_timerfd(p, err);
+	case WARM__IMAGE__DESCRIPTION_KIND__SIGNALFD:
+		return same_number(p->was->sigmask, p->is->sigmask, err, "fd %d: signals", p->fd);
+	case WARM__IMAGE__DESCRIPTION_KIND__EVENTFD:
+		r = same_number(p->was->counter, p->is->counter, err, "fd %d: counter", p->fd);
+		return r < 0 ? r : same_number(p->was->semaphore, p->is->semaphore, err, "fd %d: semaphore", p->fd);
+	default:
+		return compare_path(p, err);
+	}
+}
+
+int compare_files(const image_t *want, const struct compared *clone, struct err *err)
+{
+	const image_t *got = clone->image;
+	int r = same_number(want->n_descriptor, got->n_descriptor, err, "number of descriptors");
+
+	for (size_t i = 0; r == 0 && i < want->n_descriptor; i++) {
+		const Warm__Image__Descriptor *was = want->descriptor[i], *is = got->descriptor[i];
+		struct pair p = {want,    got,  want->description[was->description], got->description[is->description],
+		                 was->fd, false};
+
+		p.skipped = p.was->held && clone->skipped >> (p.was->held - 1) & 1;
+		if ((r = same_number((uint64_t)was->fd, (uint64_t)is->fd, err, "descriptor %zu", i)) < 0 ||
+		    (r = same_number(was->cloexec, is->cloexec, err, "fd %d: close-on-exec", was->fd)) < 0 ||
+		    (r = same_number(was->description, is->description, err, "fd %d: description", was->fd)) < 0)
+			return r;
+		r = compare_description(&p, err);
+	}
+	return r;
+}
