@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/userfaultfd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/clean.h"
@@ -28,7 +26,6 @@
 #define ROOM_FROM        0x100000000000u /* 16 TiB: above what non-PIE programs, compressed heaps and Go arenas use */
 #define ROOM_TO          0x7ff000000000u
 #define ROOM_ALIGN       (2u << 20)
-#define XSTATE_SW        464
 #define SA_RESTORER_FLAG 0x04000000
 
 struct range {
@@ -113,30 +110,13 @@ static int find_room(struct place *place, const Warm__Image__Image *image, uint6
 
 /* ---- what the kernel has ---------------------------------------------------------------------------------------- */
 
-static struct place *asking;
-
-/* The only certain word on the size and features of a signal frame is a signal frame. */
-static void on_signal(int sig, siginfo_t *info, void *context)
-{
-	const ucontext_t *uc = context;
-	const uint8_t *fp = (const uint8_t *)uc->uc_mcontext.fpregs;
-
-	(void)sig;
-	(void)info;
-	memcpy(&asking->xstate_features, fp + XSTATE_SW + 8, sizeof(asking->xstate_features));
-	memcpy(&asking->xstate_size, fp + XSTATE_SW + 16, sizeof(asking->xstate_size));
-}
-
 static int ask_xstate(struct place *place, struct err *err)
 {
-	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO}, old;
+	int r = xstate_ask(&place->xstate);
 
-	asking = place;
-	if (sigaction(SIGUSR1, &action, &old) < 0 || raise(SIGUSR1) != 0 || sigaction(SIGUSR1, &old, NULL) < 0)
-		return err_sys(err, errno, "ask for the size of a signal frame");
-	if (place->xstate_size < 576 || place->xstate_size > 16384)
-		return err_set(err, ENOTSUP, "this CPU's signal frames (%u bytes) are not known", place->xstate_size);
-	return 0;
+	if (r == -ENOTSUP)
+		return err_set(err, ENOTSUP, "this CPU's signal frames (%u bytes) are not known", place->xstate.size);
+	return r < 0 ? err_sys(err, -r, "ask for the size of a signal frame") : 0;
 }
 
 static int ask_credentials(struct place *place, const Warm__Image__Image *image, struct err *err)
@@ -243,10 +223,9 @@ static bool has_own_pages(const Warm__Image__Image *image, const Warm__Image__Vm
 /* Two pieces of the application's libc, by which it leaves the arena. Where they are not found, the arena stays. */
 static void find_way_out(struct place *place, const Warm__Image__Image *image)
 {
-	static const uint8_t ret_bytes[] = {0x0f, 0x05, 0xc3};
-	static const uint8_t tramp_bytes[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
 	const Warm__Image__Vma *vma = code_area(image, trampoline(image));
-	const uint8_t *code, *ret, *tramp;
+	struct way_back way = {0};
+	void *code;
 	struct stat st;
 	size_t len;
 
@@ -259,13 +238,9 @@ static void find_way_out(struct place *place, const Warm__Image__Image *image)
 	code = mmap(NULL, len, PROT_READ, MAP_PRIVATE, place->file_fd[vma->file], (off_t)vma->offset);
 	if (code == MAP_FAILED)
 		return;
-	ret = memmem(code, len, ret_bytes, sizeof(ret_bytes));
-	tramp = memmem(code, len, tramp_bytes, sizeof(tramp_bytes));
-	if (ret && tramp) {
-		place->syscall_ret = vma->start + (uint64_t)(ret - code);
-		place->sigreturn = vma->start + (uint64_t)(tramp - code);
-	}
-	munmap((void *)code, len);
+	if (way_back_find(&way, code, len, vma->start))
+		place->way = way;
+	munmap(code, len);
 }
 
 /* ---- descriptors ------------------------------------------------------------------------------------------------ */

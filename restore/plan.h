@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/sigframe.h"
 #include "proto/image.pb-c.h"
 #include "proto/rop.h"
 #include "restore/restorer/arena.h"
@@ -38,10 +39,8 @@ struct place {
 	int uffd;     /*   a userfaultfd with UFFDIO_MOVE, or -1: pages are copied */
 	int *file_fd; /* for each Image.file, open as it is to be mapped */
 	int exe_fd;
-	uint64_t syscall_ret; /* `syscall; ret` in the image's own code, and */
-	uint64_t sigreturn;   /*   its rt_sigreturn trampoline; 0: not found, the arena stays */
-	uint32_t xstate_size; /* what the kernel accepts in a signal frame */
-	uint64_t xstate_features;
+	struct way_back way; /* in the image's own code; not found: the arena stays */
+	struct xstate_shape xstate;
 	uint32_t uid, gid; /* credentials of the template */
 	uint64_t cap_bounding, cap_permitted, cap_effective, cap_inheritable, cap_ambient;
 	uint32_t securebits, coredump_filter;

@@ -48,7 +48,7 @@ static bool on_own_stack(const struct plan *p, const thread_t *t)
 
 bool plan_can_leave(const struct plan *p)
 {
-	if (!p->place->syscall_ret || !p->place->sigreturn)
+	if (!p->place->way.syscall_ret || !p->place->way.sigreturn)
 		return false;
 	for (size_t i = 0; i < p->image->n_thread; i++)
 		if (p->image->thread[i]->regs.len != sizeof(struct user_regs_struct) ||

@@ -93,7 +93,7 @@ static int build_arena(struct plan *p, uint64_t *ret_code, uint64_t *ret_stack, 
 	arena->n_ops = (uint32_t)p->n_ops;
 	arena->report_fd = p->place->sock_fd;
 	arena->fd_base = p->place->fd_base;
-	arena->gadget = p->place->syscall_ret;
+	arena->gadget = p->place->way.syscall_ret;
 	for (int i = 0; i < SLOT_END; i++)
 		arena->slot[i] = -1;
 	*ret_code = code;

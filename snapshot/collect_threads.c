@@ -3,9 +3,7 @@
  */
 #include <errno.h>
 #include <linux/sched/types.h>
-#include <linux/rseq.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +16,10 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "snapshot/subject.h"
+
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1u << 31) /* <linux/signal.h> does not go together with <signal.h> */
+#endif
 
 static int take_scheduling(Warm__Image__Thread *thread, pid_t tid, struct err *err)
 {
@@ -54,35 +56,14 @@ static int ask_thread(struct subject *s, struct tracee *t, Warm__Image__Thread *
 		               t->tid);
 	thread->altstack_sp = (uint64_t)stack.ss_sp;
 	thread->altstack_size = stack.ss_size;
+	/* Where it is asked from, its stack pointer is elsewhere. */
+	if (!(stack.ss_flags & (SS_DISABLE | (int)SS_AUTODISARM)) &&
+	    t->raw.rsp - thread->altstack_sp - 1 < thread->altstack_size)
+		stack.ss_flags |= SS_ONSTACK;
 	thread->altstack_flags = (uint32_t)stack.ss_flags;
 	thread->tid_address = tid_address;
 	thread->timer_slack_ns = (uint64_t)slack;
 	return 0;
-}
-
-/*
- * A thread that was stopped inside a critical section leaves it by its abort handler, as the kernel makes it do after
- * any preemption: in the image, and in the original, which injected calls have taken out of the section.
- */
-static int leave_critical_section(struct subject *s, struct tracee *t, uint64_t rseq, struct err *err)
-{
-	struct rseq_cs cs;
-	uint64_t at = 0, none = 0;
-	int r;
-
-	if (!rseq)
-		return 0;
-	r = subject_read(s, rseq + offsetof(struct rseq, rseq_cs), &at, sizeof(at), err);
-	if (r < 0 || !at)
-		return r;
-	r = subject_read(s, at, &cs, sizeof(cs), err);
-	if (r == 0)
-		r = subject_write(s, rseq + offsetof(struct rseq, rseq_cs), &none, sizeof(none), err);
-	if (r == 0 && t->raw.rip - cs.start_ip < cs.post_commit_offset) {
-		t->raw.rip = t->regs.rip = cs.abort_ip;
-		t->injected = 1;
-	}
-	return r;
 }
 
 static int take_pending(Warm__Image__Thread *thread, const struct tracee *t, struct err *err)
@@ -148,11 +129,11 @@ static int collect_thread(struct subject *s, struct tracee *t, struct err *err)
 	thread->robust_list = (uint64_t)robust;
 	thread->robust_len = robust_len;
 	if ((r = tracee_rseq(t, &thread->rseq_addr, &thread->rseq_len, &thread->rseq_signature, err)) < 0 ||
-	    (r = leave_critical_section(s, t, thread->rseq_addr, err)) < 0 ||
-	    (r = take_scheduling(thread, t->tid, err)) < 0 || (r = take_pending(thread, t, err)) < 0)
+	    (r = take_scheduling(thread, t->tid, err)) < 0 || (r = take_pending(thread, t, err)) < 0 ||
+	    (r = ask_thread(s, t, thread, err)) < 0)
 		return r;
 	thread->regs = bytes_copy(&t->regs, sizeof(t->regs));
-	return ask_thread(s, t, thread, err);
+	return thread->regs.data ? 0 : err_sys(err, ENOMEM, "threads");
 }
 
 int collect_threads(struct subject *s, struct err *err)

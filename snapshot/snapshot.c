@@ -67,6 +67,8 @@ int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *a
 
 	if (r == 0)
 		r = pages_prepare(&s, req->pages_fd, err);
+	if (r == 0)
+		r = inject_prepare(&s, err);
 	hold_signals(&before);
 	start = now_us();
 	if (r == 0)

@@ -75,22 +75,6 @@ void subject_close(struct subject *s)
 		close(s->pidfd);
 }
 
-int subject_thread_syscall(struct subject *s, struct tracee *t, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c,
-                           struct err *err)
-{
-	const uint64_t args[6] = {a, b, c};
-
-	return tracee_syscall(t, s->syscall_insn, ret, nr, args, err);
-}
-
-int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
-                    struct err *err)
-{
-	const uint64_t args[6] = {a, b, c, d};
-
-	return tracee_syscall(&s->thread[0], s->syscall_insn, ret, nr, args, err);
-}
-
 int subject_read(const struct subject *s, uint64_t addr, void *buf, size_t len, struct err *err)
 {
 	struct iovec local = {buf, len}, remote = {(void *)addr, len};

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/proc.h"
+#include "base/sigframe.h"
 #include "proto/image.pb-c.h"
 #include "proto/rpc.pb-c.h"
 #include "snapshot/snapshot.h"
@@ -39,8 +40,13 @@ struct subject {
 	size_t n_threads;
 	struct proc_status status;
 
+	struct way_back way; /* snapshot/inject.c: how a thread finds back by itself */
+	struct xstate_shape xstate;
 	uint64_t syscall_insn; /* a `syscall` instruction in the target's vdso */
-	uint64_t scratch;      /* SCRATCH_SIZE bytes in the target, ours until release; 0 = none */
+	uint64_t scratch;      /* SCRATCH_SIZE bytes and more in the target, ours until release; 0 = none */
+	struct tracee *guest;  /* beside the main thread, who has a frame in scratch */
+	size_t lender;         /* index of the thread with a */
+	uint64_t shelf;        /* place on its stack for one frame; its end; 0 = none */
 
 	char *pages; /* the image's pages, mapped and touched before anybody is stopped */
 	size_t pages_room;
@@ -57,7 +63,7 @@ struct subject {
 int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err);
 void subject_close(struct subject *s);
 
-/* A system call by the main thread; *ret is raw. Results that point to memory point into scratch. */
+/* A system call by the main thread, or another; *ret is raw. Results that point to memory point into scratch. */
 int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                     struct err *err);
 int subject_thread_syscall(struct subject *s, struct tracee *t, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c,
@@ -92,8 +98,9 @@ int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino
 /* ---- the steps, in the order of snapshot_run() ----------------------------------------------------------------- */
 
 int pages_prepare(struct subject *s, int pages_fd, struct err *err); /* before freeze: memory for the pages */
+int inject_prepare(struct subject *s, struct err *err);              /* before freeze: the way back */
 int freeze(struct subject *s, struct err *err);                      /* every thread stopped */
-int borrow(struct subject *s, struct err *err);                      /* a syscall instruction, a scratch area */
+int borrow(struct subject *s, struct err *err);                      /* a scratch area */
 int survey(struct subject *s, struct err *err);                      /* refuses what is no single, plain process */
 int survey_status(struct subject *s, struct err *err);               /* ... all that the trial's clone needs of it */
 int survey_network(struct subject *s, struct err *err);              /* one of its own: has it loopback only? */

@@ -87,8 +87,6 @@ static int same_credentials(struct subject *s, struct err *err)
 		    syscall(SYS_kcmp, s->pid, s->thread[i].tid, KCMP_FS, 0, 0) != 0)
 			return err_set(err, ENOTSUP, "thread %d has descriptors or a working directory of its own",
 			               s->thread[i].tid);
-		if (tracee_dispatches(&s->thread[i]))
-			return err_set(err, ENOTSUP, "thread %d dispatches its system calls", s->thread[i].tid);
 		if (!same)
 			return err_set(err, ENOTSUP, "thread %d has other credentials than thread %d", s->thread[i].tid,
 			               s->pid);
@@ -106,6 +104,14 @@ static int still_theirs(const struct subject *s, struct err *err)
 			return err_set(err, EPERM, "process %d has the rights of another user or group now", s->pid);
 	if (owner && s->status.cap_permitted & ~owner->caps)
 		return err_set(err, EPERM, "process %d has capabilities that it was not launched with", s->pid);
+	return 0;
+}
+
+static int no_dispatch(struct subject *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n_threads; i++)
+		if (tracee_dispatches(&s->thread[i]))
+			return err_set(err, ENOTSUP, "thread %d dispatches its system calls", s->thread[i].tid);
 	return 0;
 }
 
@@ -132,7 +138,7 @@ int survey(struct subject *s, struct err *err)
 	if (s->status.seccomp)
 		return err_set(err, ENOTSUP, "process %d has a seccomp filter", s->pid);
 	if ((r = still_theirs(s, err)) < 0 || (r = no_children(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 ||
-	    (r = same_credentials(s, err)) < 0)
+	    (r = same_credentials(s, err)) < 0 || (r = no_dispatch(s, err)) < 0)
 		return r;
 	s->summary->pid = s->own_pid;
 	s->summary->processes = 1;

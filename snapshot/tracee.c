@@ -126,13 +126,19 @@ int tracee_wait_stopped(struct tracee *t, struct err *err)
 	return 0;
 }
 
+/*
+ * The mask is changed while the registers lead to the frame, here and before the first call: if this process ends
+ * between the two steps, a signal that waits is handled on the frame's side of the stack pointer, and the frame does
+ * the rest. The other way round the thread would keep all signals blocked.
+ */
 void tracee_settle(struct tracee *t)
 {
 	if (t->injected) {
-		ptrace(PTRACE_SETREGS, t->tid, 0, &t->raw);
 		ptrace(PTRACE_SETSIGMASK, t->tid, SIGSET_BYTES, &t->sigmask);
+		ptrace(PTRACE_SETREGS, t->tid, 0, &t->raw);
 		t->injected = 0;
 	}
+	t->frame = 0;
 }
 
 void tracee_release(struct tracee *t)
@@ -169,9 +175,13 @@ int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const ui
 {
 	struct user_regs_struct regs = t->raw;
 	uint64_t mask = ALL_SIGNALS;
+	int first = !t->injected;
+	int r;
 
 	t->injected = 1;
 	regs.rip = insn;
+	if (t->frame)
+		regs.rsp = t->frame;
 	regs.rax = (unsigned long long)nr;
 	regs.orig_rax = (unsigned long long)-1;
 	regs.rdi = args[0];
@@ -180,9 +190,10 @@ int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const ui
 	regs.r10 = args[3];
 	regs.r8 = args[4];
 	regs.r9 = args[5];
-	if (ptrace(PTRACE_SETSIGMASK, t->tid, SIGSET_BYTES, &mask) < 0 || ptrace(PTRACE_SETREGS, t->tid, 0, &regs) < 0)
+	if (ptrace(PTRACE_SETREGS, t->tid, 0, &regs) < 0 ||
+	    (first && ptrace(PTRACE_SETSIGMASK, t->tid, SIGSET_BYTES, &mask) < 0))
 		return err_sys(err, errno, "prepare system call %ld in thread %d", nr, t->tid);
-	int r = next_syscall_stop(t);
+	r = next_syscall_stop(t);
 	if (r == 0)
 		r = next_syscall_stop(t);
 	if (r < 0 || ptrace(PTRACE_GETREGS, t->tid, 0, &regs) < 0)

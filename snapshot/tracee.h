@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One stopped thread as an object: its registers, its memory, system calls made in its name. The only door to
- * ptrace(2). No code is put into the target: an injected call borrows the `syscall` instruction of the vdso.
+ * One stopped thread as an object: its registers, system calls made in its name. The only door to ptrace(2). No code is
+ * put into the target: an injected call borrows a `syscall` instruction of its own.
  */
 #ifndef WARM_SNAPSHOT_TRACEE_H
 #define WARM_SNAPSHOT_TRACEE_H
@@ -18,8 +18,9 @@ struct tracee {
 	struct user_regs_struct raw;  /* as they were: what the thread gets back */
 	struct user_regs_struct regs; /* as the image has them: an interrupted call (orig_rax) starts again */
 	uint64_t sigmask;
-	int injected; /* the registers in the kernel are not `raw` now */
-	int stop;     /* a SIGSTOP came while it was ours: it gets it back */
+	uint64_t frame; /* 0, or where its stack pointer is during calls: a signal frame by which it becomes `regs` */
+	int injected;   /* the registers in the kernel are not `raw` now */
+	int stop;       /* a SIGSTOP came while it was ours: it gets it back */
 };
 
 /* Seizes and interrupts a running thread. -ESRCH: it has ended meanwhile. The rest in *err. */
@@ -35,7 +36,8 @@ void tracee_settle(struct tracee *t);
 /* Settles it, and it runs on. */
 void tracee_release(struct tracee *t);
 
-/* One system call by the thread, at an address that holds a `syscall` instruction. *ret is its raw result. */
+/* One system call by the thread, at an address that holds a `syscall` instruction (with `ret` behind it where the
+ * thread has a frame). *ret is its raw result. */
 int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const uint64_t args[6], struct err *err);
 
 /* Regsets and queues of a stopped thread. */

@@ -28,9 +28,13 @@ E2E_PROGRAMS := $(patsubst tests/e2e/%.c,$(T)/%,$(wildcard tests/e2e/*.c))
 $(E2E_PROGRAMS): $(T)/%: tests/e2e/%.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a -lpthread
+$(T)/killer.so: tests/e2e/killer/killer.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -shared -fPIC -MF $@.d -o $@ $<
+E2E     := $(E2E_PROGRAMS) $(T)/killer.so
 
 .PHONY: tests test test-unit test-victims test-e2e lint lint-deep format
-tests: all $(UNITS) $(VICTIMS) $(E2E_PROGRAMS) ## build the tests without running them
+tests: all $(UNITS) $(VICTIMS) $(E2E) ## build the tests without running them
 
 test: tests ## run every test; the last line is the total
 	@$(TESTENV) $(PYTHON) tests/run.py lint unit victims e2e
@@ -41,7 +45,7 @@ test-unit: $(UNITS) ## run the unit tests (no root, seconds)
 test-victims: all $(VICTIMS) ## take each kernel object through a snapshot (V="name name" for some)
 	@$(TESTENV) $(PYTHON) tests/victims/run.py $(V)
 
-test-e2e: all $(E2E_PROGRAMS) ## run the end-to-end tests (V=test_file.Class.test for some)
+test-e2e: all $(E2E) ## run the end-to-end tests (V=test_file.Class.test for some)
 	@$(TESTENV) $(PYTHON) tests/e2e/run.py $(V)
 
 lint: all $(BUILD)/restorer.elf ## layers, include cycles, doors, freestanding programs, format

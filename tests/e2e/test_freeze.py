@@ -3,17 +3,14 @@
 as if nothing had been."""
 import os
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import time
 import unittest
 
 import harness
+from snap import CAPTURED, FAILED, RELEASED, Snap, state, traced
 
-REPORT = struct.Struct("<IIiiq240s")
-FAILED, CAPTURED, RELEASED = 1, 3, 12
 BIG = 300 << 20  # bytes: long enough stopped that something can happen meanwhile
 
 
@@ -22,43 +19,6 @@ def start(source, *argv):
                                close_fds=True)
     assert program.stdout.readline() == b"up\n"
     return program
-
-
-class Snap:
-    """One run of warm-snap; its reports as a list."""
-
-    def __init__(self, pid, *more):
-        self.fds = [os.memfd_create(name) for name in ("meta", "summary", "pages")]
-        self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        meta, summary, pages = self.fds
-        self.process = subprocess.Popen(
-            [os.path.join(harness.BUILD, "warm-snap"), "--pid", str(pid), "--report", str(theirs.fileno()), "--meta", str(meta),
-             "--summary", str(summary), "--pages", str(pages), *more], pass_fds=[theirs.fileno(), *self.fds])
-        theirs.close()
-
-    def reports(self):
-        found = []
-        while True:
-            data = self.ours.recv(4096)
-            if not data:
-                break
-            _, kind, _, err, _, text = REPORT.unpack(data)
-            found.append((kind, err, text.split(b"\0")[0].decode()))
-        self.process.wait(10)
-        for fd in self.fds:
-            os.close(fd)
-        self.ours.close()
-        return found
-
-
-def traced(pid):
-    with open(f"/proc/{pid}/status") as status:
-        return "TracerPid:\t0\n" not in status.read()
-
-
-def state(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rsplit(")", 1)[1].split()[0]
 
 
 class Freeze(unittest.TestCase):

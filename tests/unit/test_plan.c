@@ -125,8 +125,7 @@ static int setup(void **state)
 	                          .uffd = 5,
 	                          .file_fd = f->file_fd,
 	                          .exe_fd = 6,
-	                          .xstate_size = 832,
-	                          .xstate_features = 7};
+	                          .xstate = {.size = 832, .features = 7}};
 	f->file_fd[0] = 9;
 	add_thread(f, 77);
 	assert_int_equal(plan_init(&f->plan, &f->image, &f->place), 0);
