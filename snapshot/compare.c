@@ -352,6 +352,7 @@ static int compare_attributes(const image_t *want, const vma_t *was, const image
 {
 	const unsigned long at = was->start;
 	bool file = was->kind == WARM__IMAGE__VMA_KIND__FILE;
+	const Warm__Image__MappedFile *f, *g;
 	int r;
 
 	if ((r = same_number(was->kind, is->kind, err, "kind of memory at %#lx", at)) < 0 ||
@@ -366,9 +367,13 @@ static int compare_attributes(const image_t *want, const vma_t *was, const image
 			return r;
 	if (!file)
 		return 0;
-	if ((r = same_text(want->file[was->file]->path, got->file[is->file]->path, err, "file behind %#lx", at)) < 0)
+	f = want->file[was->file];
+	g = got->file[is->file];
+	if ((r = same_text(f->path, g->path, err, "file behind %#lx", at)) < 0 ||
+	    (r = same_number(f->dev, g->dev, err, "device of the file behind %#lx", at)) < 0 ||
+	    (r = same_number(f->ino, g->ino, err, "inode behind %#lx", at)) < 0)
 		return r;
-	return same_number(want->file[was->file]->ino, got->file[is->file]->ino, err, "inode behind %#lx", at);
+	return same_number(f->writable, g->writable, err, "whether the file behind %#lx can be written", at);
 }
 
 /* Whether two neighbours of one image could be one area: the kernel merges when it can, not always when it could. */

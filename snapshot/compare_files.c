@@ -73,6 +73,9 @@ static int compare_options(const sock_t *was, const sock_t *is, int fd, struct e
 
 		r = same_number((uint64_t)w->name, (uint64_t)o->name, err, "fd %d: socket option", fd);
 		if (r == 0)
+			r = same_number((uint64_t)w->level, (uint64_t)o->level, err, "fd %d: level of option %d", fd,
+			                w->name);
+		if (r == 0)
 			r = same_bytes(w->value, o->value, err, "fd %d: socket option %d of level %d", fd, w->name,
 			               w->level);
 	}
@@ -99,6 +102,9 @@ static int compare_socket(const struct pair *p, struct err *err)
 	    (r = same_number(peer_place(p->want, was), peer_place(p->got, is), err, "fd %d: other end", p->fd)) < 0 ||
 	    (r = same_number(was->shut_read, is->shut_read, err, "fd %d: shut for reading", p->fd)) < 0 ||
 	    (r = same_number(was->shut_write, is->shut_write, err, "fd %d: shut for writing", p->fd)) < 0 ||
+	    (r = same_number(was->file_mode, is->file_mode, err, "fd %d: permissions of its file", p->fd)) < 0 ||
+	    (r = same_number(was->connection, is->connection, err, "fd %d: connection", p->fd)) < 0 ||
+	    (r = same_bytes(was->remote, is->remote, err, "fd %d: address that it is connected to", p->fd)) < 0 ||
 	    (r = same_number(was->n_queue, is->n_queue, err, "fd %d: messages that wait in it", p->fd)) < 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < was->n_queue; i++)
@@ -181,6 +187,9 @@ static int compare_description(const struct pair *p, struct err *err)
 		ignored = O_LARGEFILE_FLAG;
 	if ((r = same_number(p->was->flags & ~ignored, p->is->flags & ~ignored, err, "fd %d: flags", p->fd)) < 0)
 		return r;
+	r = same_number((uint64_t)p->was->owner_signal, (uint64_t)p->is->owner_signal, err, "fd %d: signal", p->fd);
+	if (r < 0)
+		return r;
 	switch (p->was->kind) {
 	case WARM__IMAGE__DESCRIPTION_KIND__PIPE:
 		return compare_pipe(p, err);
@@ -203,18 +212,22 @@ static int compare_description(const struct pair *p, struct err *err)
 int compare_files(const image_t *want, const struct compared *clone, struct err *err)
 {
 	const image_t *got = clone->image;
-	int r = same_number(want->n_descriptor, got->n_descriptor, err, "number of descriptors");
+	int r;
 
+	if ((r = same_number(want->n_descriptor, got->n_descriptor, err, "number of descriptors")) < 0 ||
+	    (r = same_number(want->n_description, got->n_description, err, "number of open files")) < 0)
+		return r;
 	for (size_t i = 0; r == 0 && i < want->n_descriptor; i++) {
 		const Warm__Image__Descriptor *was = want->descriptor[i], *is = got->descriptor[i];
-		struct pair p = {want,    got,  want->description[was->description], got->description[is->description],
-		                 was->fd, false};
+		struct pair p = {.want = want, .got = got, .fd = was->fd};
 
-		p.skipped = p.was->held && clone->skipped >> (p.was->held - 1) & 1;
 		if ((r = same_number((uint64_t)was->fd, (uint64_t)is->fd, err, "descriptor %zu", i)) < 0 ||
 		    (r = same_number(was->cloexec, is->cloexec, err, "fd %d: close-on-exec", was->fd)) < 0 ||
 		    (r = same_number(was->description, is->description, err, "fd %d: description", was->fd)) < 0)
 			return r;
+		p.was = want->description[was->description];
+		p.is = got->description[was->description];
+		p.skipped = p.was->held && clone->skipped >> (p.was->held - 1) & 1;
 		r = compare_description(&p, err);
 	}
 	return r;

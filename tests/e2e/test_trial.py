@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""The trial restore by hand: a standby whose memory somebody has changed behind our back is found out, whichever byte it
+was; one that nobody touched passes; and none of them has run an instruction of its own."""
+import array
+import glob
+import os
+import socket
+import struct
+import subprocess
+
+import harness
+from case import WarmCase, write
+from harness import BUILD, PYTHON
+
+REPORT = struct.Struct("<IIiiq240s")
+FAILED, TEMPLATE_READY, STANDBY_PARKED, SUP_PARKED, DONE = 1, 5, 6, 7, 11
+MAKE = struct.Struct("<IIIIQ")
+MAKE_MAGIC = 0x4d4d5257
+PAGE = 4096
+N_PAGES = 256
+KINDS = "1,3,3"     # as harness.Daemon.exec launches: /dev/null and two pipes
+
+PROGRAM = f"""import ctypes, mmap, os, sys
+import warm
+area = mmap.mmap(-1, {N_PAGES * PAGE}, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for page in range({N_PAGES}):
+    area[page * {PAGE}:page * {PAGE} + 8] = b"%8d" % (page + 1)
+address = ctypes.addressof(ctypes.c_char.from_buffer(area))
+with open(sys.argv[1], "w") as file:
+    file.write(str(address))
+warm.ready()
+with open(sys.argv[1] + ".ran", "a") as file:
+    file.write("ran\\n")
+"""
+
+
+def receive(sock):
+    data, aux, _, _ = sock.recvmsg(4096, 128)
+    _, kind, op, err, value, text = REPORT.unpack(data) if len(data) == REPORT.size else (0, 0, 0, 0, 0, b"")
+    pid = [struct.unpack("iII", payload[:12])[0] for level, kind_, payload in aux
+           if level == socket.SOL_SOCKET and kind_ == socket.SCM_CREDENTIALS]
+    return kind, err, text.split(b"\0")[0].decode(), pid[0] if pid else 0
+
+
+class Template:
+    """warm-restore, as warmd would have it."""
+
+    def __init__(self, image):
+        self.image = os.open(image, os.O_RDONLY)
+        self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        init = os.open(os.path.join(BUILD, "warm-init"), os.O_RDONLY)
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "warm-restore"), "--image", str(self.image), "--sock", str(theirs.fileno()), "--init",
+             str(init), "--label", "by hand"], pass_fds=[self.image, theirs.fileno(), init])
+        theirs.close()
+        os.close(init)
+        self.sock.settimeout(20)
+        assert receive(self.sock)[0] == TEMPLATE_READY
+
+    def standby(self):
+        """(GO socket, supervisor's socket, pid) of one that is parked for a trial."""
+        go, go_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        sup, sup_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        go.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        fds = array.array("i", [go_theirs.fileno(), sup_theirs.fileno()])
+        self.sock.sendmsg([MAKE.pack(MAKE_MAGIC, 1, 0, 0, 0)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+        go_theirs.close()
+        sup_theirs.close()
+        go.settimeout(20)
+        kind, err, text, pid = receive(go)
+        assert kind == STANDBY_PARKED, (kind, err, text)
+        return go, sup, pid
+
+    def close(self):
+        self.sock.close()
+        self.process.wait(10)
+        os.close(self.image)
+
+
+def trial(template, change=None):
+    """What warm-snap --trial says of a fresh standby, changed by change(pid) before."""
+    go, sup, pid = template.standby()
+    if change:
+        change(pid)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    worker = subprocess.Popen(
+        [os.path.join(BUILD, "warm-snap"), "--pid", str(pid), "--report", str(theirs.fileno()), "--image", str(template.image),
+         "--trial", str(go.fileno()), "--stdio", KINDS, "--label", "by hand"],
+        pass_fds=[theirs.fileno(), template.image, go.fileno()])
+    theirs.close()
+    ours.settimeout(30)
+    said = receive(ours)
+    worker.wait(10)
+    for sock in (ours, go, sup):
+        sock.close()
+    assert harness.wait_for(lambda: not harness.alive(pid)), "the clone outlived its trial"
+    return said
+
+
+def flip(address):
+    def change(pid):
+        with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+            memory.seek(address)
+            byte = memory.read(1)[0]
+            memory.seek(address)
+            memory.write(bytes([byte ^ 1]))
+    return change
+
+
+class Trial(WarmCase):
+    publish_app = False
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        home = os.path.join(cls.daemon.dir, "home")
+        os.mkdir(home)
+        cls.where = os.path.join(home, "address")
+        script = write(os.path.join(home, "program.py"), PROGRAM)
+        # The address is written before the hook by each cold start; the one of the image is the first's.
+        first = cls.daemon.exec(PYTHON, script, cls.where)
+        assert first.code == 0, first
+        with open(cls.where, encoding="ascii") as file:
+            cls.address = int(file.read())
+        row = cls.daemon.published(1)[0]
+        cls.template = Template(glob.glob(os.path.join(cls.daemon.root, "images", row["id"] + "*"))[0])
+        cls.addClassCleanup(cls.template.close)
+
+    def ran(self):
+        try:
+            with open(self.where + ".ran", encoding="ascii") as file:
+                return len(file.readlines())
+        except OSError:
+            return 0
+
+    def test_an_untouched_clone_passes_and_has_not_run(self):
+        before = self.ran()
+        for _ in range(3):
+            kind, err, text, _ = trial(self.template)
+            self.assertEqual(kind, DONE, text)
+        self.assertEqual(self.ran(), before)
+
+    def test_a_byte_in_every_sixteenth_page_is_found(self):
+        for page in range(0, N_PAGES, 16):
+            at = self.address + page * PAGE + page % 8
+            kind, _, text, _ = trial(self.template, flip(at))
+            self.assertEqual(kind, FAILED, f"page {page}: not noticed")
+            self.assertIn(f"{at:#x}", text)
+
+    def test_a_byte_where_there_was_none_is_found(self):
+        kind, _, text, _ = trial(self.template, flip(self.address + N_PAGES * PAGE - 1))
+        self.assertEqual(kind, FAILED)
+        self.assertIn("was 0", text)
+
