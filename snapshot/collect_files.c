@@ -197,24 +197,78 @@ static int new_description(struct subject *s, struct open_file *f, uint32_t *ret
 	return r < 0 ? r : hold_locks(s, f, err);
 }
 
-static int find_shared(struct subject *s, const struct open_file *f, uint32_t *ret_index)
-{
-	if (f->fd <= 2)
-		return 0; /* the launch may bring three different ones */
-	for (size_t i = 0; i < s->image->n_descriptor; i++) {
-		const Warm__Image__Descriptor *d = s->image->descriptor[i];
-		const Warm__Image__Description *desc = s->image->description[d->description];
+/*
+ * The descriptions so far, one descriptor of each, in an order that kcmp(2) knows (KCMP_FILE is less, greater or
+ * equal): a program with thousands of sockets is compared some ten times for each, not thousands of times.
+ */
+struct known {
+	struct {
+		int fd;
+		uint32_t description;
+	} * of;
+	size_t n;
+};
 
-		if (desc->ino == f->st.st_ino && desc->dev == f->st.st_dev &&
-		    syscall(SYS_kcmp, s->pid, s->pid, KCMP_FILE, (long)d->fd, (long)f->fd) == 0) {
-			*ret_index = d->description;
-			return 1;
+/* Where it stands, or has to be put in. Within one inode kcmp decides; no description has two. */
+static bool find_shared(struct subject *s, const struct known *known, const struct open_file *f, size_t *ret_at)
+{
+	size_t lo = 0, hi = known->n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		const Warm__Image__Description *d = s->image->description[known->of[mid].description];
+		long order;
+
+		if (d->ino != f->st.st_ino)
+			order = d->ino < f->st.st_ino ? 1 : 2;
+		else if (d->dev != f->st.st_dev)
+			order = d->dev < f->st.st_dev ? 1 : 2;
+		else
+			order = syscall(SYS_kcmp, s->pid, s->pid, KCMP_FILE, (long)known->of[mid].fd, (long)f->fd);
+		if (order == 0) {
+			*ret_at = mid;
+			return true;
 		}
+		if (order == 1)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
+	*ret_at = lo;
+	return false;
+}
+
+static int remember_description(struct known *known, size_t at, int fd, uint32_t description)
+{
+	__typeof__(*known->of) one = {fd, description};
+
+	if (grow(&known->of, &known->n, sizeof(one), &one) < 0)
+		return -ENOMEM;
+	memmove(&known->of[at + 1], &known->of[at], (known->n - 1 - at) * sizeof(one));
+	known->of[at] = one;
 	return 0;
 }
 
-static int collect_descriptor(struct subject *s, int fd, struct err *err)
+/* The description behind it: one that is known, or a new one. 0, 1 and 2 share none: a launch may bring three. */
+static int take_description(struct subject *s, struct known *known, struct open_file *f, uint32_t *ret_index,
+                            struct err *err)
+{
+	size_t at = 0;
+	int r;
+
+	if (f->fd > 2 && find_shared(s, known, f, &at)) {
+		*ret_index = known->of[at].description;
+		return 0;
+	}
+	r = new_description(s, f, ret_index, err);
+	if (r < 0)
+		return r;
+	if (f->fd <= 2 && find_shared(s, known, f, &at))
+		return 0; /* what comes later follows the first of them */
+	return remember_description(known, at, f->fd, *ret_index) < 0 ? err_sys(err, ENOMEM, "descriptors") : 0;
+}
+
+static int collect_descriptor(struct subject *s, struct known *known, int fd, struct err *err)
 {
 	struct open_file f = {.fd = fd, .local = -1};
 	CLEAN(fd) int local = -1;
@@ -252,7 +306,7 @@ static int collect_descriptor(struct subject *s, int fd, struct err *err)
 		free(d);
 		return collect_handed(s, &f, launched, flags & O_CLOEXEC, err);
 	}
-	r = find_shared(s, &f, &index) ? 0 : new_description(s, &f, &index, err);
+	r = take_description(s, known, &f, &index, err);
 	d->fd = fd;
 	d->cloexec = (flags & O_CLOEXEC) != 0;
 	d->description = index;
@@ -281,13 +335,15 @@ static int ascending(const void *a, const void *b)
 int collect_files(struct subject *s, struct err *err)
 {
 	struct walk walk = {0};
+	struct known known = {0};
 	int r = proc_each_fd(s->proc_fd, remember, &walk);
 
 	if (r < 0)
 		err_sys(err, -r, "descriptors of process %d", s->pid);
 	qsort(walk.fd, walk.n, sizeof(*walk.fd), ascending);
 	for (size_t i = 0; r == 0 && i < walk.n; i++)
-		r = collect_descriptor(s, walk.fd[i], err);
+		r = collect_descriptor(s, &known, walk.fd[i], err);
+	free(known.of);
 	free(walk.fd);
 	if (r == 0)
 		r = held_places(s, err);

@@ -2,6 +2,7 @@
 /* Threads: registers, floating point, signal mask, alternate stack, robust list, rseq, tid address, name, scheduling.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched/types.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,18 +37,36 @@ static int take_scheduling(Warm__Image__Thread *thread, pid_t tid, struct err *e
 	return 0;
 }
 
+/* Told to who may change it (CAP_SYS_NICE), else to the thread alone. */
+static int take_timer_slack(struct subject *s, struct tracee *t, Warm__Image__Thread *thread, struct err *err)
+{
+	CLEAN(free) char *text = NULL;
+	char path[48];
+	long slack;
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/timerslack_ns", t->tid);
+	if (fd_read_file_at(AT_FDCWD, path, 64, &text, NULL) == 0) {
+		thread->timer_slack_ns = strtoull(text, NULL, 10);
+		return 0;
+	}
+	r = subject_thread_syscall(s, t, &slack, SYS_prctl, PR_GET_TIMERSLACK, 0, 0, err);
+	thread->timer_slack_ns = (uint64_t)slack;
+	return r;
+}
+
 /* What only the thread itself can ask. */
 static int ask_thread(struct subject *s, struct tracee *t, Warm__Image__Thread *thread, struct err *err)
 {
 	stack_t stack;
 	uint64_t tid_address;
-	long ret, ret2, slack;
+	long ret, ret2;
 	int r;
 
 	if ((r = subject_thread_syscall(s, t, &ret, SYS_sigaltstack, 0, s->scratch, 0, err)) < 0 ||
 	    (r = subject_thread_syscall(s, t, &ret2, SYS_prctl, PR_GET_TID_ADDRESS, s->scratch + sizeof(stack), 0,
 	                                err)) < 0 ||
-	    (r = subject_thread_syscall(s, t, &slack, SYS_prctl, PR_GET_TIMERSLACK, 0, 0, err)) < 0 ||
+	    (r = take_timer_slack(s, t, thread, err)) < 0 ||
 	    (r = subject_read(s, s->scratch, &stack, sizeof(stack), err)) < 0 ||
 	    (r = subject_read(s, s->scratch + sizeof(stack), &tid_address, sizeof(tid_address), err)) < 0)
 		return r;
@@ -62,7 +81,6 @@ static int ask_thread(struct subject *s, struct tracee *t, Warm__Image__Thread *
 		stack.ss_flags |= SS_ONSTACK;
 	thread->altstack_flags = (uint32_t)stack.ss_flags;
 	thread->tid_address = tid_address;
-	thread->timer_slack_ns = (uint64_t)slack;
 	return 0;
 }
 
