@@ -146,6 +146,7 @@ static int ask_credentials(struct place *place, const Warm__Image__Image *image,
 	                      (cred->n_group &&
 	                       memcmp(status.groups, cred->group, cred->n_group * sizeof(uint32_t)) != 0);
 	place->personality = (uint32_t)personality(0xffffffff);
+	place->has_ipv6 = access("/proc/sys/net/ipv6/ip_nonlocal_bind", F_OK) == 0;
 	proc_status_fini(&status);
 	return r;
 }

@@ -44,6 +44,7 @@ struct place {
 	uint32_t uid, gid; /* credentials of the template */
 	uint64_t cap_bounding, cap_permitted, cap_effective, cap_inheritable, cap_ambient;
 	uint32_t securebits, coredump_filter;
+	bool has_ipv6;
 	bool other_groups; /* the template's supplementary groups are not the image's */
 	uint32_t personality;
 };
@@ -122,7 +123,7 @@ uint32_t plan_raise(struct plan *p, uint32_t slot);
 uint32_t plan_held_begin(struct plan *p, uint32_t held);
 void plan_held_end(struct plan *p, uint32_t begin);
 
-/* By the supervisor: a network namespace with loopback up; and in it any IPv4 address can be bound. */
+/* By the supervisor: a network namespace with loopback up; and in it any address can be bound. */
 void plan_network_own(struct plan *p);
 void plan_network_any_address(struct plan *p);
 

@@ -36,22 +36,30 @@ void plan_network_own(struct plan *p)
 	close_slot(p, "supervisor: loopback is up");
 }
 
-/* Behind the supervisor's mount of /proc: its /proc/sys/net is that of the new namespace. */
-void plan_network_any_address(struct plan *p)
+static void switch_on(struct plan *p, const char *path)
 {
+	static const char words[] = "supervisor: addresses of the host can be bound";
+
 	plan_op(p,
 	        (struct rop){.kind = ROP_SYSCALL,
 	                     .nr = SYS_openat,
 	                     .flags = ROP_TO_SLOT,
 	                     .expect = SLOT_TMP,
-	                     .args = {(uint64_t)AT_FDCWD, plan_string(p, "/proc/sys/net/ipv4/ip_nonlocal_bind"),
-	                              O_WRONLY | O_CLOEXEC}},
-	        "supervisor: addresses of the host can be bound");
+	                     .args = {(uint64_t)AT_FDCWD, plan_string(p, path), O_WRONLY | O_CLOEXEC}},
+	        "%s", words);
 	plan_op(p,
 	        (struct rop){.kind = ROP_SYSCALL,
 	                     .nr = SYS_write,
 	                     .flags = ROP_SLOT(0),
 	                     .args = {SLOT_TMP, plan_string(p, "1"), 1}},
-	        "supervisor: addresses of the host can be bound");
-	close_slot(p, "supervisor: addresses of the host can be bound");
+	        "%s", words);
+	close_slot(p, words);
+}
+
+/* Behind the supervisor's mount of /proc: its /proc/sys/net is that of the new namespace. */
+void plan_network_any_address(struct plan *p)
+{
+	switch_on(p, "/proc/sys/net/ipv4/ip_nonlocal_bind");
+	if (p->place->has_ipv6)
+		switch_on(p, "/proc/sys/net/ipv6/ip_nonlocal_bind");
 }

@@ -61,6 +61,15 @@ static int open_image(struct trial *t, struct err *err)
 
 /* ---- GO ---------------------------------------------------------------------------------------------------------- */
 
+/* Nobody but loopback can be reached from the trial's network. */
+static bool is_outside(const ProtobufCBinaryData *remote)
+{
+	char words[ADDRESS_WORDS_MAX];
+
+	address_words(remote->data, remote->len, words);
+	return strncmp(words, "127.", 4) != 0 && strncmp(words, "[::1]", 5) != 0;
+}
+
 /* The original holds its files' addresses and locks: the clone goes without. Ports it takes, in its own namespace. */
 static uint64_t held_by_the_original(const Warm__Image__Image *image)
 {
@@ -71,6 +80,8 @@ static uint64_t held_by_the_original(const Warm__Image__Image *image)
 
 		if (d->held && (!d->socket || address_is_path(d->socket->address.data, d->socket->address.len)))
 			skip |= UINT64_C(1) << (d->held - 1);
+		if (d->socket && d->socket->remote_held && is_outside(&d->socket->remote))
+			skip |= UINT64_C(1) << (d->socket->remote_held - 1);
 	}
 	return skip;
 }

@@ -317,6 +317,23 @@ print(warm.ready(), server.fileno(), flush=True)
 connection, _ = server.accept()
 connection.sendall(connection.recv(10)[::-1])
 """
+OUTSIDE = """import socket
+import warm
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.connect(("192.0.2.1", 9))
+servers = [socket.create_server((udp.getsockname()[0], 0))]
+with open("/proc/net/if_inet6") as table:
+    for address, _, _, scope, _, device in map(str.split, table):
+        if scope == "00" and device != "lo":
+            address = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(address))
+            servers.append(socket.create_server((address, 0), family=socket.AF_INET6))
+def names():
+    return udp.getpeername(), udp.getsockname(), [server.getsockname() for server in servers]
+before = names()
+said = warm.ready()
+assert names() == before, before
+print(said, flush=True)
+"""
 ADDRESS = """import fcntl, socket, struct
 import warm
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -466,6 +483,18 @@ class Connections(NetCase):
         peer.shutdown(socket.SHUT_WR)
         self.assertEqual(peer.recv(3), b"")
         self.assertEqual(original.wait(10), 0)
+
+    def test_addresses_of_the_host_and_beyond(self):
+        """The trial, in a network of its own, has neither; a clone has both."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))
+            except OSError:
+                self.skipTest("this machine has no route to anywhere")
+        script = write(os.path.join(self.daemon.dir, "outside.py"), OUTSIDE)
+        self.assertEqual(self.daemon.exec(harness.PYTHON, script).out, "resumed\n")
+        self.daemon.published(1, command=script)
+        self.assertEqual(self.assertClone(self.daemon.exec(harness.PYTHON, script)).out, "restored\n")
 
     def test_standby_with_reset_connections_holds_no_address(self):
         script = write(os.path.join(self.daemon.dir, "client.py"), CLIENT)
