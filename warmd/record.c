@@ -271,12 +271,22 @@ static int gather_opened(struct list *list, Warm__Rpc__Opened *opened, struct er
 	return r;
 }
 
-static int check_times(const struct list *list, int64_t since_ns, struct err *err)
+/* What it has made itself is what it has mapped or open. */
+static bool written(const Warm__Rpc__Opened *opened, const char *path)
+{
+	for (size_t i = 0; opened && i < opened->n_written; i++) {
+		if (!strcmp(opened->written[i], path))
+			return true;
+	}
+	return false;
+}
+
+static int check_times(const struct list *list, const Warm__Rpc__Opened *opened, int64_t since_ns, struct err *err)
 {
 	char which[ERR_MSG_MAX - 64];
 
 	for (size_t i = 0; i < list->n; i++) {
-		if (file_newer(list->file[i], since_ns, which, sizeof(which)))
+		if (file_newer(list->file[i], since_ns, which, sizeof(which)) && !written(opened, list->file[i]->path))
 			return err_set(err, ESTALE, CHANGED, which);
 	}
 	return 0;
@@ -342,7 +352,7 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 	}
 	if (!r) {
 		note_original(record, &list, run->pid);
-		r = check_times(&list, run->started_ns, err);
+		r = check_times(&list, opened, run->started_ns, err);
 	}
 	conditions->file = list.file;
 	conditions->n_file = list.n;

@@ -46,7 +46,11 @@ class Files(WarmCase):
 
 class Recorded(Files):
     def snapshot_of(self, *words):
-        make_snapshot(self.daemon, OPENER, *words)
+        """Made by one launch: another one may write what this one has read."""
+        first = self.opener(*words)
+        self.assertEqual(first.code, 0, repr(first))
+        there = wait_for(lambda: [row for row in self.daemon.ls() if row["command"][1:] == list(words) and row["standbys"]], 20)
+        self.assertTrue(there, self.daemon.log()[-2000:])
         return self.assertClone(self.opener(*words)).out
 
     def stale_after(self, change, *words, naming=None):
@@ -117,6 +121,13 @@ class Recorded(Files):
         self.assertEqual(self.snapshot_of(*words), "of before\n")
         write(cache, "x\n")
         self.assertCold(self.opener(*words), cache)
+
+    def test_its_own_file_mapped(self):
+        """Written at each start, and mapped: never read by read(2)."""
+        words = ("save", self.path("cache"), "text", "keep", self.path("cache"), "rm")
+        self.snapshot_of(*words)
+        write(self.path("cache"), "x\n")
+        self.assertCold(self.opener(*words), self.path("cache"))
 
     def test_temporary_file(self):
         words = ("save", self.path("tmp"), "text", "read", self.path("tmp"), "unlink", self.path("tmp"))

@@ -78,6 +78,25 @@ static Warm__Rpc__File *copy(const Warm__Rpc__File *file)
 	return warm__rpc__file__unpack(NULL, len, buf);
 }
 
+/* Takes at. */
+static int list_written(Warm__Rpc__Opened *list, const struct opened_file *file, Warm__Rpc__File *at,
+                        const struct digest *object, struct err *err)
+{
+	int r = 0;
+
+	if (!at)
+		return 0;
+	if (!at->names_digest.len && !file->foreign && object->lo == file->object.lo && object->hi == file->object.hi) {
+		list->written[list->n_written] = strdup(at->path);
+		if (list->written[list->n_written])
+			list->n_written++;
+		else
+			r = err_set(err, ENOMEM, "out of memory");
+	}
+	warm__rpc__file__free_unpacked(at, NULL);
+	return r;
+}
+
 static int list_file(const struct listing *listing, const struct opened_file *file, struct err *err)
 {
 	Warm__Rpc__Opened *list = listing->list;
@@ -85,10 +104,12 @@ static int list_file(const struct listing *listing, const struct opened_file *fi
 	struct digest object;
 	enum verdict verdict;
 
-	if (!file->file || !(file->read || (file->closed && !file->modified && file->file->size)))
+	if (!file->file)
 		return 0;
 	if (!sight_object(file->file->path, &object))
 		at = run_look(file->file->path);
+	if (!file->read && (file->modified || !file->closed || !file->file->size))
+		return list_written(list, file, at, &object, err);
 	verdict = judge(listing, file, &object, at);
 	if (verdict == AS_NOTED || verdict == AS_NOW) {
 		item = verdict == AS_NOW ? take_ptr(at) : copy(file->file);
@@ -133,6 +154,7 @@ static int list_files(const struct listing *listing, const struct run *of, struc
 int runs_list(struct runs *runs, uint64_t id, Warm__Rpc__Opened **ret, struct err *err)
 {
 	struct listing listing = {.run = runs_find(runs, id)};
+	size_t n;
 	int r;
 
 	if (!listing.run)
@@ -145,9 +167,11 @@ int runs_list(struct runs *runs, uint64_t id, Warm__Rpc__Opened **ret, struct er
 	if (!listing.list)
 		return err_set(err, ENOMEM, "out of memory");
 	warm__rpc__opened__init(listing.list);
-	listing.list->file = calloc(listing.run->n_files + (listing.strays ? listing.strays->n_files : 0) + 1,
-	                            sizeof(*listing.list->file));
-	r = listing.list->file ? list_files(&listing, listing.run, err) : err_set(err, ENOMEM, "out of memory");
+	n = listing.run->n_files + (listing.strays ? listing.strays->n_files : 0) + 1;
+	listing.list->file = calloc(n, sizeof(*listing.list->file));
+	listing.list->written = calloc(n, sizeof(*listing.list->written));
+	r = listing.list->file && listing.list->written ? list_files(&listing, listing.run, err)
+	                                                : err_set(err, ENOMEM, "out of memory");
 	if (!r && listing.strays)
 		r = list_files(&listing, listing.strays, err);
 	if (r)

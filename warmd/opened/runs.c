@@ -57,7 +57,7 @@ static void own_event(struct runs *runs, struct run *run, const struct seen *see
 	file->closed |= (seen->mask & FAN_CLOSE_WRITE) != 0;
 	file->modified |= (seen->mask & FAN_MODIFY) != 0;
 	file->own |= (seen->mask & (WRITTEN | FAN_ATTRIB)) != 0;
-	if (file->read || (file->closed && !file->modified))
+	if (file->read || file->own)
 		look_up(runs, file, seen);
 }
 
