@@ -29,10 +29,12 @@ GEN_O   := $(patsubst proto/%.proto,$(BUILD)/obj/gen/%.pb-c.o,$(protos))
 
 BASE    := $(call objs,base) $(GEN_O) $(call objs,proto)
 PROGRAMS := warm warmd warm-spawn warm-snap warm-restore warm-store warm-opened warm-init
+PLUGINS := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 .PHONY: all
-all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(BUILD)/libwarm.so $(BUILD)/libwarm.a $(BUILD)/warm.pc $(BUILD)/env $(BUILD)/python/warm node
+all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(BUILD)/libwarm.so $(BUILD)/libwarm.a $(BUILD)/warm.pc $(BUILD)/env $(BUILD)/python/warm node \
+     $(patsubst %,$(BUILD)/plugins/%.so,$(PLUGINS))
 
 # ---- generated code ---------------------------------------------------------------------------------------------
 
@@ -83,17 +85,25 @@ $(BUILD)/warmd: $(call objs,warmd policy cache) $(BASE)
 $(BUILD)/warm-opened: $(call objs,warmd/opened) $(patsubst %,$(BUILD)/obj/%.o,warmd/confine warmd/files policy/file) $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -lseccomp -lcap
 
-$(BUILD)/warm-snap: $(call objs,snapshot) $(BUILD)/obj/cache/pack.o $(BASE)
+$(BUILD)/warm-snap: $(call objs,snapshot plugins) $(BUILD)/obj/cache/pack.o $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lpthread
 
 $(BUILD)/warm-store: $(call objs,cache cache/worker) $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lsqlite3
 
-$(BUILD)/warm-restore: $(call objs,restore) $(BUILD)/obj/cache/pack.o $(BUILD)/obj/restorer_blob.o $(BASE)
+$(BUILD)/warm-restore: $(call objs,restore plugins) $(BUILD)/obj/cache/pack.o $(BUILD)/obj/restorer_blob.o $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lpthread
 
 $(BUILD)/warm-init: $(call objs,restore/init)
 	$(CC) -static -nostdlib -no-pie -Wl,-e,init_start -Wl,-z,noseparate-code -Wl,--build-id=none -o $@ $^
+
+# Plugins: one folder each; of Warm they know plugins/warm_plugin.h only.
+define plugin_rule
+$(BUILD)/plugins/$(1).so: $(wildcard plugins/$(1)/*.c)
+	@mkdir -p $$(@D)
+	$$(CC) $$(CPPFLAGS) $$(CFLAGS) -fPIC -shared -Wl,-z,defs -MF $$@.d -o $$@ $$(filter %.c,$$^)
+endef
+$(foreach name,$(PLUGINS),$(eval $(call plugin_rule,$(name))))
 
 # The restorer: position-independent, one section, no relocation. tests/lint checks the result.
 $(BUILD)/restorer/%.o: restore/restorer/%.c
@@ -178,7 +188,7 @@ NODE_DIR ?= $(PREFIX)/lib/node_modules
 
 .PHONY: install
 install: all ## install below $(DESTDIR)$(PREFIX)
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/warm lib/pkgconfig include share/doc/warm) $(DESTDIR)$(PY_DIR)/warm
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/warm lib/pkgconfig lib/warm/plugins include share/doc/warm) $(DESTDIR)$(PY_DIR)/warm
 	install -m 755 $(BUILD)/warm $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/warmd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(addprefix $(BUILD)/,warm-spawn warm-snap warm-restore warm-store warm-opened warm-init) $(DESTDIR)$(PREFIX)/libexec/warm/
@@ -186,7 +196,8 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	ln -sf libwarm.so.0 $(DESTDIR)$(PREFIX)/lib/libwarm.so
 	install -m 644 $(BUILD)/libwarm.a $(DESTDIR)$(PREFIX)/lib/
 	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' sdk/c/warm.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/warm.pc
-	install -m 644 sdk/c/warm.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(patsubst %,$(BUILD)/plugins/%.so,$(PLUGINS)) $(DESTDIR)$(PREFIX)/lib/warm/plugins/
+	install -m 644 sdk/c/warm.h plugins/warm_plugin.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 sdk/python/warm/*.py $(DESTDIR)$(PY_DIR)/warm/
 ifneq ($(NODE_INCLUDE),)
 	install -d $(DESTDIR)$(NODE_DIR)/warm/lib

@@ -6,9 +6,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <string.h>
 #include <sys/user.h>
 
 #include "base/err.h"
+#include "plugins/warm_plugin.h"
 #include "proto/launch.h"
 
 #define IMAGE_VERSION 1
@@ -116,14 +118,48 @@ static bool descriptors_are_whole(const Warm__Image__Image *image)
 	return true;
 }
 
+static bool plugin_object_is_whole(const Warm__Image__Image *image, const Warm__Image__PluginObject *o)
+{
+	switch (o->kind) {
+	case WARM_PROCESS:
+		return true;
+	case WARM_MAPPING:
+		return o->index < image->n_vma && image->vma[o->index]->kind == WARM__IMAGE__VMA_KIND__TAKEN_MEMORY;
+	case WARM_DESCRIPTOR:
+	case WARM_DEVICE:
+		return o->index < image->n_description &&
+		       image->description[o->index]->kind == WARM__IMAGE__DESCRIPTION_KIND__TAKEN;
+	default:
+		return false;
+	}
+}
+
+/* Nothing may be marked as taken that no plugin brings back. */
+static bool plugin_objects_are_whole(const Warm__Image__Image *image)
+{
+	size_t n_taken = 0, n_objects = 0;
+
+	for (size_t i = 0; i < image->n_plugin_object; i++) {
+		if (!plugin_object_is_whole(image, image->plugin_object[i]))
+			return false;
+		n_objects += image->plugin_object[i]->kind != WARM_PROCESS;
+	}
+	for (size_t i = 0; i < image->n_vma; i++)
+		n_taken += image->vma[i]->kind == WARM__IMAGE__VMA_KIND__TAKEN_MEMORY;
+	for (size_t i = 0; i < image->n_description; i++)
+		n_taken += image->description[i]->kind == WARM__IMAGE__DESCRIPTION_KIND__TAKEN;
+	return n_taken == n_objects;
+}
+
 int check_image(const Warm__Image__Image *image, uint64_t n_pages, const char *label, struct err *err)
 {
 	const char *part = NULL;
 
 	if (image->version != IMAGE_VERSION)
 		return err_set(err, ENOTSUP, "image %s: version %u is not known", label, image->version);
-	if (image->n_feature)
-		return err_set(err, ENOTSUP, "image %s: feature %s is not known", label, image->feature[0]);
+	for (size_t i = 0; i < image->n_feature; i++)
+		if (strcmp(image->feature[i], "plugins") != 0)
+			return err_set(err, ENOTSUP, "image %s: feature %s is not known", label, image->feature[i]);
 	if (!process_is_whole(image->process))
 		part = "process";
 	else if (!threads_are_whole(image))
@@ -132,5 +168,7 @@ int check_image(const Warm__Image__Image *image, uint64_t n_pages, const char *l
 		part = "memory";
 	else if (!descriptors_are_whole(image))
 		part = "descriptors";
+	else if (!plugin_objects_are_whole(image))
+		part = "what plugins have taken";
 	return part ? err_set(err, EBADMSG, "image %s: its record of %s is not whole; `warm rm` it", label, part) : 0;
 }

@@ -23,9 +23,14 @@ static void send_failure(int sock_fd, const struct err *err)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"image", required_argument, NULL, 'i'}, {"sock", required_argument, NULL, 's'},
-	        {"init", required_argument, NULL, 'n'},  {"label", required_argument, NULL, 'l'},
-	        {"plan", no_argument, NULL, 'p'},        {0},
+	        {"image", required_argument, NULL, 'i'},
+	        {"sock", required_argument, NULL, 's'},
+	        {"init", required_argument, NULL, 'n'},
+	        {"label", required_argument, NULL, 'l'},
+	        {"plan", no_argument, NULL, 'p'},
+	        {"plugins", required_argument, NULL, 'd'},
+	        {"plugins-off", required_argument, NULL, 'x'},
+	        {0},
 	};
 	struct restore_request req = {.image_fd = -1, .sock_fd = -1, .init_fd = -1, .label = "?"};
 	struct err err = {0};
@@ -45,6 +50,12 @@ int main(int argc, char **argv)
 		case 'l':
 			req.label = optarg;
 			break;
+		case 'd':
+			req.plugins.dir = optarg;
+			break;
+		case 'x':
+			req.plugins.off = optarg;
+			break;
 		case 'p':
 			plan_only = 1;
 			break;
@@ -53,7 +64,8 @@ int main(int argc, char **argv)
 		}
 	if (req.image_fd < 0 || (!plan_only && (req.sock_fd < 0 || req.init_fd < 0))) {
 		fprintf(stderr,
-		        "usage: warm-restore --image FD --sock FD --init FD [--label TEXT] | --plan --image FD\n");
+		        "usage: warm-restore --image FD --sock FD --init FD [--label TEXT] | --plan --image FD\n"
+		        "       and [--plugins DIR] [--plugins-off NAME,...]\n");
 		return 2;
 	}
 	report_fd = fcntl(req.sock_fd, F_DUPFD_CLOEXEC, 0);

@@ -15,9 +15,10 @@ int plan_compile(struct plan *p, struct err *err)
 {
 	int r;
 
-	if ((r = plan_memory(p, err)) < 0 || (r = plan_template(p, err)) < 0 || (r = plan_task(p, err)) < 0 ||
-	    (r = plan_locks(p, err)) < 0 || (r = plan_signals(p, err)) < 0 || (r = plan_timers_make(p, err)) < 0 ||
-	    (r = plan_files_make(p, err)) < 0 || (r = plan_threads(p, err)) < 0 || (r = plan_go(p, err)) < 0)
+	if ((r = plan_plugins(p, err)) < 0 || (r = plan_memory(p, err)) < 0 || (r = plan_template(p, err)) < 0 ||
+	    (r = plan_task(p, err)) < 0 || (r = plan_locks(p, err)) < 0 || (r = plan_signals(p, err)) < 0 ||
+	    (r = plan_timers_make(p, err)) < 0 || (r = plan_files_make(p, err)) < 0 || (r = plan_threads(p, err)) < 0 ||
+	    (r = plan_go(p, err)) < 0)
 		return r;
 	return p->failed ? err_sys(err, ENOMEM, "plan") : 0;
 }
@@ -32,6 +33,7 @@ int plan_init(struct plan *p, const Warm__Image__Image *image, const struct plac
 
 void plan_fini(struct plan *p)
 {
+	plan_plugins_fini(p);
 	for (size_t i = 0; i < p->n_words; i++)
 		free(p->words[i]);
 	free(p->words);

@@ -18,6 +18,8 @@
 #include "restore/restorer/arena.h"
 
 struct err;
+struct plugins;
+struct plugin_part;
 
 #define PLAN_STACK 16384u /* bytes of stack for each thread while it runs the restorer */
 
@@ -62,6 +64,8 @@ struct plan {
 	bool failed; /* out of memory; looked at once, in the end */
 	const Warm__Image__Image *image;
 	const struct place *place;
+	struct plugins *plugins;         /* those that the image needs, or NULL */
+	struct plugin_part *plugin_part; /* what they have planned: one for each Image.plugin_object */
 };
 
 int plan_init(struct plan *p, const Warm__Image__Image *image, const struct place *place);
@@ -82,6 +86,7 @@ int plan_compile(struct plan *p, struct err *err);
 
 /* ---- planners, in the order they run ---------------------------------------------------------------------------- */
 
+int plan_plugins(struct plan *p, struct err *err);  /* asks them; no op yet */
 int plan_memory(struct plan *p, struct err *err);   /* phase 1: address space, pages, mm fields */
 int plan_template(struct plan *p, struct err *err); /* park; supervisor; the application is born */
 int plan_task(struct plan *p, struct err *err);     /* phase 2: process-wide state */
@@ -94,6 +99,8 @@ int plan_go(struct plan *p, struct err *err);         /* park; phase 3 */
 
 /* ---- pieces that planners share --------------------------------------------------------------------------------- */
 
+void plan_plugin_ops(struct plan *p, unsigned phase); /* enum warm_phase */
+void plan_plugins_fini(struct plan *p);
 void plan_files_open(struct plan *p);  /* phase 3: by path; the launch\'s */
 void plan_files_watch(struct plan *p); /* epoll sets */
 void plan_files_lock(struct plan *p);  /* file locks */

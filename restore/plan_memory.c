@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/uapi.h"
+#include "plugins/warm_plugin.h"
 #include "restore/plan.h"
 
 #define PAGE     4096u
@@ -278,6 +279,7 @@ int plan_memory(struct plan *p, struct err *err)
 		PLAN_SYS(p, SYS_munmap, "unmap what is left of the staged pages", p->place->staging,
 		         p->place->staging_len);
 	plan_mm(p);
+	plan_plugin_ops(p, WARM_TEMPLATE);
 	PLAN_SYS(p, SYS_close_range, "close the mapped files", 0, (uint64_t)p->place->fd_base - 1, 0);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <sys/user.h>
 
 #include "base/err.h"
+#include "plugins/warm_plugin.h"
 #include "restore/plan.h"
 
 #define ARCH_SET_GS   0x1001
@@ -148,11 +149,13 @@ int plan_go(struct plan *p, struct err *err)
 		return r;
 	plan_rseq(p, t);
 	plan_credentials(p, true);
+	plan_plugin_ops(p, WARM_STANDBY); /* with the program's own rights */
 	plan_task_last(p);
 	plan_op(p, (struct rop){.kind = ROP_TOUCH}, "touch the working set");
 	plan_op(p, (struct rop){.kind = ROP_STANDBY, .args = {(uint64_t)GO_FD(at)}}, "park as standby");
 	plan_task_place(p);
 	plan_files_open(p);
+	plan_plugin_ops(p, WARM_GO);
 	plan_task_root(p);
 	plan_op(p, (struct rop){.kind = ROP_GO}, "what this launch brings");
 	plan_files_watch(p);

@@ -29,10 +29,12 @@ extern const uint8_t _binary_restorer_bin_start[], _binary_restorer_bin_end[];
 struct opened {
 	struct pack *pack;
 	Warm__Image__Image *image;
+	struct plugins *plugins; /* those that it needs */
 };
 
 static void opened_fini(struct opened *o)
 {
+	plugins_free(o->plugins);
 	if (o->image)
 		warm__image__image__free_unpacked(o->image, NULL);
 	if (o->pack)
@@ -40,6 +42,15 @@ static void opened_fini(struct opened *o)
 }
 
 /* ---- open ------------------------------------------------------------------------------------------------------- */
+
+static int open_plugins(const struct restore_request *req, struct opened *o, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < o->image->n_plugin_object; i++)
+		r = plugins_need(&o->plugins, &req->plugins, o->image->plugin_object[i]->plugin, err);
+	return r < 0 ? err_step(err, "image %s", req->label) : 0;
+}
 
 static int open_image(const struct restore_request *req, struct opened *o, struct err *err)
 {
@@ -54,7 +65,8 @@ static int open_image(const struct restore_request *req, struct opened *o, struc
 	o->image = warm__image__image__unpack(NULL, len, meta);
 	if (!o->image)
 		return err_set(err, EBADMSG, "image %s: its metadata cannot be decoded", req->label);
-	return check_image(o->image, pack_n_pages(o->pack), req->label, err);
+	r = check_image(o->image, pack_n_pages(o->pack), req->label, err);
+	return r < 0 ? r : open_plugins(req, o, err);
 }
 
 /* ---- place ------------------------------------------------------------------------------------------------------ */
@@ -152,8 +164,10 @@ int restore_run(const struct restore_request *req, struct err *err)
 		return r;
 	if (plan_init(&plan, opened.image, &place) < 0)
 		return err_sys(err, ENOMEM, "plan");
-	if ((r = plan_compile(&plan, err)) < 0 || (r = build_arena(&plan, &code, &stack, err)) < 0 ||
-	    (r = shed_libc(err)) < 0)
+	plan.plugins = opened.plugins;
+	r = plan_compile(&plan, err);
+	plugins_free(opened.plugins); /* a template has no children but its clones */
+	if (r < 0 || (r = build_arena(&plan, &code, &stack, err)) < 0 || (r = shed_libc(err)) < 0)
 		return r;
 	if (chdir("/") < 0)
 		return err_sys(err, errno, "stand in /");
@@ -192,10 +206,11 @@ int restore_print_plan(const struct restore_request *req, struct err *err)
 		r = stage_pages(&opened, &place, err); /* planners look at them: the plan must be the one that runs */
 	if (r == 0)
 		r = place_open_files(&place, opened.image, -1, -1, err);
-	if (r == 0) {
-		r = plan_init(&plan, opened.image, &place) < 0 ? err_sys(err, ENOMEM, "plan")
-		                                               : plan_compile(&plan, err);
-	}
+	if (r == 0 && plan_init(&plan, opened.image, &place) < 0)
+		r = err_sys(err, ENOMEM, "plan");
+	plan.plugins = opened.plugins;
+	if (r == 0)
+		r = plan_compile(&plan, err);
 	for (size_t i = 0; r == 0 && i < plan.n_ops; i++)
 		print_op(&plan, i);
 	plan_fini(&plan);

@@ -3,6 +3,8 @@
 #ifndef WARM_RESTORE_RESTORE_H
 #define WARM_RESTORE_RESTORE_H
 
+#include "plugins/plugins.h"
+
 struct err;
 
 struct restore_request {
@@ -10,6 +12,7 @@ struct restore_request {
 	int sock_fd;       /* the template's socket to warmd */
 	int init_fd;       /* an open warm-init */
 	const char *label; /* of the image, for messages */
+	struct plugins_place plugins;
 };
 
 /* Does not return on success: this process has become the template. Owns the descriptors from here on. */

@@ -15,6 +15,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "plugins/plugins.h"
 
 typedef int collector(struct subject *s, struct open_file *f, struct err *err);
 
@@ -168,6 +169,23 @@ static int shares_with_launch(const struct subject *s, const struct open_file *f
 	return -1;
 }
 
+/* The hook's and the launch's are nobody else's. */
+static int offer(struct subject *s, struct open_file *f, uint32_t index, struct err *err)
+{
+	struct warm_object object = {.path = f->link,
+	                             .dev = f->st.st_dev,
+	                             .ino = f->st.st_ino,
+	                             .rdev = f->st.st_rdev,
+	                             .fd = f->fd,
+	                             .local = f->local,
+	                             .flags = f->desc->flags};
+
+	if (f->fd <= 2 || f->fd == s->hook_fd)
+		return 0;
+	object.kind = S_ISCHR(f->st.st_mode) || S_ISBLK(f->st.st_mode) ? WARM_DEVICE : WARM_DESCRIPTOR;
+	return offer_description(s, f->desc, index, &object, err);
+}
+
 static int new_description(struct subject *s, struct open_file *f, uint32_t *ret_index, struct err *err)
 {
 	uint64_t flags = 0;
@@ -184,6 +202,9 @@ static int new_description(struct subject *s, struct open_file *f, uint32_t *ret
 	f->desc->flags = (uint32_t)flags & ~(uint32_t)O_CLOEXEC;
 	f->desc->dev = f->st.st_dev;
 	f->desc->ino = f->st.st_ino;
+	r = offer(s, f, *ret_index, err);
+	if (r)
+		return r < 0 ? r : 0;
 	if ((r = collect_lock(f, err)) < 0)
 		return r;
 	if (f->desc->flags & O_ASYNC)

@@ -169,6 +169,9 @@ static int take_area(struct subject *s, const struct line *line, char *flags, st
 		vma->name = strndup(line->path + 6, strlen(line->path + 6) - 1);
 	else if (strncmp(line->path, "[anon_shmem:", 12) == 0)
 		return err_set(err, ENOTSUP, "memory at %#lx: shared anonymous memory", (unsigned long)line->start);
+	r = line->path[0] ? offer_memory(s, vma, line->path, makedev(line->major, line->minor), line->ino, err) : 0;
+	if (r)
+		return r < 0 ? r : 0;
 	r = vma->kind == WARM__IMAGE__VMA_KIND__FILE ? take_file(s, vma, line, may_write, err) : 0;
 	if (r == 0)
 		r = take_flags(vma, flags, err);

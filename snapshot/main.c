@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* warm-snap: takes one snapshot, compares one clone with its image (--trial), or records a clone's working set
- * (--touched), and exits. The command line is in
+/* warm-snap: takes one snapshot, compares one clone with its image (--trial), records a clone's working set
+ * (--touched), or says which plugins there are (--check-plugins), and exits. The command line is in
  * docs/ARCHITECTURE.md; what it has to say goes to --report. */
 #include <getopt.h>
 #include <inttypes.h>
@@ -54,6 +54,27 @@ static int run_trial(const struct trial_request *trial)
 	return r < 0;
 }
 
+/* One report for each plugin: err is 0 and the text what it is good for, or what is wrong with it. */
+static void tell_plugin(void *arg, const char *name, const char *words, const struct err *wrong)
+{
+	char text[sizeof(((struct report *)0)->text)];
+
+	(void)arg;
+	snprintf(text, sizeof(text), "%.32s %.200s", name, wrong ? wrong->msg : words);
+	send_report(REPORT_PROGRESS, wrong ? wrong->code : 0, 0, text);
+}
+
+static int check_plugins(const struct plugins_place *place)
+{
+	struct err err;
+
+	if (plugins_check(place, tell_plugin, NULL, &err) < 0)
+		send_report(REPORT_FAILED, err.code, 0, err.msg);
+	else
+		send_report(REPORT_DONE, 0, 0, "checked");
+	return 0;
+}
+
 /* FD:DEV:INO, decimal */
 static int parse_launch_fd(const char *text, struct launch_fd *fd)
 {
@@ -69,28 +90,22 @@ static int parse_owner(const char *text, struct launch_owner *owner)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"pid", required_argument, NULL, 'p'},
-	        {"hook-fd", required_argument, NULL, 'h'},
-	        {"report", required_argument, NULL, 'r'},
-	        {"meta", required_argument, NULL, 'm'},
-	        {"summary", required_argument, NULL, 's'},
-	        {"pages", required_argument, NULL, 'g'},
-	        {"launch-fd", required_argument, NULL, 'l'},
-	        {"owner", required_argument, NULL, 'o'},
-	        {"net-private", no_argument, NULL, 'n'},
-	        {"touched", required_argument, NULL, 't'},
-	        {"trial", required_argument, NULL, 'T'},
-	        {"image", required_argument, NULL, 'i'},
-	        {"label", required_argument, NULL, 'L'},
-	        {"stdio", required_argument, NULL, 'S'},
-	        {0},
+	        {"pid", required_argument, NULL, 'p'},       {"hook-fd", required_argument, NULL, 'h'},
+	        {"report", required_argument, NULL, 'r'},    {"meta", required_argument, NULL, 'm'},
+	        {"summary", required_argument, NULL, 's'},   {"pages", required_argument, NULL, 'g'},
+	        {"launch-fd", required_argument, NULL, 'l'}, {"owner", required_argument, NULL, 'o'},
+	        {"net-private", no_argument, NULL, 'n'},     {"touched", required_argument, NULL, 't'},
+	        {"trial", required_argument, NULL, 'T'},     {"image", required_argument, NULL, 'i'},
+	        {"label", required_argument, NULL, 'L'},     {"stdio", required_argument, NULL, 'S'},
+	        {"plugins", required_argument, NULL, 'd'},   {"plugins-off", required_argument, NULL, 'x'},
+	        {"check-plugins", no_argument, NULL, 'c'},   {0},
 	};
 	struct snapshot_request req = {.pid = -1, .hook_fd = -1, .meta_fd = -1, .summary_fd = -1, .pages_fd = -1};
 	struct launch_fd launch_fd[LAUNCH_FDS_MAX];
 	struct launch_owner owner;
 	size_t n_launch_fds = 0, n_touched = 0;
 	struct trial_request trial = {.go_fd = -1, .image_fd = -1, .label = "?"};
-	int touched_fd = -1;
+	int touched_fd = -1, check_only = 0;
 	struct err err = {0};
 	int opt;
 
@@ -136,6 +151,15 @@ int main(int argc, char **argv)
 			           &trial.stdio_kind[2]) != 3)
 				return 2;
 			break;
+		case 'd':
+			req.plugins.dir = optarg;
+			break;
+		case 'x':
+			req.plugins.off = optarg;
+			break;
+		case 'c':
+			check_only = 1;
+			break;
 		case 'l':
 			if (n_launch_fds == LAUNCH_FDS_MAX || !parse_launch_fd(optarg, &launch_fd[n_launch_fds++]))
 				return 2;
@@ -150,6 +174,8 @@ int main(int argc, char **argv)
 		}
 	}
 	signal(SIGPIPE, SIG_IGN);
+	if (check_only)
+		return check_plugins(&req.plugins);
 	if (req.pid > 0 && trial.go_fd >= 0 && trial.image_fd >= 0) {
 		trial.pid = req.pid;
 		return run_trial(&trial);
@@ -168,7 +194,9 @@ int main(int argc, char **argv)
 		        "--meta FD --summary FD --pages FD\n"
 		        "       warm-snap --pid PID --touched FD [--report FD]\n"
 		        "       warm-snap --pid PID --trial FD --image FD --stdio K,K,K [--label TEXT] [--report "
-		        "FD]\n");
+		        "FD]\n"
+		        "       warm-snap --check-plugins [--report FD]\n"
+		        "       and [--plugins DIR] [--plugins-off NAME,...]\n");
 		return 2;
 	}
 	req.launch_fd = launch_fd;

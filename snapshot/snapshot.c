@@ -62,9 +62,12 @@ int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *a
 {
 	struct subject s = {.proc_fd = -1, .pidfd = -1};
 	uint64_t start;
+	struct err ignored;
 	sigset_t before;
-	int r = subject_open(&s, req, err);
+	int r = subject_open(&s, req, err), told;
 
+	if (r == 0)
+		r = offer_process(&s, &req->plugins, err);
 	if (r == 0)
 		r = pages_prepare(&s, req->pages_fd, err);
 	if (r == 0)
@@ -77,8 +80,12 @@ int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *a
 		r = collect(&s, req, err);
 	release(&s);
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (r == 0) {
+	if (r == 0)
 		s.summary->stopped_us = now_us() - start;
+	told = offer_resumed(&s, r == 0, r == 0 ? err : &ignored);
+	if (r == 0)
+		r = told;
+	if (r == 0) {
 		on_released(arg, s.summary->stopped_us);
 		r = pages_pack(&s, req->pages_fd, err);
 	}

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "plugins/plugins.h"
+
 struct err;
 
 struct launch_fd { /* a descriptor that the program was started with; it stays the launch's as long as it is this file
@@ -33,6 +35,7 @@ struct snapshot_request {
 	int meta_fd;    /* gets image.proto Image */
 	int summary_fd; /* gets rpc.proto Summary */
 	int pages_fd;   /* memfd: gets the stored pages, back to back */
+	struct plugins_place plugins;
 };
 
 /* Returns 0, or a negative errno with the object that stands in the way named in *err. Either way the application runs

@@ -16,6 +16,7 @@
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/kernel.h"
+#include "plugins/plugins.h"
 
 #define IMAGE_VERSION 1
 
@@ -65,6 +66,7 @@ void subject_close(struct subject *s)
 	if (s->pages)
 		munmap(s->pages, s->pages_room);
 	proc_status_fini(&s->status);
+	plugins_free(s->plugins);
 	if (s->image)
 		warm__image__image__free_unpacked(s->image, NULL);
 	if (s->summary)

@@ -19,6 +19,9 @@
 #include "snapshot/tracee.h"
 
 struct err;
+struct plugins;
+struct plugins_place;
+struct warm_object;
 
 struct area { /* one line of /proc/PID/smaps, as collect_memory needs it again when it reads pages */
 	uint64_t start, end;
@@ -52,6 +55,10 @@ struct subject {
 	size_t pages_room;
 	struct area *area; /* of those with pages to store */
 	size_t n_areas;
+
+	struct plugins *plugins; /* NULL: none is asked */
+	/* A trial: what plugins took in the original is taken here, too, and nobody is asked. Else NULL. */
+	const Warm__Image__Image *original;
 
 	Warm__Image__Image *image; /* grows while the collectors run; freed by image_free */
 	Warm__Rpc__Summary *summary;
@@ -95,8 +102,16 @@ enum file_use {
 };
 int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino, enum file_use use, struct err *err);
 
+/* Is it a plugin's? Returns 1: it is, the image says so, and it is no business of ours any more; 0: it is not; or the
+ * plugin refuses. `path`: as people and /proc call it. */
+int offer_memory(struct subject *s, Warm__Image__Vma *vma, const char *path, uint64_t dev, uint64_t ino,
+                 struct err *err);
+int offer_description(struct subject *s, Warm__Image__Description *desc, uint32_t index, struct warm_object *object,
+                      struct err *err);
+
 /* ---- the steps, in the order of snapshot_run() ----------------------------------------------------------------- */
 
+int offer_process(struct subject *s, const struct plugins_place *place, struct err *err); /* plugins are loaded */
 int pages_prepare(struct subject *s, int pages_fd, struct err *err); /* before freeze: memory for the pages */
 int inject_prepare(struct subject *s, struct err *err);              /* before freeze: the way back */
 int freeze(struct subject *s, struct err *err);                      /* every thread stopped */
@@ -115,6 +130,7 @@ int find_pages(struct subject *s, struct err *err); /* which there are; guard re
 int copy_pages(struct subject *s, int pages_fd, struct err *err);
 void give_back(struct subject *s); /* registers and borrowed memory; all stay stopped */
 void release(struct subject *s);
+int offer_resumed(struct subject *s, bool captured, struct err *err); /* it runs: plugins that took something know */
 
 /* After release: drops zero pages, closes the gaps. */
 int pages_pack(struct subject *s, int pages_fd, struct err *err);

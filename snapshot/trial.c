@@ -180,6 +180,7 @@ int trial_run(const struct trial_request *req, struct report *ret_said, struct e
 	t.clone.proc_fd = t.clone.pidfd = -1;
 	if (r == 0)
 		r = subject_open(&t.clone, &as_snapshot, err);
+	t.clone.original = t.want;
 	if (r == 0)
 		r = become_and_compare(&t, ret_said, err);
 	trial_close(&t);

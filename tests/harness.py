@@ -118,7 +118,7 @@ def end_politely():
 class Daemon:
     """A private warmd: its own root, socket and log below `dir`. Restartable; close() leaves nothing."""
 
-    def __init__(self, root=None):
+    def __init__(self, root=None, config=None):
         self.dir = tempfile.mkdtemp(prefix="warm-test-")
         os.chmod(self.dir, 0o755)
         self.root = root or os.path.join(self.dir, "root")
@@ -126,7 +126,11 @@ class Daemon:
         self.log_path = os.path.join(self.dir, "warmd.log")
         self.env = dict(base_env(), WARM_SOCKET=self.socket)
         self.process = None
-        self.options = ()  # of warmd, besides its places
+        self.options = []  # of warmd, besides its places
+        if config is not None:  # the text of a warmd.conf
+            self.options = ["--config", os.path.join(self.dir, "warmd.conf")]
+            with open(self.options[1], "w", encoding="utf-8") as file:
+                file.write(config)
 
     def start(self):
         with open(self.log_path, "ab") as log:

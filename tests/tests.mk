@@ -6,7 +6,7 @@ TESTENV  = WARM_BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1
 T       := $(BUILD)/tests
 
 # Unit tests take what they need from an archive of everything that is hosted: two layers may use one name.
-UNDER    = $(filter-out %/main.o,$(call objs,base proto cache policy sdk/c sdk/cli sdk/cli/hot snapshot restore warmd warmd/opened)) $(GEN_O) \
+UNDER    = $(filter-out %/main.o,$(call objs,base proto cache policy sdk/c sdk/cli sdk/cli/hot snapshot restore plugins warmd warmd/opened)) $(GEN_O) \
            $(BUILD)/obj/restorer_blob.o
 UNITS   := $(patsubst tests/unit/%.c,$(T)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 VICTIMS := $(patsubst tests/victims/%.c,$(T)/victims/%,$(sort $(wildcard tests/victims/*.c)))
@@ -33,8 +33,24 @@ $(T)/killer.so: tests/e2e/killer/killer.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -shared -fPIC -MF $@.d -o $@ $<
 E2E     := $(E2E_PROGRAMS) $(T)/killer.so
 
+# Plugins for tests: memfile is the example of docs/PLUGINS.md; naughty.c is everything that one can do wrong.
+NAUGHTY := crash_load hang_load crash_process hang_process refuse_process crash_offer hang_offer exit_offer nonsense \
+           refuse_device crash_resumed crash_plan hang_plan refuse_plan bad_call failing_call wrong_abi short_table \
+           wrong_name no_paths witness leave
+TEST_PLUGINS := $(patsubst %,$(T)/plugins/%.so,memfile $(NAUGHTY)) $(T)/holder
+AS_PLUGIN = $(CC) $(CFLAGS) -D_GNU_SOURCE -Iplugins -fPIC -shared -Wl,-z,defs -o $@ $<
+$(T)/plugins/memfile.so: tests/plugins/memfile.c plugins/warm_plugin.h
+	@mkdir -p $(@D)
+	$(AS_PLUGIN)
+$(patsubst %,$(T)/plugins/%.so,$(NAUGHTY)): $(T)/plugins/%.so: tests/plugins/naughty.c plugins/warm_plugin.h
+	@mkdir -p $(@D)
+	$(AS_PLUGIN) -DNAME='"$*"' -D$$(echo $* | tr a-z A-Z)
+$(T)/holder: tests/plugins/holder.c $(BUILD)/libwarm.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a
+
 .PHONY: tests test test-unit test-victims test-e2e lint lint-deep format
-tests: all $(UNITS) $(VICTIMS) $(E2E) ## build the tests without running them
+tests: all $(UNITS) $(VICTIMS) $(E2E) $(TEST_PLUGINS) ## build the tests without running them
 
 test: tests ## run every test; the last line is the total
 	@$(TESTENV) $(PYTHON) tests/run.py lint unit victims e2e
@@ -45,7 +61,7 @@ test-unit: $(UNITS) ## run the unit tests (no root, seconds)
 test-victims: all $(VICTIMS) ## take each kernel object through a snapshot (V="name name" for some)
 	@$(TESTENV) $(PYTHON) tests/victims/run.py $(V)
 
-test-e2e: all $(E2E) ## run the end-to-end tests (V=test_file.Class.test for some)
+test-e2e: all $(E2E) $(TEST_PLUGINS) ## run the end-to-end tests (V=test_file.Class.test for some)
 	@$(TESTENV) $(PYTHON) tests/e2e/run.py $(V)
 
 lint: all $(BUILD)/restorer.elf ## layers, include cycles, doors, freestanding programs, format

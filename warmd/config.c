@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,6 +76,8 @@ void config_fini(struct config *config)
 {
 	list_free(config->never_warm);
 	list_free(config->ignore_env);
+	free(config->plugins_dir);
+	free(config->plugins_off);
 	memset(config, 0, sizeof(*config));
 }
 
@@ -135,6 +138,33 @@ static int value_bool(const char *text, bool *ret)
 	return *ret || !strcmp(text, "no") ? 0 : -EINVAL;
 }
 
+static int value_path(const char *text, char **path)
+{
+	char *copy = *text == '/' ? strdup(text) : NULL;
+
+	if (!copy)
+		return *text == '/' ? -ENOMEM : -EINVAL;
+	free(*path);
+	*path = copy;
+	return 0;
+}
+
+/* As a worker's command line has it. */
+static int value_names(char *text, char **names)
+{
+	size_t len = 0;
+	char *joined = malloc(strlen(text) + 1), *save = NULL;
+
+	if (!joined)
+		return -ENOMEM;
+	joined[0] = '\0';
+	for (char *word = strtok_r(text, " \t,", &save); word; word = strtok_r(NULL, " \t,", &save))
+		len += (size_t)sprintf(joined + len, "%s%s", len ? "," : "", word);
+	free(*names);
+	*names = joined;
+	return 0;
+}
+
 /* -ENOENT: there is no such key. */
 static int config_set(struct config *config, const char *section, const char *key, char *value)
 {
@@ -148,6 +178,10 @@ static int config_set(struct config *config, const char *section, const char *ke
 		return value_memory(value, &config->budget_bytes);
 	if (!strcmp(section, "snapshot") && !strcmp(key, "record-opened"))
 		return value_bool(value, &config->record_opened);
+	if (!strcmp(section, "plugins") && !strcmp(key, "dir"))
+		return value_path(value, &config->plugins_dir);
+	if (!strcmp(section, "plugins") && !strcmp(key, "disable"))
+		return value_names(value, &config->plugins_off);
 	return -ENOENT;
 }
 
@@ -207,6 +241,22 @@ int config_read(struct config *config, const char *path, bool must_exist, struct
 	if (r)
 		return err_sys(err, -r, "configuration %s", path);
 	return config_parse(config, path, text, err);
+}
+
+size_t config_plugin_args(const struct config *config, const char **argv)
+{
+	size_t n = 0;
+
+	if (config->plugins_dir) {
+		argv[n++] = "--plugins";
+		argv[n++] = config->plugins_dir;
+	}
+	if (config->plugins_off && *config->plugins_off) {
+		argv[n++] = "--plugins-off";
+		argv[n++] = config->plugins_off;
+	}
+	argv[n] = NULL;
+	return n;
 }
 
 bool config_never_warm(const struct config *config, const char *cmd)

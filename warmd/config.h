@@ -6,12 +6,14 @@
  *     [cache]  max-age = 14d              images older than this are not served (s, m, h, d)
  *     [pool]   budget = 25%               memory of templates and standbys (a share of all memory, or 512M, 2G)
  *     [snapshot] record-opened = yes      whether files that a program opens before it is ready are recorded
+ *     [plugins] dir = /path               another folder of plugins; disable = name ...   those that are not loaded
  *     [key]    ignore-env = PWD SSH_* ... environment variables that are never looked at
  */
 #ifndef WARM_WARMD_CONFIG_H
 #define WARM_WARMD_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
@@ -22,7 +24,15 @@ struct config {
 	uint64_t max_age_s;
 	uint64_t budget_bytes;
 	bool record_opened;
+	char *plugins_dir; /* NULL: where workers look by themselves */
+	char *plugins_off; /* names, separated by commas, or NULL */
 };
+
+#define CONFIG_PLUGIN_ARGS 4 /* at most */
+
+/* What workers are told of plugins: appended to a command line, which ends with NULL again. They stay the
+ * configuration's. Returns how many. */
+size_t config_plugin_args(const struct config *config, const char **argv);
 
 /* What holds without a file. */
 int config_init(struct config *config, struct err *err);

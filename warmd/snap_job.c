@@ -33,7 +33,8 @@
 
 #define NOT_LAUNCHED "not started by `warm exec`, by one that did not miss, or with another --ready"
 
-_Static_assert(N_SNAP_ARGS + LAUNCH_FDS_MAX <= SPAWN_ARGS_MAX, "warm-snap's command line must fit");
+_Static_assert(N_SNAP_ARGS + LAUNCH_FDS_MAX + CONFIG_PLUGIN_ARGS <= SPAWN_ARGS_MAX,
+               "warm-snap's command line must fit");
 
 enum snap_state { SNAP_ASKED, SNAP_ADMITTED, SNAP_TAKING, SNAP_STORING, SNAP_TRIAL, SNAP_PUBLISHED, SNAP_REFUSED };
 
@@ -390,6 +391,7 @@ static int start_snap(struct snap_job *job, struct err *err)
 		         run->fd[i].dev, run->fd[i].ino);
 		argv[n_args++] = launch_fd[i];
 	}
+	config_plugin_args(&job->daemon->config, argv + n_args);
 	snprintf(pid, sizeof(pid), "%d", run->pid);
 	snprintf(hook_fd, sizeof(hook_fd), "%d", job->ready ? (int)job->ready->hook_fd : -1);
 	job->worker = worker_start(job->daemon, &spec, err);

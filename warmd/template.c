@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define TEMPLATE_TIMEOUT_S 30
+#define N_RESTORE_ARGS     9 /* of warm-restore, before those about plugins */
 
 struct template
 {
@@ -63,8 +64,8 @@ struct template *template_start(struct entry *entry, struct err *err)
 	if (r == STORE_GONE)
 		err_set(err, ENOENT, "image %s is gone", entry->id);
 	if (!r) {
-		const char *const argv[] = {"warm-restore", "--image", "3",       "--sock",  "4",
-		                            "--init",       "5",       "--label", entry->id, NULL};
+		const char *argv[N_RESTORE_ARGS + CONFIG_PLUGIN_ARGS + 1] = {
+		        "warm-restore", "--image", "3", "--sock", "4", "--init", "5", "--label", entry->id};
 		const int fds[] = {image_fd, -1, daemon->init_fd};
 		const struct worker_spec spec = {.program = SPAWN_RESTORE,
 		                                 .argv = argv,
@@ -74,6 +75,7 @@ struct template *template_start(struct entry *entry, struct err *err)
 		                                 .cb = template_report,
 		                                 .arg = tmpl};
 
+		config_plugin_args(&daemon->config, argv + N_RESTORE_ARGS);
 		tmpl->worker = worker_start(daemon, &spec, err);
 	}
 	if (!tmpl->worker) {

@@ -73,7 +73,7 @@ static void plan_started(void *arg, pid_t pid, int pidfd)
 struct plan_reader *plan_read(struct daemon *daemon, const char *id, plan_line_cb *cb, void *arg, struct err *err)
 {
 	struct plan_reader *reader = calloc(1, sizeof(*reader));
-	const char *const argv[] = {"warm-restore", "--plan", "--image", "3", "--label", id, NULL};
+	const char *argv[6 + CONFIG_PLUGIN_ARGS + 1] = {"warm-restore", "--plan", "--image", "3", "--label", id};
 	CLEAN(fd) int image_fd = -1;
 	int fds[2] = {-1, -1}, pipe_fd[2] = {-1, -1}, r;
 
@@ -85,6 +85,7 @@ struct plan_reader *plan_read(struct daemon *daemon, const char *id, plan_line_c
 	if (!r) {
 		fds[0] = image_fd;
 		fds[1] = pipe_fd[1];
+		config_plugin_args(&daemon->config, argv + 6);
 		r = spawner_start(daemon->spawner, SPAWN_RESTORE, argv, fds, 2, 1, plan_started, reader, err);
 	}
 	clean_fd(&pipe_fd[1]);

@@ -23,6 +23,7 @@ enum arena_slot {
 	SLOT_MAKE_SUP = SLOT_IMAGE + 3, /* and its supervisor's */
 	SLOT_MAKE_TTY = SLOT_IMAGE + 4, /* and, for a launch on a terminal, the pty's slave; else -1 */
 	SLOT_PIPES = SLOT_IMAGE + 5,    /* two for one pipe or socket pair */
+	SLOT_PLUGIN = SLOT_IMAGE + 7,   /* a descriptor that a plugin's call has made */
 	SLOT_END = SLOT_IMAGE + 8,
 };
 

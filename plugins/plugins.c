@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* Finds what is installed, and asks each plugin in the process that hosts it. */
+#include "plugins/plugins.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "plugins/guest.h"
+#include "plugins/place.h"
+
+struct plugins {
+	struct guest **guest;
+	size_t n;
+};
+
+/* ---- loading ---------------------------------------------------------------------------------------------------- */
+
+static int add(struct plugins *plugins, int dir_fd, const char *name, struct err *err)
+{
+	struct guest **more = reallocarray(plugins->guest, plugins->n + 1, sizeof(*more));
+	int r;
+
+	if (!more)
+		return err_sys(err, ENOMEM, "plugins");
+	plugins->guest = more;
+	r = guest_start(&plugins->guest[plugins->n], dir_fd, name, err);
+	plugins->n += r == 0;
+	return r;
+}
+
+static int plugins_new(struct plugins **plugins, struct err *err)
+{
+	if (!*plugins)
+		*plugins = calloc(1, sizeof(**plugins));
+	return *plugins ? 0 : err_sys(err, ENOMEM, "plugins");
+}
+
+int plugins_load(struct plugins **ret, const struct plugins_place *place, struct err *err)
+{
+	CLEAN(fd) int dir_fd = -1;
+	struct plugin_names names = {0};
+	int r = plugins_new(ret, err);
+
+	if (r == 0)
+		r = place_open(place, &dir_fd, err);
+	if (r == 0 && dir_fd >= 0)
+		r = place_list(place, dir_fd, &names, err);
+	for (size_t i = 0; r == 0 && i < names.n; i++)
+		r = add(*ret, dir_fd, names.name[i], err);
+	plugin_names_fini(&names);
+	return r;
+}
+
+static struct guest *find(const struct plugins *plugins, const char *name)
+{
+	for (size_t i = 0; plugins && i < plugins->n; i++)
+		if (strcmp(guest_name(plugins->guest[i]), name) == 0)
+			return plugins->guest[i];
+	return NULL;
+}
+
+int plugins_need(struct plugins **ret, const struct plugins_place *place, const char *name, struct err *err)
+{
+	CLEAN(fd) int dir_fd = -1;
+	int r = plugins_new(ret, err);
+
+	if (r < 0 || find(*ret, name))
+		return r;
+	if (place_is_off(place, name))
+		return err_set(err, ENOENT, "it needs the plugin %s, which is switched off ([plugins] disable)", name);
+	r = place_open(place, &dir_fd, err);
+	if (r < 0)
+		return r;
+	if (dir_fd < 0 || !place_has(dir_fd, name))
+		return err_set(err, ENOENT, "it needs the plugin %s, which is not installed", name);
+	return add(*ret, dir_fd, name, err);
+}
+
+int plugins_check(const struct plugins_place *place, plugins_told *tell, void *arg, struct err *err)
+{
+	CLEAN(fd) int dir_fd = -1;
+	struct plugin_names names = {0};
+	int r = place_open(place, &dir_fd, err);
+
+	if (r == 0 && dir_fd >= 0)
+		r = place_list(place, dir_fd, &names, err);
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		struct guest *guest = NULL;
+		struct err wrong;
+
+		if (guest_start(&guest, dir_fd, names.name[i], &wrong) < 0) {
+			tell(arg, names.name[i], NULL, &wrong);
+			continue;
+		}
+		tell(arg, names.name[i], guest_words(guest), NULL);
+		guest_free(guest);
+	}
+	plugin_names_fini(&names);
+	return r;
+}
+
+void plugins_free(struct plugins *plugins)
+{
+	if (!plugins)
+		return;
+	for (size_t i = 0; i < plugins->n; i++)
+		guest_free(plugins->guest[i]);
+	free(plugins->guest);
+	free(plugins);
+}
+
+/* ---- asking ----------------------------------------------------------------------------------------------------- */
+
+static bool wants(const struct guest *guest, const struct warm_object *object)
+{
+	if (object->kind == WARM_PROCESS)
+		return true;
+	for (const char *pattern = guest_first_path(guest); pattern; pattern = guest_next_path(guest, pattern))
+		if (fnmatch(pattern, object->path, 0) == 0)
+			return true;
+	return false;
+}
+
+int plugins_offer(struct plugins *plugins, const struct warm_object *object, bool frozen, size_t from,
+                  struct taken *ret, struct err *err)
+{
+	for (size_t i = from; plugins && i < plugins->n; i++) {
+		struct guest *guest = plugins->guest[i];
+		int r = wants(guest, object) ? guest_offer(guest, object, frozen, &ret->bytes, &ret->len, err)
+		                             : WARM_LEAVE;
+
+		if (r == WARM_LEAVE)
+			continue;
+		ret->by = i;
+		ret->name = guest_name(guest);
+		ret->version = guest_version(guest);
+		return r == WARM_TAKE ? 1 : r;
+	}
+	return 0;
+}
+
+int plugins_resumed(struct plugins *plugins, bool captured, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; plugins && i < plugins->n; i++) { /* each is told, whatever another one says */
+		int r = guest_resumed(plugins->guest[i], captured, ret ? NULL : err);
+
+		ret = ret ? ret : r;
+	}
+	return ret;
+}
+
+int plugins_plan(struct plugins *plugins, const char *name, uint32_t version, const struct warm_object *object,
+                 const uint8_t *bytes, size_t len, uint64_t base, struct plugin_plan *ret, struct err *err)
+{
+	struct guest *guest = find(plugins, name);
+
+	if (!guest)
+		return err_set(err, ENOENT, "the plugin %s is not loaded", name);
+	return guest_plan(guest, version, object, bytes, len, base, ret, err);
+}
+
+void plugin_plan_fini(struct plugin_plan *plan)
+{
+	free(plan->call);
+	free(plan->data);
+	*plan = (struct plugin_plan){0};
+}

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: MIT
+"""Plugins: what one takes comes back in every clone; one that does anything wrong is named, and costs nothing but the
+snapshot."""
+import glob
+import os
+import re
+import shutil
+import time
+import unittest
+
+import harness
+from case import WarmCase
+from harness import BUILD, CLONE_TIERS, Daemon, wait_for
+
+HOLDER = os.path.join(BUILD, "tests", "holder")
+MADE = os.path.join(BUILD, "tests", "plugins")
+SAME = "same bytes, at 1234, then 1239, own, device full\n"
+
+
+class PluginCase(WarmCase):
+    """A daemon with a folder of plugins of its own, which each test fills."""
+    publish_app = False
+    config = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon(config="")
+        cls.addClassCleanup(cls.daemon.close)
+        cls.dir = os.path.join(cls.daemon.dir, "plugins")
+        os.mkdir(cls.dir, 0o755)
+        with open(cls.daemon.options[1], "w", encoding="utf-8") as file:
+            file.write(f"[plugins]\ndir = {cls.dir}\ndisable = hang_load, absent\n{cls.config}")
+        cls.daemon.start()
+
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.dir, 0o755)
+        self.clean()
+
+    def clean(self):
+        for path in glob.glob(os.path.join(self.dir, "*")):
+            os.unlink(path)
+        for row in self.daemon.ls():
+            self.daemon.warm("rm", row["id"])
+
+    def install(self, *names):
+        for name in names:
+            shutil.copy(os.path.join(MADE, name + ".so"), self.dir)
+
+    def launch(self, *options):
+        return self.daemon.exec(HOLDER, options=("--explain", *options))
+
+    def first(self):
+        """The launch that is to be snapshotted, its answer, and what the daemon said meanwhile."""
+        said = len(self.daemon.log())
+        result = self.launch()
+        self.assertEqual((result.code, result.tier), (0, "cold_start"), repr(result))
+        self.assertTrue(result.out.endswith(SAME), repr(result))  # whatever happened, it runs on unharmed
+        self.assertTrue(wait_for(lambda: re.search("no snapshot|is published", self.daemon.log()[said:]), 10), self.daemon.log())
+        return result, self.daemon.log()[said:]
+
+    def published(self):
+        result, said = self.first()
+        self.assertIn("is published", said)
+        self.assertEqual(result.out, "resumed: " + SAME)
+        return self.daemon.published(command=HOLDER)[0]
+
+    def assertRefused(self, *words):
+        """No snapshot, the reason names the plugin; the next launch is as unharmed. Nobody is left of it."""
+        result, said = self.first()
+        self.assertEqual(result.out, "cold: " + SAME)
+        for word in words:
+            self.assertRegex(said, word)
+        self.assertEqual([row for row in self.daemon.ls() if row["state"] == "published"], [])
+        self.assertEqual(self.launch().tier, "cold_start")
+
+
+class Takes(PluginCase):
+    def test_a_descriptor_in_every_clone(self):
+        self.install("memfile")
+        row = self.published()
+        for result in [harness.finish(self.daemon.popen(HOLDER, options=("--explain", "--require"))) for _ in range(2)]:
+            self.assertClone(result)
+            self.assertEqual(result.out, "restored: " + SAME)
+        together = [self.daemon.popen(HOLDER, options=("--explain", "--require")) for _ in range(4)]
+        self.assertEqual({harness.finish(one).out for one in together}, {"restored: " + SAME})
+        shown = self.daemon.warm("show", row["id"]).out
+        self.assertRegex(shown, r"\d+: /memfd:kept \(deleted\) \(plugin memfile\)")
+        plan = self.daemon.warm("plan", row["id"]).out
+        self.assertEqual(len(re.findall("plugin memfile: its bytes", plan)), 1, plan)
+
+    def test_without_it_the_object_is_refused(self):
+        self.assertRefused("memory file /memfd:kept")
+
+    def test_a_process_and_every_phase(self):
+        self.install("memfile", "witness")
+        row = self.published()
+        self.assertIn("witness: resumed, captured 1", self.daemon.log())
+        self.assertEqual(self.assertClone(self.launch("--require")).out, "restored: " + SAME)
+        self.assertEqual(self.daemon.warm("plan", row["id"]).out.count("plugin witness: look around"), 3)
+
+    def test_two_want_it_and_the_first_that_takes_it_has_it(self):
+        self.install("leave", "memfile", "witness")
+        row = self.published()
+        self.assertIn("(plugin memfile)", self.daemon.warm("show", row["id"]).out)
+
+    def test_gone_at_restore_and_back(self):
+        self.install("memfile")
+        row = self.published()
+        self.daemon.stop()
+        self.clean_folder()
+        self.daemon.start()
+        result = self.assertCold(self.launch(), f"image {row['id']}: it needs the plugin memfile, which is not installed")
+        self.assertTrue(result.out.endswith(SAME))
+        self.install("memfile")
+        self.daemon.warm("rm", row["id"])
+        self.assertTrue(wait_for(lambda: self.launch().tier in CLONE_TIERS, 10))
+
+    def clean_folder(self):
+        for path in glob.glob(os.path.join(self.dir, "*")):
+            os.unlink(path)
+
+    def test_ends_with_its_worker(self):
+        self.install("memfile", "leave")
+        self.published()
+        def left():
+            return [pid for pid in harness.descendants(self.daemon.process.pid)
+                    if harness.processes().get(pid, (0, ""))[1] == "warm-plugin"]
+        self.assertTrue(wait_for(lambda: not left(), 2), left())
+
+
+class Wrong(PluginCase):
+    """Each installed beside nothing, or beside one that is right."""
+
+    def test_at_the_snapshot(self):
+        crashed = r"crashed \(Segmentation fault\)"
+        for name, words in {
+                "crash_load": f"plugin crash_load {crashed} when it was loaded",
+                "crash_process": f"plugin crash_process {crashed} when it was offered the process",
+                "refuse_process": r"the process \(.*\): plugin refuse_process: not this program, please",
+                "crash_offer": fr"plugin crash_offer {crashed} when it was offered fd \d+ \(/memfd:kept",
+                "exit_offer": r"plugin exit_offer ended \(exit status 3\) when it was offered fd \d+",
+                "nonsense": r"fd \d+ \(/memfd:kept.*\): plugin nonsense answered 42, which means nothing",
+                "crash_resumed": f"plugin crash_resumed {crashed} when the program ran again",
+                "wrong_abi": "plugin wrong_abi speaks ABI 2, and this Warm speaks 1",
+                "short_table": r"plugin short_table says ABI 1, but its table has 24 bytes instead of \d+",
+                "no_paths": "plugin no_paths says ABI 1, but its table is not complete",
+                "wrong_name": "plugin wrong_name calls itself somebody"}.items():
+            with self.subTest(name):
+                self.clean()
+                self.install(name)
+                self.assertRefused(words)
+
+    def test_a_device(self):
+        self.install("memfile", "refuse_device")
+        self.assertRefused(r"fd \d+ \(/dev/full\): plugin refuse_device: no devices today")
+
+    def test_silence(self):
+        for name, words, limit in (("hang_process", "within 2000 ms when it was offered the process", 4),
+                                   ("hang_offer", r"within \d+ ms when it was offered fd", 2)):
+            with self.subTest(name):
+                self.clean()
+                self.install(name)
+                began = time.monotonic()
+                result, said = self.first()
+                self.assertLess(time.monotonic() - began, limit)
+                self.assertEqual(result.out, "cold: " + SAME)
+                self.assertRegex(said, f"no snapshot .*plugin {name} did not answer {words}")
+
+    def test_at_the_trial(self):
+        for name, words in {
+                "crash_plan": r"plugin crash_plan crashed \(Segmentation fault\) when it planned fd",
+                "hang_plan": "plugin hang_plan did not answer within 2000 ms when it planned fd",
+                "refuse_plan": r"fd \d+ \(/memfd:kept.*\): plugin refuse_plan: not here",
+                "bad_call": "plugin bad_call: its part of the plan makes no sense",
+                "failing_call": r"operation \d+ of the plan: Bad file descriptor"}.items():
+            with self.subTest(name):
+                self.clean()
+                self.install(name)
+                result, said = self.first()
+                self.assertEqual(result.out, "resumed: " + SAME)
+                self.assertRegex(said, "trial restore: .*(" + words + ")")
+                result = self.assertCold(self.launch())
+                self.assertRegex(result.reason, "trial restore: .*(" + words + ")")
+                self.assertTrue(result.out.endswith(SAME))
+
+    def test_a_file_that_others_may_write(self):
+        self.install("memfile")
+        os.chmod(os.path.join(self.dir, "memfile.so"), 0o664)
+        self.assertRefused("plugin memfile can be written by others than root")
+
+    def test_a_folder_that_others_may_write(self):
+        self.install("memfile")
+        os.chmod(self.dir, 0o777)
+        self.assertRefused("can be written by others than root: nothing in it is loaded")
+
+    def test_no_library_at_all(self):
+        with open(os.path.join(self.dir, "text.so"), "w", encoding="utf-8") as file:
+            file.write("not a library\n")
+        self.assertRefused("plugin text cannot be loaded: .*")
+        self.clean()
+        shutil.copy(os.path.join(BUILD, "libwarm.so"), os.path.join(self.dir, "strange.so"))
+        self.assertRefused("plugin strange is no plugin: it has no symbol warm_plugin")
+
+    def test_switched_off(self):
+        self.install("memfile", "hang_load")  # the configuration has it in `disable`
+        self.published()
+
+
+class Documented(unittest.TestCase):
+    def test_the_example_is_the_one_that_is_tested(self):
+        with open(os.path.join(harness.ROOT, "tests", "plugins", "memfile.c"), encoding="utf-8") as file:
+            source = file.read().split("*/\n", 1)[1]
+        with open(os.path.join(harness.ROOT, "docs", "PLUGINS.md"), encoding="utf-8") as file:
+            text = file.read()
+        indented = "".join("    " + line if line.strip() else line for line in source.splitlines(keepends=True))
+        self.assertIn(indented, text)

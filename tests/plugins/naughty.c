@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything that a plugin can do wrong, one at a time: compiled once for each NAME (tests/tests.mk), which says what.
+ * `witness` does nothing wrong: it takes the process, and says on standard error what it is told.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "warm_plugin.h"
+
+#define IS(name) (strcmp(NAME, name) == 0)
+
+__attribute__((unused)) static const char *const paths[] = {"/memfd:kept*", "/dev/full", NULL};
+
+static int crash(void)
+{
+	raise(SIGSEGV);
+	return 0;
+}
+
+static int hang(void)
+{
+	for (;;)
+		pause();
+	return 0;
+}
+
+__attribute__((constructor)) static void loaded(void)
+{
+	if (IS("crash_load"))
+		crash();
+	if (IS("hang_load"))
+		hang();
+}
+
+static int offer_process(struct warm_snapshot *s)
+{
+	if (IS("crash_process"))
+		return crash();
+	if (IS("hang_process"))
+		return hang();
+	if (IS("refuse_process"))
+		return s->refuse(s, "not this program, %s", "please");
+	if (IS("witness"))
+		return s->save(s, "seen", 5) == 0 ? WARM_TAKE : WARM_REFUSE;
+	return WARM_LEAVE;
+}
+
+static int offer(struct warm_snapshot *s, const struct warm_object *object)
+{
+	if (object->kind == WARM_PROCESS)
+		return offer_process(s);
+	if (object->kind == WARM_DEVICE)
+		return IS("refuse_device") ? s->refuse(s, "no devices today") : WARM_LEAVE;
+	if (IS("crash_offer"))
+		return crash();
+	if (IS("hang_offer"))
+		return hang();
+	if (IS("exit_offer"))
+		exit(3);
+	if (IS("nonsense"))
+		return 42;
+	return IS("witness") || IS("refuse_device") || IS("leave") ? WARM_LEAVE : WARM_TAKE;
+}
+
+static void resumed(struct warm_snapshot *s, int captured)
+{
+	(void)s;
+	if (IS("crash_resumed"))
+		crash();
+	fprintf(stderr, "%s: resumed, captured %d\n", NAME, captured);
+}
+
+static int plan(struct warm_plan *p, const struct warm_object *object)
+{
+	if (IS("crash_plan"))
+		return crash();
+	if (IS("hang_plan"))
+		return hang();
+	if (IS("refuse_plan"))
+		return p->refuse(p, "not here");
+	if (IS("bad_call"))
+		return p->call(p, &(struct warm_call){.phase = 9, .nr = SYS_getpid, .words = "never"}), 0;
+	if (IS("failing_call"))
+		p->call(p,
+		        &(struct warm_call){.phase = WARM_STANDBY, .nr = SYS_close, .args = {-1ul}, .words = "fail"});
+	if (IS("witness") && (object->kind != WARM_PROCESS || p->saved_len != 5 || strcmp(p->saved, "seen") != 0))
+		return p->refuse(p, "something else was saved");
+	for (uint8_t phase = WARM_TEMPLATE; phase <= WARM_GO; phase++)
+		p->call(p, &(struct warm_call){.phase = phase, .nr = SYS_getpid, .words = "look around"});
+	return 0;
+}
+
+const struct warm_plugin warm_plugin = {
+#ifdef WRONG_ABI
+        .abi = WARM_PLUGIN_ABI + 1,
+#else
+        .abi = WARM_PLUGIN_ABI,
+#endif
+#ifdef SHORT_TABLE
+        .size = 24,
+#else
+        .size = sizeof(warm_plugin),
+#endif
+#ifdef WRONG_NAME
+        .name = "somebody",
+#else
+        .name = NAME,
+#endif
+        .words = "does what its name says",
+        .version = 1,
+        .oldest = 1,
+#ifdef NO_PATHS
+        .paths = NULL,
+#else
+        .paths = paths,
+#endif
+        .offer = offer,
+        .resumed = resumed,
+        .plan = plan,
+};
