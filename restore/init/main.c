@@ -20,6 +20,7 @@ struct supervisor {
 	int sup_fd;      /* to warmd, until the launch is taken over */
 	int control_fd;  /* to `warm exec` */
 	int tty_fd;      /* slave of the launch's pty, or -1 */
+	int claim_fd;    /* what nobody else may have while the clone lives (warmd/claim.h), or -1 */
 	int signal_fd;   /* SIGCHLD */
 	int app_pid;     /* the application, here in its namespace */
 	int front_group; /* who was in front of the terminal before it was sent to the background; 0: the application */
@@ -43,6 +44,7 @@ static void tell(struct supervisor *sup, unsigned kind, int value, int flags);
 static void obey(struct supervisor *sup);
 static void forward(struct supervisor *sup, const struct control *control);
 static void reap(struct supervisor *sup);
+static void give_up_claim(struct supervisor *sup);
 
 __attribute__((naked, used, noreturn)) void init_start(void)
 {
@@ -63,7 +65,7 @@ void init_main(long *stack)
 
 	sup.sup_fd = decimal(argv[1]);
 	sup.app_pid = decimal(argv[2]);
-	sup.control_fd = sup.tty_fd = -1;
+	sup.control_fd = sup.tty_fd = sup.claim_fd = -1;
 	if (sup.sup_fd < 0 || sup.app_pid <= 1)
 		sys_exit(2);
 
@@ -163,6 +165,8 @@ static int receive_go(struct supervisor *sup)
 	sup->control_fd = aux.fd[0];
 	if (go.flags & LAUNCH_TTY)
 		sup->tty_fd = aux.fd[1];
+	if (n_fds > (go.flags & LAUNCH_TTY ? 2 : 1))
+		sup->claim_fd = aux.fd[n_fds - 1];
 	return 1;
 }
 
@@ -222,6 +226,7 @@ static void watch(struct supervisor *sup)
 		sys_poll(fds, 2, -1);
 		if (fds[1].revents && children(sup, &status)) {
 			/* the one message that must not be lost: it may wait for a stopped launcher */
+			give_up_claim(sup);
 			tell(sup, CONTROL_EXIT, status, 0);
 			return;
 		}
@@ -313,6 +318,16 @@ static void forward(struct supervisor *sup, const struct control *control)
 	} else {
 		sys_kill(sup->app_pid, sig);
 	}
+}
+
+/* Before the launcher hears of the end, for it may launch the next one at once; with the last child, where some live
+ * on. */
+static void give_up_claim(struct supervisor *sup)
+{
+	int status;
+
+	if (sup->claim_fd >= 0 && sys_wait4(-1, &status, WNOHANG | __WALL) == -ECHILD)
+		sys_close(sup->claim_fd);
 }
 
 /* The program's background children live on as after a cold run; somebody must reap them. The launcher may leave. */
