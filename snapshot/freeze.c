@@ -22,8 +22,10 @@ static int seize_new(void *arg, pid_t tid)
 	for (size_t i = 0; i < s->n_threads; i++)
 		if (s->thread[i].tid == tid)
 			return 0;
-	round->n_new++;
 	r = tracee_seize(tid, round->err);
+	if (r == -ESRCH && tid == s->pid) /* it stays in the list as long as others run */
+		return err_set(round->err, ESRCH, "process %d: its main thread has ended", s->pid);
+	round->n_new++;
 	if (r == -ESRCH)
 		return 0; /* it ended while we were looking */
 	if (r < 0)
