@@ -27,7 +27,7 @@
 
 struct guest {
 	char *name;
-	char *text; /* words and patterns, each with its NUL */
+	char *text; /* each with its NUL: words, paths, an empty one, places */
 	size_t text_len;
 	uint32_t version, oldest;
 	int sock, memory, pidfd;
@@ -62,16 +62,25 @@ uint32_t guest_version(const struct guest *guest)
 	return guest->version;
 }
 
-const char *guest_first_path(const struct guest *guest)
+const char *guest_next(const struct guest *guest, const char *pattern)
 {
-	return guest_next_path(guest, guest->text);
+	const char *next = pattern + strlen(pattern) + 1;
+
+	return next < guest->text + guest->text_len && *next ? next : NULL;
 }
 
-const char *guest_next_path(const struct guest *guest, const char *path)
+const char *guest_first_path(const struct guest *guest)
 {
-	const char *next = path + strlen(path) + 1;
+	return guest_next(guest, guest->text);
+}
 
-	return next < guest->text + guest->text_len ? next : NULL;
+const char *guest_first_place(const struct guest *guest)
+{
+	const char *at = guest->text;
+
+	while (at && *at)
+		at = at + strlen(at) + 1 < guest->text + guest->text_len ? at + strlen(at) + 1 : NULL;
+	return at ? guest_next(guest, at) : NULL;
 }
 
 /* ---- question and answer ---------------------------------------------------------------------------------------- */

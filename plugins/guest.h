@@ -24,7 +24,8 @@ uint32_t guest_version(const struct guest *guest);
 
 /* Its patterns: NULL behind the last. */
 const char *guest_first_path(const struct guest *guest);
-const char *guest_next_path(const struct guest *guest, const char *path);
+const char *guest_first_place(const struct guest *guest);
+const char *guest_next(const struct guest *guest, const char *pattern);
 
 /* WARM_LEAVE, WARM_TAKE with what it saved (malloc'ed), or a negative errno: it refused, or failed. */
 int guest_offer(struct guest *guest, const struct warm_object *object, bool frozen, uint8_t **ret_bytes,

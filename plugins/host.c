@@ -285,6 +285,10 @@ static void say_loaded(const struct host *host)
 
 	for (size_t i = 0; r == 0 && plugin->paths[i]; i++)
 		r = append(&text, plugin->paths[i], strlen(plugin->paths[i]) + 1);
+	if (r == 0)
+		r = append(&text, "", 1);
+	for (size_t i = 0; r == 0 && plugin->places && plugin->places[i]; i++)
+		r = append(&text, plugin->places[i], strlen(plugin->places[i]) + 1);
 	if (r < 0)
 		fail(host, "is too large");
 	say(host, &answer, &text, NULL);

@@ -120,7 +120,7 @@ static bool wants(const struct guest *guest, const struct warm_object *object)
 {
 	if (object->kind == WARM_PROCESS)
 		return true;
-	for (const char *pattern = guest_first_path(guest); pattern; pattern = guest_next_path(guest, pattern))
+	for (const char *pattern = guest_first_path(guest); pattern; pattern = guest_next(guest, pattern))
 		if (fnmatch(pattern, object->path, 0) == 0)
 			return true;
 	return false;
@@ -142,6 +142,13 @@ int plugins_offer(struct plugins *plugins, const struct warm_object *object, boo
 		return r == WARM_TAKE ? 1 : r;
 	}
 	return 0;
+}
+
+const char *plugins_place(const struct plugins *plugins, size_t by, const char *last)
+{
+	const struct guest *guest = plugins->guest[by];
+
+	return last ? guest_next(guest, last) : guest_first_place(guest);
 }
 
 int plugins_resumed(struct plugins *plugins, bool captured, struct err *err)

@@ -48,6 +48,9 @@ struct taken {
 int plugins_offer(struct plugins *plugins, const struct warm_object *object, bool frozen, size_t from,
                   struct taken *ret, struct err *err);
 
+/* The places (warm_plugin.h) of plugin number `by`, one after the other; last: NULL for the first. */
+const char *plugins_place(const struct plugins *plugins, size_t by, const char *last);
+
 /* The program runs again: told to those that have taken something of it. */
 int plugins_resumed(struct plugins *plugins, bool captured, struct err *err);
 

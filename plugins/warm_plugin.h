@@ -128,6 +128,9 @@ struct warm_plugin {
 	uint32_t oldest;   /* the oldest version that plan() still understands */
 	/* Patterns (fnmatch(3), no flags) of the paths of objects to be offered; NULL at the end. */
 	const char *const *paths;
+	/* Patterns, as above, of files and folders that the plugin answers for: where it has taken something, they are
+	 * not among those whose change makes an image stale. May be NULL. */
+	const char *const *places;
 
 	/* enum warm_answer. Objects of the calling process's program only; PROCESS comes first, and always. */
 	int (*offer)(struct warm_snapshot *s, const struct warm_object *object);

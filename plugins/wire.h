@@ -33,7 +33,7 @@ struct ask {
 
 enum answer_kind {
 	ANSWER_FAILED = 1, /* words say why: it cannot be loaded, its table is wrong, it ran out of memory */
-	ANSWER_LOADED = 2, /* in the memfd: name, words and patterns, each with its NUL */
+	ANSWER_LOADED = 2, /* in the memfd, each with its NUL: words, paths, an empty one, places */
 	ANSWER_OFFER = 3,  /* result; in the memfd: what it saved */
 	ANSWER_RESUMED = 4,
 	ANSWER_PLAN = 5, /* result; in the memfd: its data, then n_calls struct planned_call */

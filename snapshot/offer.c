@@ -12,6 +12,20 @@
 
 #define FEATURE "plugins"
 
+static int note_places(struct subject *s, size_t by)
+{
+	for (const char *place = plugins_place(s->plugins, by, NULL); place;
+	     place = plugins_place(s->plugins, by, place)) {
+		bool known = false;
+
+		for (size_t i = 0; i < s->summary->n_plugin_place; i++)
+			known |= strcmp(s->summary->plugin_place[i], place) == 0;
+		if (!known && GROW(s->summary, plugin_place, strdup(place)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* Owns taken->bytes from here on. */
 static int write_down(struct subject *s, const struct warm_object *object, uint32_t index, struct taken *taken,
                       struct err *err)
@@ -30,7 +44,7 @@ static int write_down(struct subject *s, const struct warm_object *object, uint3
 	o->index = index;
 	o->path = strdup(object->path);
 	o->data = (ProtobufCBinaryData){taken->len, taken->bytes};
-	if (GROW(s->image, plugin_object, o) < 0 || !o->plugin || !o->path)
+	if (GROW(s->image, plugin_object, o) < 0 || note_places(s, taken->by) < 0 || !o->plugin || !o->path)
 		return err_sys(err, ENOMEM, "plugins");
 	return 0;
 }

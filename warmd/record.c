@@ -9,6 +9,7 @@
 #include "warmd/first_run.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -251,8 +252,18 @@ static bool has_directory(const struct list *list, size_t n, const Warm__Rpc__Fi
 	return false;
 }
 
-/* Which names count in a directory the hook knows better. */
-static int gather_opened(struct list *list, Warm__Rpc__Opened *opened, struct err *err)
+static bool is_plugins(const Warm__Rpc__Summary *summary, const char *path)
+{
+	for (size_t i = 0; i < summary->n_plugin_place; i++) {
+		if (!fnmatch(summary->plugin_place[i], path, 0))
+			return true;
+	}
+	return false;
+}
+
+/* Which names count in a directory the hook knows better; a plugin, that none do. */
+static int gather_opened(struct list *list, const Warm__Rpc__Summary *summary, Warm__Rpc__Opened *opened,
+                         struct err *err)
 {
 	size_t n_declared = list->n;
 	int r = 0;
@@ -260,7 +271,8 @@ static int gather_opened(struct list *list, Warm__Rpc__Opened *opened, struct er
 	for (size_t i = 0; !r && i < opened->n_file; i++) {
 		Warm__Rpc__File *file = take_ptr(opened->file[i]);
 
-		if (file->names_digest.len && has_directory(list, n_declared, file)) {
+		if ((file->names_digest.len && has_directory(list, n_declared, file)) ||
+		    is_plugins(summary, file->path)) {
 			warm__rpc__file__free_unpacked(file, NULL);
 			continue;
 		}
@@ -342,7 +354,7 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 
 	r = gather(&list, conditions->cmd, summary, depends, n_depends, err);
 	if (!r && opened)
-		r = gather_opened(&list, opened, err);
+		r = gather_opened(&list, summary, opened, err);
 	forget_files(&summary->file, &summary->n_file);
 	if (opened)
 		forget_files(&opened->file, &opened->n_file);

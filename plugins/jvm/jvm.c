@@ -26,6 +26,9 @@
 
 static const char *const paths[] = {FOLDER "*/*", "/memfd:hsperfdata*", NULL};
 
+/* Every JVM's start looks through the folder, and every start and end changes it. */
+static const char *const places[] = {FOLDER "*", NULL};
+
 static int offer(struct warm_snapshot *s, const struct warm_object *object)
 {
 	size_t len = object->end - object->start;
@@ -135,6 +138,7 @@ const struct warm_plugin warm_plugin = {
         .version = 1,
         .oldest = 1,
         .paths = paths,
+        .places = places,
         .offer = offer,
         .plan = plan,
 };

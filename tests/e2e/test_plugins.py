@@ -5,11 +5,12 @@ import glob
 import os
 import re
 import shutil
+import subprocess
 import time
 import unittest
 
 import harness
-from case import WarmCase
+from case import WarmCase, write
 from harness import BUILD, CLONE_TIERS, Daemon, wait_for
 
 HOLDER = os.path.join(BUILD, "tests", "holder")
@@ -205,6 +206,59 @@ class Wrong(PluginCase):
     def test_switched_off(self):
         self.install("memfile", "hang_load")  # the configuration has it in `disable`
         self.published()
+
+
+JAVA = """
+public class Waits {
+    public static void main(String[] args) throws Exception {
+        System.out.println("up");
+        System.in.read();
+        System.out.println("done");
+    }
+}
+"""
+
+
+@unittest.skipUnless(shutil.which("javac"), "no Java compiler is installed")
+class RealJvm(WarmCase):
+    """The plugin that is installed, and a JVM with the performance data that it has by default."""
+    publish_app = False
+
+    def start(self):
+        return self.daemon.popen("java", "-Xmx64m", "-cp", self.daemon.dir, "Waits", options=("--explain", "--ready", "after:1"),
+                                 stdin=subprocess.PIPE)
+
+    def data_of(self, java):
+        """inode and path of its performance data"""
+        pid = wait_for(lambda: behind(java), 5)
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+            return [line.split(None, 5)[4:] for line in maps if "hsperfdata" in line]
+
+    def test_each_clone_has_its_own_data(self):
+        source = write(os.path.join(self.daemon.dir, "Waits.java"), JAVA)
+        subprocess.run(["javac", "-d", self.daemon.dir, source], check=True)
+        first = self.start()
+        self.assertEqual(first.stdout.readline(), b"up\n")
+        original = self.data_of(first)
+        self.daemon.published(seconds=20)
+        subprocess.run(["java", "-version"], check=True, stderr=subprocess.DEVNULL)  # tidies the folder up, and changes it
+        clones = [self.start() for _ in range(2)]
+        data = [self.data_of(java) for java in clones]
+        self.assertEqual([len(found) for found in data], [1, 1], data)
+        self.assertEqual(len({found[0][0] for found in [original, *data]}), 3, (original, data))
+        for found in data:
+            self.assertRegex(found[0][1], r"^/tmp/hsperfdata_\w+/#\d+ \(deleted\)$")
+        for java in clones:
+            result = self.assertClone(harness.finish(java, b"\n"))
+            self.assertEqual((result.code, result.out), (0, "done\n"), repr(result))
+        self.assertEqual(harness.finish(first, b"\n").code, 0)
+
+
+def behind(launch):
+    try:
+        return harness.program_behind(launch)
+    except AssertionError:
+        return None
 
 
 class Documented(unittest.TestCase):
