@@ -42,6 +42,8 @@ def seen(pid):
     for tid in os.listdir(f"/proc/{pid}/task"):
         lines = dict(line.split(":", 1) for line in text_of(f"/proc/{pid}/task/{tid}/status").splitlines())
         threads[tid] = {name: lines[name].strip() for name in SAME_STATUS}
+        if threads[tid]["State"][0] in "RS":    # it may just be on its way into a wait, or out of the freeze
+            threads[tid]["State"] = "not stopped"
     descriptors = {}
     for fd in os.listdir(f"/proc/{pid}/fd"):
         descriptors[fd] = (os.readlink(f"/proc/{pid}/fd/{fd}"), text_of(f"/proc/{pid}/fdinfo/{fd}"))
