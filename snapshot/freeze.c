@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Every thread stopped, and let go again. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "snapshot/subject.h"
@@ -66,6 +70,16 @@ int freeze(struct subject *s, struct err *err)
 	if (s->n_threads == 0 || s->thread[0].tid != s->pid)
 		return err_set(err, ESRCH, "process %d: its main thread has ended", s->pid);
 	return 0;
+}
+
+/* A killed thread that is traced is gone only when its tracer has heard of it; the main thread is the last. */
+void end(struct subject *s)
+{
+	syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+	for (size_t i = s->n_threads; i-- > 0;)
+		while (waitpid(s->thread[i].tid, NULL, __WALL) > 0 || errno == EINTR)
+			;
+	s->n_threads = 0;
 }
 
 void release(struct subject *s)

@@ -75,6 +75,18 @@ static int check_plugins(const struct plugins_place *place)
 	return 0;
 }
 
+/* Says that the image is complete, and waits for warmd's word. Without one, the end of the connection, it runs on. */
+static bool may_end(void *arg)
+{
+	struct report r = {0};
+	ssize_t len;
+
+	(void)arg;
+	send_report(REPORT_CAPTURED, 0, 0, "captured");
+	len = fd_recv(report_fd, &r, sizeof(r), NULL, NULL, 0);
+	return len == sizeof(r) && r.magic == REPORT_MAGIC && r.kind == REPORT_DONE;
+}
+
 /* FD:DEV:INO, decimal */
 static int parse_launch_fd(const char *text, struct launch_fd *fd)
 {
@@ -90,15 +102,25 @@ static int parse_owner(const char *text, struct launch_owner *owner)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"pid", required_argument, NULL, 'p'},       {"hook-fd", required_argument, NULL, 'h'},
-	        {"report", required_argument, NULL, 'r'},    {"meta", required_argument, NULL, 'm'},
-	        {"summary", required_argument, NULL, 's'},   {"pages", required_argument, NULL, 'g'},
-	        {"launch-fd", required_argument, NULL, 'l'}, {"owner", required_argument, NULL, 'o'},
-	        {"net-private", no_argument, NULL, 'n'},     {"touched", required_argument, NULL, 't'},
-	        {"trial", required_argument, NULL, 'T'},     {"image", required_argument, NULL, 'i'},
-	        {"label", required_argument, NULL, 'L'},     {"stdio", required_argument, NULL, 'S'},
-	        {"plugins", required_argument, NULL, 'd'},   {"plugins-off", required_argument, NULL, 'x'},
-	        {"check-plugins", no_argument, NULL, 'c'},   {0},
+	        {"pid", required_argument, NULL, 'p'},
+	        {"hook-fd", required_argument, NULL, 'h'},
+	        {"report", required_argument, NULL, 'r'},
+	        {"meta", required_argument, NULL, 'm'},
+	        {"summary", required_argument, NULL, 's'},
+	        {"pages", required_argument, NULL, 'g'},
+	        {"launch-fd", required_argument, NULL, 'l'},
+	        {"owner", required_argument, NULL, 'o'},
+	        {"net-private", no_argument, NULL, 'n'},
+	        {"touched", required_argument, NULL, 't'},
+	        {"trial", required_argument, NULL, 'T'},
+	        {"image", required_argument, NULL, 'i'},
+	        {"label", required_argument, NULL, 'L'},
+	        {"stdio", required_argument, NULL, 'S'},
+	        {"plugins", required_argument, NULL, 'd'},
+	        {"plugins-off", required_argument, NULL, 'x'},
+	        {"check-plugins", no_argument, NULL, 'c'},
+	        {"hold", no_argument, NULL, 'H'},
+	        {0},
 	};
 	struct snapshot_request req = {.pid = -1, .hook_fd = -1, .meta_fd = -1, .summary_fd = -1, .pages_fd = -1};
 	struct launch_fd launch_fd[LAUNCH_FDS_MAX];
@@ -164,6 +186,9 @@ int main(int argc, char **argv)
 			if (n_launch_fds == LAUNCH_FDS_MAX || !parse_launch_fd(optarg, &launch_fd[n_launch_fds++]))
 				return 2;
 			break;
+		case 'H':
+			req.may_end = may_end;
+			break;
 		case 'o':
 			if (!parse_owner(optarg, &owner))
 				return 2;
@@ -189,7 +214,8 @@ int main(int argc, char **argv)
 	}
 	if (req.pid <= 0 || req.meta_fd < 0 || req.summary_fd < 0 || req.pages_fd < 0) {
 		fprintf(stderr,
-		        "usage: warm-snap --pid PID [--hook-fd N] [--owner UID:GID:CAPS] [--net-private] [--launch-fd "
+		        "usage: warm-snap --pid PID [--hook-fd N] [--owner UID:GID:CAPS] [--net-private] [--hold] "
+		        "[--launch-fd "
 		        "FD:DEV:INO]... [--report FD] "
 		        "--meta FD --summary FD --pages FD\n"
 		        "       warm-snap --pid PID --touched FD [--report FD]\n"
@@ -205,6 +231,9 @@ int main(int argc, char **argv)
 		send_report(REPORT_FAILED, err.code, 0, err.msg);
 		return 1;
 	}
-	send_report(REPORT_CAPTURED, 0, (int64_t)stopped, "captured");
+	if (req.may_end)
+		send_report(REPORT_DONE, 0, 0, "finished");
+	else
+		send_report(REPORT_CAPTURED, 0, (int64_t)stopped, "captured");
 	return 0;
 }

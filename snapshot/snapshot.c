@@ -57,6 +57,15 @@ static void hold_signals(sigset_t *before)
 	sigprocmask(SIG_SETMASK, &all, before);
 }
 
+static int write_down(struct subject *s, const struct snapshot_request *req, struct err *err)
+{
+	int r = pages_pack(s, req->pages_fd, err);
+
+	if (r == 0)
+		r = write_message(req->meta_fd, &s->image->base, err);
+	return r < 0 ? r : write_message(req->summary_fd, &s->summary->base, err);
+}
+
 int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *arg, uint64_t stopped_us), void *arg,
                  struct err *err)
 {
@@ -78,6 +87,17 @@ int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *a
 		r = freeze(&s, err);
 	if (r == 0)
 		r = collect(&s, req, err);
+	if (r == 0 && req->may_end) {
+		s.summary->stopped_us = now_us() - start;
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		r = write_down(&s, req, err);
+		if (r == 0 && req->may_end(arg))
+			end(&s);
+		release(&s);
+		offer_resumed(&s, r == 0, &ignored);
+		subject_close(&s);
+		return r;
+	}
 	release(&s);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r == 0)
@@ -87,12 +107,8 @@ int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *a
 		r = told;
 	if (r == 0) {
 		on_released(arg, s.summary->stopped_us);
-		r = pages_pack(&s, req->pages_fd, err);
+		r = write_down(&s, req, err);
 	}
-	if (r == 0)
-		r = write_message(req->meta_fd, &s.image->base, err);
-	if (r == 0)
-		r = write_message(req->summary_fd, &s.summary->base, err);
 	subject_close(&s);
 	return r;
 }

@@ -36,10 +36,14 @@ struct snapshot_request {
 	int summary_fd; /* gets rpc.proto Summary */
 	int pages_fd;   /* memfd: gets the stored pages, back to back */
 	struct plugins_place plugins;
+	/* NULL: it runs on as soon as its pages are copied. Else it stays frozen until this, called with the image
+	 * complete, returns: true ends it, false lets it run on. */
+	bool (*may_end)(void *arg);
 };
 
 /* Returns 0, or a negative errno with the object that stands in the way named in *err. Either way the application runs
- * on as if nothing had been. on_released is called the moment it does, with the microseconds it was stopped. */
+ * on as if nothing had been, unless it was to end. on_released is called the moment it does, with the microseconds it
+ * was stopped; arg is that of both callbacks. */
 int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *arg, uint64_t stopped_us), void *arg,
                  struct err *err);
 

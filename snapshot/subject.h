@@ -130,6 +130,7 @@ int find_pages(struct subject *s, struct err *err); /* which there are; guard re
 int copy_pages(struct subject *s, int pages_fd, struct err *err);
 void give_back(struct subject *s); /* registers and borrowed memory; all stay stopped */
 void release(struct subject *s);
+void end(struct subject *s);                                          /* instead: it does not run on */
 int offer_resumed(struct subject *s, bool captured, struct err *err); /* it runs: plugins that took something know */
 
 /* After release: drops zero pages, closes the gaps. */

@@ -8,6 +8,7 @@
 #include "warmd/client.h"
 #include "warmd/daemon.h"
 #include "warmd/exec_job.h"
+#include "warmd/process.h"
 #include "warmd/snap_job.h"
 #include "warmd/stats.h"
 #include "warmd/doctor.h"
@@ -78,6 +79,9 @@ static void request_serve(struct client *client, Warm__Rpc__Request *request)
 		break;
 	case WARM__RPC__REQUEST__OP_VERIFY:
 		verb_verify(client, request->verify->snapshot, request->verify->n_snapshot);
+		break;
+	case WARM__RPC__REQUEST__OP_TAKE:
+		process_snapshot(client, request->take);
 		break;
 	case WARM__RPC__REQUEST__OP_POOL:
 		verb_pool(client, request->pool->snapshot, request->pool->standbys);

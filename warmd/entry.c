@@ -143,6 +143,18 @@ bool entry_stale(const struct entry *entry, char *reason, size_t size)
 	return false;
 }
 
+void entry_supersede(struct entry *entry)
+{
+	struct entry *other, *next;
+
+	for (other = LIST_FIRST(&entry->daemon->entries); other; other = next) {
+		next = LIST_NEXT(other, link);
+		if (other != entry && other->state != ENTRY_TRIAL &&
+		    conditions_same(entry->daemon, other->record->conditions, entry->record->conditions))
+			entry_retire(other, "a newer one was asked for");
+	}
+}
+
 void entry_quarantine(struct entry *entry, const char *reason)
 {
 	struct err err;

@@ -53,6 +53,9 @@ int entry_publish(struct entry *entry, struct err *err);
 /* Whether a file that it came from has changed, for one that is not published; *reason says which. */
 bool entry_stale(const struct entry *entry, char *reason, size_t size);
 
+/* What serves the same launches makes room for this one. */
+void entry_supersede(struct entry *entry);
+
 /* It failed: kept, with the reason, and not launched again. */
 void entry_quarantine(struct entry *entry, const char *reason);
 

@@ -74,6 +74,34 @@ static void note_descriptors(struct first_run *run, const struct request *reques
 	}
 }
 
+/* On the list, and watched for its end. */
+static struct first_run *first_run_new(struct daemon *daemon, const struct peer *peer, const char *name,
+                                       const char *ready, const Warm__Rpc__Conditions *conditions, struct err *err)
+{
+	struct first_run *run = calloc(1, sizeof(*run));
+
+	if (!run) {
+		err_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	run->daemon = daemon;
+	run->pid = peer->pid;
+	run->pidfd = fcntl(peer->pidfd, F_DUPFD_CLOEXEC, 3);
+	run->name = strdup(name);
+	run->ready = strdup(ready);
+	run->conditions = conditions_copy(conditions);
+	LIST_INSERT_HEAD(&daemon->first_runs, run, link);
+	ev_io_init(&run->io, first_run_ended, run->pidfd, EV_READ);
+	run->io.data = run;
+	if (run->pidfd < 0 || !run->name || !run->ready || !run->conditions) {
+		first_run_drop(run);
+		err_set(err, ENOMEM, "out of memory or descriptors");
+		return NULL;
+	}
+	ev_io_start(daemon->loop, &run->io);
+	return run;
+}
+
 int first_run_register(struct client *client, const struct request *request, const Warm__Rpc__Conditions *conditions,
                        struct first_run **ret, struct err *err)
 {
@@ -86,45 +114,51 @@ int first_run_register(struct client *client, const struct request *request, con
 		r = check_others(daemon, client->peer.pid, conditions, err);
 	if (r)
 		return r;
-	run = calloc(1, sizeof(*run));
+	run = first_run_new(daemon, &client->peer, request->name, ready.kind == READY_SDK ? "" : request->ready,
+	                    conditions, err);
 	if (!run)
-		return err_set(err, ENOMEM, "out of memory");
-	run->daemon = daemon;
-	run->pid = client->peer.pid;
-	run->pidfd = fcntl(client->peer.pidfd, F_DUPFD_CLOEXEC, 3);
+		return -err->code;
 	run->started_ns = realtime_ns();
-	run->name = strdup(request->name);
-	run->ready = strdup(ready.kind == READY_SDK ? "" : request->ready);
-	run->conditions = conditions_copy(conditions);
 	note_descriptors(run, request);
-	LIST_INSERT_HEAD(&daemon->first_runs, run, link);
-	ev_io_init(&run->io, first_run_ended, run->pidfd, EV_READ);
-	run->io.data = run;
-	if (run->pidfd < 0 || !run->name || !run->ready || !run->conditions) {
-		first_run_drop(run);
-		return err_set(err, ENOMEM, "out of memory or descriptors");
-	}
 	run->ready_when = ready;
 	ready_watch(run);
 	run->recording = recording_start(daemon, run->pid);
-	ev_io_start(daemon->loop, &run->io);
 	*ret = run;
 	return 0;
 }
 
-struct first_run *first_run_of(const struct client *client)
+int first_run_adopt(struct daemon *daemon, const struct peer *peer, const Warm__Rpc__Conditions *conditions,
+                    int64_t started_ns, struct first_run **ret, struct err *err)
+{
+	struct first_run *run = first_run_new(daemon, peer, "", "", conditions, err);
+
+	if (!run)
+		return -err->code;
+	run->started_ns = started_ns;
+	*ret = run;
+	return 0;
+}
+
+struct first_run *first_run_of_pid(struct daemon *daemon, pid_t pid)
 {
 	struct first_run *run;
 
 	/* As long as a run is on the list its process lives, so the number means it and nobody else. */
-	LIST_FOREACH(run, &client->daemon->first_runs, link)
+	LIST_FOREACH(run, &daemon->first_runs, link)
 	{
 		struct peer peer = {.pidfd = run->pidfd};
 
-		if (run->pid == client->peer.pid && run->ready_when.kind == READY_SDK && peer_alive(&peer))
+		if (run->pid == pid && peer_alive(&peer))
 			return run;
 	}
 	return NULL;
+}
+
+struct first_run *first_run_of(const struct client *client)
+{
+	struct first_run *run = first_run_of_pid(client->daemon, client->peer.pid);
+
+	return run && run->ready_when.kind == READY_SDK ? run : NULL;
 }
 
 void first_run_take(struct first_run *run)

@@ -17,6 +17,7 @@
 struct client;
 struct daemon;
 struct err;
+struct peer;
 struct recording;
 struct request;
 
@@ -45,6 +46,13 @@ struct first_run {
  * under way. Returns 0 or -errno. Its recording may not be ON yet. */
 int first_run_register(struct client *client, const struct request *request, const Warm__Rpc__Conditions *conditions,
                        struct first_run **ret, struct err *err);
+
+/* A process that was started otherwise, and since when it runs. */
+int first_run_adopt(struct daemon *daemon, const struct peer *peer, const Warm__Rpc__Conditions *conditions,
+                    int64_t started_ns, struct first_run **ret, struct err *err);
+
+/* The first run that this process is, or NULL. */
+struct first_run *first_run_of_pid(struct daemon *daemon, pid_t pid);
 
 /* The first run that the client's process is and whose hook is waited for, or NULL. */
 struct first_run *first_run_of(const struct client *client);

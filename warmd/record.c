@@ -114,7 +114,7 @@ int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__R
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-#define CHANGED "%.160s changed while the program started; start it once more"
+#define CHANGED "%.160s changed after the program had started; start it once more"
 
 struct list {
 	Warm__Rpc__File **file;

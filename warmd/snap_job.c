@@ -29,7 +29,7 @@
 #define SNAP_TIMEOUT_S  120
 #define STORE_TIMEOUT_S 600
 #define SUMMARY_MAX     (64u << 20)
-#define N_SNAP_ARGS     15 /* of warm-snap, before those of the launch's descriptors */
+#define N_SNAP_ARGS     16 /* of warm-snap, before those of the launch's descriptors */
 
 #define NOT_LAUNCHED "not started by `warm exec`, by one that did not miss, or with another --ready"
 
@@ -51,6 +51,9 @@ struct snap_job {
 	size_t n_depends;
 	int meta_fd, summary_fd, pages_fd;
 	struct worker *worker;
+	bool asked;                /* by `warm snapshot`: the client waits for the end */
+	bool stop;                 /* ... and the process is to end with it */
+	struct worker *holder;     /* the warm-snap that keeps it frozen until then */
 	bool captured;             /* the image is there */
 	bool listing;              /* warm-opened has been asked, and has not answered */
 	Warm__Rpc__Opened *opened; /* until the record has it */
@@ -69,6 +72,7 @@ static void snap_job_move(struct snap_job *job, enum snap_state to)
 static void snap_job_free(struct snap_job *job)
 {
 	worker_free(job->worker);
+	worker_free(job->holder); /* without a last word: the process runs on */
 	if (job->listing)
 		recording_wait(job->run->recording, NULL, NULL);
 	trial_free(job->trial);
@@ -111,9 +115,28 @@ static void snap_job_answer(struct snap_job *job, Warm__Rpc__Outcome outcome, co
 {
 	struct client *client = job->client;
 
+	if (!client || (job->asked && outcome == WARM__RPC__OUTCOME__RESUMED))
+		return;
 	job->client = NULL;
-	if (client)
+	if (!job->asked) {
 		hook_answer(client, outcome, reason);
+		return;
+	}
+	client->snap_job = NULL;
+	client_fail(client, ECANCELED, "no snapshot of process %d: %s", job->run->pid, reason);
+}
+
+static void answer_id(struct snap_job *job)
+{
+	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
+	char *line = job->id;
+
+	if (!job->client)
+		return;
+	reply.line = &line;
+	reply.n_line = 1;
+	job->client->snap_job = NULL;
+	client_reply_last(take_ptr(job->client), &reply);
 }
 
 /* Whoever asks the next launch why it is cold hears it, too. What fails its trial is kept with its reason anyway. */
@@ -142,6 +165,10 @@ void snap_job_client_gone(struct snap_job *job)
 {
 	job->client->snap_job = NULL;
 	job->client = NULL;
+	if (job->state == SNAP_PUBLISHED)
+		return; /* the last word has been said */
+	worker_free(job->holder);
+	job->holder = NULL;
 }
 
 bool snap_job_storing(struct daemon *daemon, const char *id)
@@ -177,11 +204,46 @@ void snap_job_trial_failed(struct snap_job *job, const char *reason)
 	snap_job_refuse(job, text);
 }
 
+static void snap_job_done(struct snap_job *job)
+{
+	answer_id(job);
+	snap_job_free(job);
+}
+
+/* Its image is safe: the process must not run on from where it is frozen. */
+static void snap_job_end_process(struct snap_job *job)
+{
+	const struct report last_word = {.magic = REPORT_MAGIC, .kind = REPORT_DONE};
+
+	if (job->holder && !fd_send(worker_sock(job->holder), &last_word, sizeof(last_word), NULL, 0))
+		return; /* it answers: held() */
+	if (job->client) {
+		job->client->snap_job = NULL;
+		client_fail(take_ptr(job->client), ECHILD,
+		            "snapshot %s is published, but the process runs on: warm-snap, which held it, was killed",
+		            job->id);
+	}
+	snap_job_free(job);
+}
+
+static void held(struct snap_job *job, const struct report *report)
+{
+	if (report->kind == REPORT_DONE && job->state == SNAP_PUBLISHED) {
+		snap_job_done(job);
+		return;
+	}
+	worker_free(job->holder); /* killed: the process runs on */
+	job->holder = NULL;
+	if (job->state == SNAP_PUBLISHED)
+		snap_job_end_process(job); /* which says so */
+}
+
 static void snap_job_publish(struct snap_job *job)
 {
 	struct entry *entry = job->entry;
 	struct err err;
 
+	trial_free(take_ptr(job->trial));
 	entry->trial = NULL;
 	job->entry = NULL;
 	if (entry_publish(entry, &err)) {
@@ -192,7 +254,12 @@ static void snap_job_publish(struct snap_job *job)
 	snap_job_move(job, SNAP_PUBLISHED);
 	log_line("snapshot %s of %s is published: %llu KiB", entry->id, entry->record->conditions->cmd,
 	         (unsigned long long)(entry->stored_bytes >> 10));
-	snap_job_free(job);
+	if (job->asked)
+		entry_supersede(entry);
+	if (job->stop)
+		snap_job_end_process(job);
+	else
+		snap_job_done(job);
 	pool_launched(entry); /* a launch is expected */
 }
 
@@ -348,14 +415,20 @@ static void captured(void *arg, const struct report *report)
 	struct snap_job *job = arg;
 	char reason[ERR_MSG_MAX];
 
-	if (report->kind == REPORT_FAILED) {
+	if (job->holder) {
+		held(job, report);
+	} else if (report->kind == REPORT_FAILED) {
 		worker_reason(report, reason, sizeof(reason));
 		snap_job_refuse(job, reason);
 	} else if (report->kind == REPORT_RELEASED) {
 		released(job);
 	} else if (report->kind == REPORT_CAPTURED) {
-		worker_free(job->worker);
-		job->worker = NULL;
+		if (job->stop && job->client) { /* with nobody waiting any more it is not ended behind their back */
+			job->holder = take_ptr(job->worker);
+			worker_no_timeout(job->holder);
+		} else {
+			worker_free(take_ptr(job->worker));
+		}
 		job->captured = true;
 		snap_job_captured(job);
 	}
@@ -368,7 +441,7 @@ static int start_snap(struct snap_job *job, struct err *err)
 	                                        "--report",  "3",       "--meta", "4",         "--summary",
 	                                        "5",         "--pages", "6"};
 	const Warm__Rpc__Conditions *conditions = job->conditions;
-	size_t n_args = N_SNAP_ARGS - 2;
+	size_t n_args = N_SNAP_ARGS - 3;
 	const struct first_run *run = job->run;
 	const int fds[] = {-1, job->meta_fd, job->summary_fd, job->pages_fd};
 	const struct worker_spec spec = {.program = SPAWN_SNAP,
@@ -386,6 +459,8 @@ static int start_snap(struct snap_job *job, struct err *err)
 	}
 	if (conditions->net_private)
 		argv[n_args++] = "--net-private";
+	if (job->stop)
+		argv[n_args++] = "--hold";
 	for (unsigned i = 0; i < run->n_fds; i++) {
 		snprintf(launch_fd[i], sizeof(launch_fd[i]), "--launch-fd=%d:%" PRIu64 ":%" PRIu64, run->fd[i].number,
 		         run->fd[i].dev, run->fd[i].ino);
@@ -419,7 +494,7 @@ static int snap_job_admit(struct snap_job *job, struct err *err)
 
 	if (r)
 		return r;
-	entry = entry_find_same(job->daemon, job->conditions);
+	entry = job->asked ? NULL : entry_find_same(job->daemon, job->conditions);
 	if (entry && entry->state == ENTRY_QUARANTINED)
 		return err_set(err, EEXIST, "its snapshot %s is quarantined: %.150s", entry->id, entry->reason);
 	if (entry)
@@ -506,4 +581,28 @@ void snap_job_found_ready(struct first_run *run)
 
 	if (job)
 		snap_job_begin(job);
+}
+
+void snap_job_take_process(struct client *client, struct first_run *run, const char *name, bool stop)
+{
+	char *own_name = *name ? strdup(name) : NULL, *ready = strdup("snapshot");
+	struct snap_job *job = ready && (own_name || !*name) ? snap_job_new(run) : NULL;
+
+	if (!job) {
+		free(own_name);
+		free(ready);
+		client_fail(client, ENOMEM, "out of memory");
+		return;
+	}
+	free(run->ready);
+	run->ready = ready;
+	if (own_name) {
+		free(run->name);
+		run->name = own_name;
+	}
+	job->client = client;
+	client->snap_job = job;
+	job->asked = true;
+	job->stop = stop;
+	snap_job_begin(job);
 }

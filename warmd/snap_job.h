@@ -36,6 +36,13 @@ void snap_job_client_gone(struct snap_job *job);
 /* A program that knows nothing of us is as ready as it was to be. Takes the run. */
 void snap_job_found_ready(struct first_run *run);
 
+/*
+ * `warm snapshot PID`: as it is now. Takes the run. The client hears the id once it is published, or why it is not;
+ * with `stop` the process is frozen until then and ended behind it, or runs on where there is no snapshot, and where
+ * the client or warmd goes first. A snapshot that serves the same launch makes room.
+ */
+void snap_job_take_process(struct client *client, struct first_run *run, const char *name, bool stop);
+
 /* From the pool, of an entry in TRIAL: its first standby, which is the job's now; or why there is none. The entry may
  * be gone on return. */
 void snap_job_trial_parked(struct snap_job *job, struct standby *standby);

@@ -20,6 +20,7 @@ static const char usage[] =
         "      --net host|private\n"
         "      --require         fail instead of starting cold\n"
         "      --explain         one JSON line on standard error: what served the launch, and why nothing hotter\n"
+        "  snapshot PID [--name N] [--stop] snapshot a running process without its help; with --stop it ends then\n"
         "  ls                               the snapshots\n"
         "  show SNAP                        all about one: an id, the beginning of one, or a name\n"
         "  rm SNAP…                         remove snapshots\n"
@@ -29,7 +30,7 @@ static const char usage[] =
         "  pool [SNAP [N]]                  show or pin the number of standbys\n"
         "  stats [--prometheus]             counters and latencies\n"
         "  doctor                           what this kernel and this user can do\n"
-        "  snapshot PID, restore SNAP       not in this version\n";
+        "  restore SNAP                     not in this version\n";
 
 static const struct {
 	const char *name;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The verbs whose answer is lines: rm, gc, verify, plan, pool; and those that this version does not have. */
+/* The verbs whose answer is lines: snapshot, rm, gc, verify, plan, pool; and the one that this version does not have.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clean.h"
 #include "base/err.h"
@@ -98,12 +100,29 @@ int verb_pool(const struct options *options, int n, char **arg)
 
 int verb_snapshot(const struct options *options, int n, char **arg)
 {
-	(void)options, (void)n, (void)arg;
-	fputs("warm: snapshot: this version takes snapshots only through the hook: run the program with `warm exec` "
-	      "and call "
-	      "warm_ready() in it\n",
-	      stderr);
-	return 1;
+	static const char usage[] = "snapshot PID [--name N] [--stop]";
+	Warm__Rpc__Take op = WARM__RPC__TAKE__INIT;
+	Warm__Rpc__Request request = WARM__RPC__REQUEST__INIT;
+	char *end = NULL;
+	long pid = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (strcmp(arg[i], "--stop") == 0) {
+			op.stop = true;
+		} else if (strcmp(arg[i], "--name") == 0 && i + 1 < n) {
+			op.name = arg[++i];
+		} else if (strncmp(arg[i], "--name=", 7) == 0) {
+			op.name = arg[i] + 7;
+		} else if (pid || (pid = strtol(arg[i], &end, 10)) <= 0 || *end || pid > INT32_MAX) {
+			return wrong_usage(usage);
+		}
+	}
+	if (!pid)
+		return wrong_usage(usage);
+	op.pid = (int32_t)pid;
+	request.op_case = WARM__RPC__REQUEST__OP_TAKE;
+	request.take = &op;
+	return lines_of(options, &request);
 }
 
 int verb_restore(const struct options *options, int n, char **arg)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs that know nothing of Warm: --ready after: and listen:, and what the key of their snapshots is."""
+"""Programs that know nothing of Warm: --ready after: and listen:, `warm snapshot PID`, and what their key is."""
 import os
 import shutil
 import socket
@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from case import WarmCase, write
-from harness import BUILD, PYTHON, finish, wait_for
+from harness import BUILD, PYTHON, WARM, finish, wait_for
 
 # Counts to 6 in tenths of a second; says where it began and where it ends.
 COUNT = """$| = 1;
@@ -29,6 +29,16 @@ http.server.HTTPServer.address_family = __import__("socket").AF_INET6 if sys.arg
 with http.server.HTTPServer((sys.argv[2], int(sys.argv[1])), Answer) as server:
     server.handle_request()
 print("gone", flush=True)
+"""
+# Knows the lines that it was told.
+LINES = """$| = 1;
+print "ready\n";
+while (<STDIN>) { chomp; push @seen, $_; print scalar(@seen), " @seen\n"; }
+exit 7;
+"""
+# Writes 1, 2, 3, ... into a file, one system call each.
+STEPS = """$| = 1; open my $out, ">>", $ARGV[0]; print "ready\n";
+while (1) { syswrite $out, ++$n . "\n"; select undef, undef, undef, 0.001; }
 """
 HOOK = """import sys, time, warm
 for _ in range(8):
@@ -187,6 +197,184 @@ class Listen(Ready):
             self.assertTrue(get(self.port))
             self.assertEqual(finish(launch).code, 0)
         self.assertFalse([row for row in self.daemon.ls() if self.script in row["command"]])
+
+
+
+class Process(Ready):
+    """`warm snapshot PID`"""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.script = write(os.path.join(cls.daemon.dir, "lines.pl"), LINES)
+        os.chmod(cls.daemon.socket, 0o666)
+
+    def start(self, *argv, **keywords):
+        """A program as somebody started it, by itself; it has printed its first line."""
+        keywords.setdefault("env", self.daemon.env)
+        process = subprocess.Popen(argv or ["perl", self.script, self.id()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, **keywords)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        return process
+
+    def take(self, process, *options):
+        done = self.daemon.warm("snapshot", str(process.pid), *options)
+        self.assertEqual((done.code, done.err), (0, ""), self.daemon.log()[-500:])
+        self.daemon.full_pool()
+        self.assertIn(done.out.strip(), [row["id"] for row in self.daemon.ls()])
+        return done.out.strip()
+
+    def ask(self, process, text):
+        process.stdin.write(text.encode() + b"\n")
+        process.stdin.flush()
+        return process.stdout.readline().decode().strip()
+
+    def refused(self, who, *words):
+        done = self.daemon.warm("snapshot", *map(str, who))
+        self.assertEqual((done.code, done.out), (1, ""))
+        self.assertOneLine(done.err, *words)
+
+    def test_perl_goes_on_and_its_copies_know_what_it_knew(self):
+        process = self.start()
+        self.assertEqual(self.ask(process, "one"), "1 one")
+        ident = self.take(process, "--name", "lines")
+        self.assertEqual(self.ask(process, "two"), "2 one two")
+        for word in ("three", "four"):
+            result = self.assertClone(self.daemon.exec("perl", self.script, self.id(), stdin=word + "\n"))
+            self.assertEqual((result.code, result.out, result.explained["snapshot"]), (7, f"2 one {word}\n", ident))
+            self.daemon.full_pool()
+        self.assertEqual(self.ask(process, "five"), "3 one two five")
+        process.stdin.close()
+        process.stdin = None
+        self.assertEqual(process.wait(5), 7)
+        self.assertEqual([row["name"] for row in self.daemon.ls() if row["id"] == ident], ["lines"])
+
+    def test_python_through_a_link_in_path_and_a_relative_script(self):
+        folder = self.folder("place")
+        write(os.path.join(folder, "main.py"), "print('ready', flush=True)\nprint('got', input(), flush=True)\n")
+        process = self.start("python3", "./main.py", cwd=folder)
+        ident = self.take(process)
+        result = self.assertClone(self.daemon.exec("python3", "./main.py", cwd=folder, stdin="x\n"))
+        self.assertEqual((result.out, result.explained["snapshot"]), ("got x\n", ident))
+
+    def test_sleeping_program_hits_while_it_sleeps(self):
+        argv = ["perl", "-e", "$| = 1; print qq(ready\\n); sleep 1 while 1"]
+        self.take(self.start(*argv))
+        launch = self.daemon.popen(*argv, stdin=subprocess.PIPE)
+        time.sleep(0.3)
+        self.assertIsNone(launch.poll())
+        launch.terminate()
+        self.assertEqual((launch.wait(5), launch.communicate()[0]), (-15, b""))
+
+    def test_newer_one_replaces_the_older(self):
+        process = self.start()
+        self.ask(process, "one")
+        first = self.take(process)
+        self.ask(process, "two")
+        second = self.take(process)
+        self.assertNotIn(first, [row["id"] for row in self.daemon.ls()])
+        result = self.assertClone(self.daemon.exec("perl", self.script, self.id(), stdin="x\n"))
+        self.assertEqual((result.out, result.explained["snapshot"]), ("3 one two x\n", second))
+
+    def test_stop_ends_it_where_the_image_begins(self):
+        """A program that works on meanwhile: no step is lost, none is done twice."""
+        counter = os.path.join(self.daemon.dir, "steps")
+        argv = ["perl", "-e", STEPS, counter]
+        process = self.start(*argv)
+        wait_for(lambda: os.path.getsize(counter) > 50)
+        self.take(process, "--stop")
+        self.assertEqual(process.wait(5), -9)
+        before = os.path.getsize(counter)
+        launch = self.daemon.popen(*argv, stdin=subprocess.PIPE)
+        self.addCleanup(launch.communicate)
+        self.addCleanup(launch.kill)
+        self.assertTrue(wait_for(lambda: os.path.getsize(counter) > before + 50))
+        launch.terminate()
+        launch.wait(5)
+        with open(counter, encoding="ascii") as file:
+            steps = [int(line) for line in file.read().splitlines()]
+        self.assertEqual(steps, list(range(1, len(steps) + 1)))
+
+    def test_stop_that_comes_to_nothing_lets_it_run_on(self):
+        process = self.start("sh", "-c", "echo ready; sleep 20 & read a; echo got $a; kill $!")
+        self.refused((process.pid, "--stop"), "child process")
+        self.assertEqual(self.ask(process, "x"), "got x")
+        process.wait(5)
+
+    def test_stop_whose_asker_goes_lets_it_run_on(self):
+        process = self.start()
+        asker = subprocess.Popen([WARM, "--socket", self.daemon.socket, "snapshot", str(process.pid), "--stop"])
+        time.sleep(0.02)
+        asker.kill()
+        if asker.wait() == 0:
+            self.skipTest("it was done sooner")
+        self.assertEqual(self.ask(process, "one"), "1 one")
+
+    def test_program_of_warm_exec_that_is_not_ready_yet(self):
+        launch = self.daemon.popen("perl", self.script, self.id(), options=("--ready", "after:99"), stdin=subprocess.PIPE)
+        self.addCleanup(launch.communicate)
+        self.addCleanup(launch.kill)
+        self.assertEqual(launch.stdout.readline(), b"ready\n")
+        self.take(launch)
+        self.assertClone(self.daemon.exec("perl", self.script, self.id(), stdin="x\n"))
+        self.assertEqual(self.ask(launch, "one"), "1 one")
+
+    def test_ignored_signals_of_nohup_are_the_launchers(self):
+        process = self.start("nohup", "perl", self.script, "nohup")
+        self.take(process)
+        result = self.daemon.exec("perl", self.script, "nohup", options=("--require",), stdin="x\n")
+        self.assertEqual(result.code, 125)
+        self.assertOneLine(result.err, "HUP")
+
+    def test_what_cannot_be_is_one_line(self):
+        gone = subprocess.Popen(["/bin/true"])
+        gone.wait()
+        self.refused((gone.pid,), str(gone.pid), "no such process")
+        self.refused((self.daemon.warmd_pid(),), "daemon")
+        self.refused((1,), "")
+        self.refused((2,), "process 2")
+        for argv in ((), ("x",), ("0",), ("-1",), ("12x",), ("1", "2"), ("1", "--name"), ("1", "--no-such")):
+            self.assertEqual(self.daemon.warm("snapshot", *argv).code, 2, argv)
+
+    def test_traced_process_is_refused_and_runs_on(self):
+        if not shutil.which("strace"):
+            self.skipTest("no strace here")
+        process = self.start()
+        tracer = subprocess.Popen(["strace", "-o", "/dev/null", "-p", str(process.pid)], stderr=subprocess.PIPE)
+        self.addCleanup(tracer.communicate)
+        tracer.stderr.readline()
+        self.refused((process.pid,), str(process.pid))
+        tracer.terminate()
+        self.assertEqual(self.ask(process, "one"), "1 one")
+
+    def test_only_root_and_the_owner_may(self):
+        if os.geteuid():
+            self.skipTest("only root can be others")
+        reach = subprocess.run([WARM, "--version"], user=65534, group=65534, check=False, stdout=subprocess.DEVNULL)
+        if reach.returncode:
+            self.skipTest("uid 65534 cannot reach the build directory")
+        nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+
+        def as_nobody(pid):
+            return subprocess.run([WARM, "--socket", self.daemon.socket, "snapshot", str(pid)], check=False, timeout=20,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.daemon.env, **nobody)
+        ours = self.start()
+        done = as_nobody(ours.pid)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertOneLine(done.stderr, f"process {ours.pid} is not yours")
+        self.assertEqual(self.ask(ours, "one"), "1 one")
+        hidden = self.start("perl", "-e", "syscall(157, 4, 0, 0, 0, 0); $| = 1; print qq(ready\\n); <>",
+                            **nobody)
+        self.assertEqual(as_nobody(hidden.pid).returncode, 1)
+        theirs = self.start("perl", self.script, "nobody", **nobody)
+        done = as_nobody(theirs.pid)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.daemon.full_pool()
+        result = self.daemon.exec("perl", self.script, "nobody", stdin="x\n", **nobody)
+        self.assertEqual(self.assertClone(result).out, "1 x\n")
+        self.assertCold(self.daemon.exec("perl", self.script, "nobody", stdin="x\n"))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "warmd/process.h"
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/proc.h"
+#include "policy/key.h"
+#include "warmd/client.h"
+#include "warmd/daemon.h"
+#include "warmd/first_run.h"
+#include "warmd/peer.h"
+#include "warmd/privileged.h"
+#include "warmd/request.h"
+#include "warmd/snap_job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#define STRINGS_MAX (4u << 20)
+
+struct process {
+	struct peer peer;
+	int proc_fd;
+	char exe[PATH_MAX], cmd[PATH_MAX], cwd[PATH_MAX];
+	char *argv_text, *env_text;
+	struct request request;
+	struct caller caller;
+};
+
+static void process_fini(struct process *process)
+{
+	caller_fini(&process->caller);
+	peer_fini(&process->peer);
+	clean_fd(&process->proc_fd);
+	free(process->argv_text);
+	free(process->env_text);
+	free(process->request.argv);
+	free(process->request.env);
+}
+
+/* ---- who may ask ------------------------------------------------------------------------------------------------- */
+
+/* As ptrace(2) has it: all its ids are the caller's, it may be dumped, and it can do nothing that the caller cannot. */
+static bool is_owner(const struct client *client, int proc_fd, const struct proc_status *status)
+{
+	const struct proc_status *caller = &client->caller.status;
+	struct stat st;
+
+	for (int i = 0; i < 3; i++) {
+		if (status->uid[i] != client->peer.uid || status->gid[i] != client->peer.gid)
+			return false;
+	}
+	/* The directory itself is always its user's; what is in it is root's where it may not be dumped. */
+	return !fstatat(proc_fd, "environ", &st, 0) && st.st_uid == client->peer.uid &&
+	       !(status->cap_permitted & ~caller->cap_permitted);
+}
+
+/* The number must mean the same to both. */
+static int same_numbers(const struct client *client, struct err *err)
+{
+	CLEAN(fd) int theirs = proc_open(client->peer.pid);
+	CLEAN(fd) int ours = proc_open(getpid());
+	uint64_t their_ns = 0, our_ns = 0;
+
+	if (client->looked || theirs < 0 || ours < 0 || proc_ns(theirs, "pid", &their_ns) ||
+	    proc_ns(ours, "pid", &our_ns))
+		return err_set(err, ESRCH, "cannot see who is calling");
+	return their_ns == our_ns
+	               ? 0
+	               : err_set(err, EPERM, "the caller has another pid namespace than warmd: ask from outside");
+}
+
+static int process_open(struct process *process, const struct client *client, pid_t pid, struct err *err)
+{
+	struct proc_status status = {0};
+	int r = same_numbers(client, err);
+
+	if (r)
+		return r;
+	if (pid <= 0 || pid == getpid() || pid == getppid())
+		return err_set(err, EINVAL, "process %d: %s", pid, pid <= 0 ? "no such number" : "Warm's own daemon");
+	process->peer.pid = pid;
+	process->peer.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	process->proc_fd = process->peer.pidfd < 0 ? -errno : proc_open(pid);
+	r = process->proc_fd < 0 ? process->proc_fd : proc_status_read(process->proc_fd, &status);
+	if (!r && client->peer.uid && !is_owner(client, process->proc_fd, &status))
+		r = -EPERM;
+	proc_status_fini(&status);
+	if (r == -EPERM)
+		return err_set(err, EPERM, "process %d is not yours: only root may copy it", pid);
+	return r ? err_sys(err, -r, "process %d", pid) : 0;
+}
+
+/* ---- what it was launched with ----------------------------------------------------------------------------------- */
+
+/* Splits NUL-terminated strings; what lacks its NUL at the end has one behind it in the buffer. */
+static char **split(char *text, size_t len, uint32_t *ret_n)
+{
+	size_t n = 0;
+	char **list;
+
+	for (size_t at = 0; at < len; at += strlen(text + at) + 1)
+		n++;
+	list = calloc(n + 1, sizeof(*list));
+	*ret_n = 0;
+	for (size_t at = 0; list && at < len; at += strlen(text + at) + 1)
+		list[(*ret_n)++] = text + at;
+	return list;
+}
+
+static bool is_executable(const struct process *process, const char *path)
+{
+	struct stat exe, st;
+
+	return !fstatat(process->proc_fd, "exe", &exe, 0) && !stat(path, &st) && st.st_dev == exe.st_dev &&
+	       st.st_ino == exe.st_ino;
+}
+
+/* dir/name, dir being relative to the process's directory. */
+static bool try_command(struct process *process, const char *dir, size_t dir_len, const char *name)
+{
+	bool absolute = dir_len && dir[0] == '/';
+	int len;
+
+	while (!strncmp(name, "./", 2)) /* as `warm exec` leaves it out */
+		name += 2;
+	len = snprintf(process->cmd, sizeof(process->cmd), "%s%s%.*s%s%s", absolute ? "" : process->cwd,
+	               absolute || !dir_len ? "" : "/", (int)dir_len, dir, "/", name);
+	return len > 0 && (size_t)len < sizeof(process->cmd) && is_executable(process, process->cmd);
+}
+
+/* The path that `warm exec` would have made of its argv[0], where that is this executable; else the executable. */
+static void find_command(struct process *process)
+{
+	const char *name = process->request.argv[0], *dirs = "/bin:/usr/bin", *end;
+
+	for (char **env = process->request.env; *env; env++) {
+		if (!strncmp(*env, "PATH=", 5))
+			dirs = *env + 5;
+	}
+	if (name[0] == '/' && strlen(name) < sizeof(process->cmd) && is_executable(process, name)) {
+		snprintf(process->cmd, sizeof(process->cmd), "%s", name);
+		return;
+	}
+	if (strchr(name, '/') && name[0] != '/' && try_command(process, "", 0, name))
+		return;
+	for (; name[0] && !strchr(name, '/'); dirs = end + 1) {
+		end = strchrnul(dirs, ':');
+		if (try_command(process, dirs, (size_t)(end - dirs), name))
+			return;
+		if (!*end)
+			break;
+	}
+	snprintf(process->cmd, sizeof(process->cmd), "%s", process->exe);
+}
+
+static int read_request(struct process *process, struct err *err)
+{
+	struct request *request = &process->request;
+	size_t argv_len = 0, env_len = 0;
+	int r = proc_link(process->proc_fd, "exe", process->exe, sizeof(process->exe));
+
+	if (r == -ENOENT)
+		return err_set(err, ENOTSUP, "process %d has no executable: it is the kernel's, or has ended",
+		               process->peer.pid);
+	if (!r)
+		r = proc_link(process->proc_fd, "cwd", process->cwd, sizeof(process->cwd));
+	if (!r)
+		r = fd_read_file_at(process->proc_fd, "cmdline", STRINGS_MAX, &process->argv_text, &argv_len);
+	if (!r)
+		r = fd_read_file_at(process->proc_fd, "environ", STRINGS_MAX, &process->env_text, &env_len);
+	if (r)
+		return err_sys(err, -r, "process %d", process->peer.pid);
+	request->argv = split(process->argv_text, argv_len, &request->head.n_argv);
+	request->env = split(process->env_text, env_len, &request->head.n_env);
+	if (!request->argv || !request->env)
+		return err_set(err, ENOMEM, "out of memory");
+	if (!request->head.n_argv)
+		return err_set(err, ENOTSUP, "process %d has no arguments to know it by", process->peer.pid);
+	find_command(process);
+	request->cmd = process->cmd;
+	request->cwd = process->cwd;
+	return 0;
+}
+
+/*
+ * Nobody can tell which signals were ignored when it was launched and which it has ignored since. HUP, INT and QUIT
+ * are what nohup and a shell's & set for a program; of the others, those that `warm snapshot` was started with, too.
+ */
+static void assume_signals(struct process *process, const struct client *client)
+{
+	const uint64_t launchers = 1u << (SIGHUP - 1) | 1u << (SIGINT - 1) | 1u << (SIGQUIT - 1);
+	Warm__Rpc__Conditions *msg = &process->caller.msg;
+
+	msg->sig_ignored &= launchers | client->caller.msg.sig_ignored;
+	msg->sig_blocked = process->caller.status.sig_blocked & client->caller.status.sig_blocked;
+}
+
+static int read_conditions(struct process *process, const struct client *client, struct err *err)
+{
+	const struct machine *machine = &client->daemon->machine;
+	struct caller *caller = &process->caller;
+	int r = caller_look(caller, &process->peer, machine);
+
+	if (!r)
+		r = caller_ask(caller, &process->request);
+	if (r)
+		return err_sys(err, -r, "process %d", process->peer.pid);
+	if (caller->mnt_ns != machine->mnt_ns || caller->msg.root_dev != machine->root_dev ||
+	    caller->msg.root_ino != machine->root_ino)
+		return err_set(err, ENOTSUP, "process %d has another mount namespace or root directory than warmd",
+		               process->peer.pid);
+	for (int i = 0; i < 3; i++) {
+		char name[16];
+		struct stat st;
+
+		snprintf(name, sizeof(name), "fd/%d", i);
+		caller->stdio[i] = key_stdio_kind(fstatat(process->proc_fd, name, &st, 0) ? NULL : &st);
+	}
+	assume_signals(process, client);
+	return 0;
+}
+
+/* CLOCK_REALTIME of its start, a clock tick early rather than late. */
+static int started_ns(const struct process *process, int64_t *ret, struct err *err)
+{
+	struct proc_stat stat;
+	struct timespec real, boot;
+	int64_t tick_ns = 1000000000 / sysconf(_SC_CLK_TCK);
+	int r = proc_stat_read(process->proc_fd, &stat);
+
+	if (r)
+		return err_sys(err, -r, "process %d", process->peer.pid);
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	*ret = (int64_t)(real.tv_sec - boot.tv_sec) * 1000000000 + real.tv_nsec - boot.tv_nsec +
+	       (int64_t)stat.starttime * tick_ns - tick_ns;
+	return 0;
+}
+
+/* ---- the snapshot ------------------------------------------------------------------------------------------------ */
+
+static int examine(struct process *process, struct client *client, struct first_run **ret, struct err *err)
+{
+	struct daemon *daemon = client->daemon;
+	int64_t since_ns = 0;
+	int r = read_request(process, err);
+
+	if (!r)
+		r = read_conditions(process, client, err);
+	if (!r && config_never_warm(&daemon->config, process->cmd))
+		r = err_set(err, EPERM, "%s is on the never-warm list", process->cmd);
+	if (!r)
+		r = privileged_file(process->exe, err);
+	if (!r)
+		r = started_ns(process, &since_ns, err);
+	return r ? r : first_run_adopt(daemon, &process->peer, &process->caller.msg, since_ns, ret, err);
+}
+
+void process_snapshot(struct client *client, const Warm__Rpc__Take *take)
+{
+	struct process process = {.peer = {.pidfd = -1}, .proc_fd = -1};
+	struct first_run *run = NULL;
+	struct err err;
+	int r;
+
+	if (!client->daemon->machine.hot)
+		r = err_set(&err, ENOTSUP, "%s", client->daemon->machine.cold_reason);
+	else
+		r = process_open(&process, client, take->pid, &err);
+	if (!r) {
+		run = first_run_of_pid(client->daemon, take->pid); /* what its launch was is known exactly */
+		if (!run)
+			r = examine(&process, client, &run, &err);
+	}
+	process_fini(&process);
+	if (r)
+		client_fail(client, err.code, "%s", err.msg);
+	else
+		snap_job_take_process(client, run, take->name, take->stop);
+}
