@@ -37,6 +37,8 @@ int ready_parse(const char *how, struct ready *ret, struct err *err)
 {
 	int r = 0;
 
+	if (!strncmp(how, "stdout:", 7))
+		return err_set(err, ENOTSUP, "--ready stdout: no snapshot is taken so in this version");
 	memset(ret, 0, sizeof(*ret));
 	if (!*how || !strcmp(how, "sdk")) {
 		ret->kind = READY_SDK;
