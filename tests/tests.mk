@@ -49,7 +49,7 @@ $(T)/holder: tests/plugins/holder.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a
 
-.PHONY: tests test test-unit test-victims test-e2e lint lint-deep format
+.PHONY: tests test test-unit test-victims test-e2e test-runtimes lint lint-deep format
 tests: all $(UNITS) $(VICTIMS) $(E2E) $(TEST_PLUGINS) ## build the tests without running them
 
 test: tests ## run every test; the last line is the total
@@ -63,6 +63,10 @@ test-victims: all $(VICTIMS) ## take each kernel object through a snapshot (V="n
 
 test-e2e: all $(E2E) $(TEST_PLUGINS) ## run the end-to-end tests (V=test_file.Class.test for some)
 	@$(TESTENV) $(PYTHON) tests/e2e/run.py $(V)
+
+test-runtimes: all ## real programs of each runtime, 200 launches each; installs them first (V=test_file.Class.test for some)
+	@sh tests/runtimes/deps.sh $(BUILD)/runtimes
+	@$(TESTENV) $(PYTHON) tests/e2e/run.py --in tests/runtimes $(V)
 
 lint: all $(BUILD)/restorer.elf ## layers, include cycles, doors, freestanding programs, format
 	@$(TESTENV) $(PYTHON) tests/lint/run.py

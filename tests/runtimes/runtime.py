@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""A test case for real programs: many launches, several at once, every answer equal to a cold run's."""
+import os
+
+from case import WarmCase, make_snapshot
+from harness import BUILD, CLONE_TIERS, finish
+
+PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
+PACKAGES = os.path.join(BUILD, "runtimes", "npm", "node_modules")
+LAUNCHES = 200
+AT_ONCE = 4
+
+
+class RuntimeCase(WarmCase):
+    publish_app = False
+    limit = 600  # seconds a test
+
+    def check_launches(self, *argv, arguments=("1", "22", "333"), launches=LAUNCHES, options=(), **keywords):
+        """Launches it so often, with these as its last argument in turn."""
+        cold = {last: self.daemon.exec(*argv, last, options=(*options, "--explain", "--cold"), **keywords) for last in arguments}
+        for result in cold.values():
+            self.assertEqual(result.code, 0, repr(result))
+        make_snapshot(self.daemon, *argv, arguments[0], options=(*options, "--explain"), **keywords)
+        for begin in range(0, launches, AT_ONCE):
+            self.daemon.full_pool()
+            ones = [arguments[(begin + i) % len(arguments)] for i in range(AT_ONCE)]
+            processes = [self.daemon.popen(*argv, last, options=(*options, "--explain"), **keywords) for last in ones]
+            for last, result in [(last, finish(process)) for last, process in zip(ones, processes)]:
+                self.assertIn(result.tier, CLONE_TIERS, f"launch {begin}: {result!r}\n{self.daemon.log()[-1000:]}")
+                self.assertEqual((result.code, result.out), (cold[last].code, cold[last].out), f"launch {begin}: {result!r}")
+
+
+__all__ = ["RuntimeCase", "PROGRAMS", "PACKAGES"]
