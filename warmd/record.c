@@ -271,12 +271,13 @@ static int gather_opened(struct list *list, const Warm__Rpc__Summary *summary, W
 	for (size_t i = 0; !r && i < opened->n_file; i++) {
 		Warm__Rpc__File *file = take_ptr(opened->file[i]);
 
-		if ((file->names_digest.len && has_directory(list, n_declared, file)) ||
-		    is_plugins(summary, file->path)) {
+		bool plugins = is_plugins(summary, file->path);
+
+		if (plugins || (!file->spoilt && file->names_digest.len && has_directory(list, n_declared, file))) {
 			warm__rpc__file__free_unpacked(file, NULL);
 			continue;
 		}
-		r = list_add(list, file, err);
+		r = file->spoilt ? err_set(err, ESTALE, CHANGED, file->path) : list_add(list, file, err);
 		if (r)
 			warm__rpc__file__free_unpacked(file, NULL);
 	}

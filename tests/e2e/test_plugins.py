@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -224,8 +225,14 @@ class RealJvm(WarmCase):
     """The plugin that is installed, and a JVM with the performance data that it has by default."""
     publish_app = False
 
-    def start(self):
-        return self.daemon.popen("java", "-Xmx64m", "-cp", self.daemon.dir, "Waits", options=("--explain", "--ready", "after:1"),
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        source = write(os.path.join(cls.daemon.dir, "Waits.java"), JAVA)
+        subprocess.run(["javac", "-d", cls.daemon.dir, source], check=True)
+
+    def start(self, heap="-Xmx64m"):
+        return self.daemon.popen("java", heap, "-cp", self.daemon.dir, "Waits", options=("--explain", "--ready", "after:1"),
                                  stdin=subprocess.PIPE)
 
     def data_of(self, java):
@@ -235,8 +242,6 @@ class RealJvm(WarmCase):
             return [line.split(None, 5)[4:] for line in maps if "hsperfdata" in line]
 
     def test_each_clone_has_its_own_data(self):
-        source = write(os.path.join(self.daemon.dir, "Waits.java"), JAVA)
-        subprocess.run(["javac", "-d", self.daemon.dir, source], check=True)
         first = self.start()
         self.assertEqual(first.stdout.readline(), b"up\n")
         original = self.data_of(first)
@@ -251,6 +256,16 @@ class RealJvm(WarmCase):
         for java in clones:
             result = self.assertClone(harness.finish(java, b"\n"))
             self.assertEqual((result.code, result.out), (0, "done\n"), repr(result))
+        self.assertEqual(harness.finish(first, b"\n").code, 0)
+
+    def test_other_machines_come_and_go_while_it_starts(self):
+        """It has looked through the folder of their data, which is none of its state."""
+        first = self.start("-Xmx65m")
+        self.assertEqual(first.stdout.readline(), b"up\n")
+        folder = os.path.dirname(self.data_of(first)[0][1])
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+        self.daemon.published(command="-Xmx65m")
         self.assertEqual(harness.finish(first, b"\n").code, 0)
 
 

@@ -111,18 +111,18 @@ static int list_file(const struct listing *listing, const struct opened_file *fi
 	if (!file->read && (file->modified || !file->closed || !file->file->size))
 		return list_written(list, file, at, &object, err);
 	verdict = judge(listing, file, &object, at);
-	if (verdict == AS_NOTED || verdict == AS_NOW) {
+	if (verdict != LEFT_OUT) {
 		item = verdict == AS_NOW ? take_ptr(at) : copy(file->file);
 		if (item) {
 			item->settled = verdict == AS_NOW;
+			item->spoilt = verdict ==
+			               SPOILT; /* warmd knows whether that matters: a plugin may answer for it */
 			list->file[list->n_file++] = item;
 		}
 	}
 	if (at)
 		warm__rpc__file__free_unpacked(at, NULL);
-	if (verdict != SPOILT)
-		return item || verdict == LEFT_OUT ? 0 : err_set(err, ENOMEM, "out of memory");
-	return err_set(err, ESTALE, "%.160s changed while the program started; start it once more", file->file->path);
+	return item || verdict == LEFT_OUT ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
 /* Whether it has waited for a child, or lets the kernel reap them. */
