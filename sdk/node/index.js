@@ -53,12 +53,12 @@ async function run(options) {
     const timers = require("./lib/timers");
     const stdio = require("./lib/stdio");
     await stdio.flush(native);
-    random.drain();
     if (!files.every(({ paths, suffixes }) => native.declare(paths, suffixes))) return "cold";
     const pending = timers.find();
+    const settled = random.settle();
     const answer = native.ask({ ...options, fixedArgs });
     native.close();
-    if (OUTCOMES[answer.outcome] === "restored") await become(options, answer, { pending, timers, stdio });
+    if (OUTCOMES[answer.outcome] === "restored") await become(options, answer, { pending, timers, stdio, settled });
     return OUTCOMES[answer.outcome] ?? "cold";
   } finally {
     native.close();
@@ -84,7 +84,7 @@ async function runBefore() {
 
 // In a copy: descriptors 0 1 2, the working directory and the environment are the launch's already, and OpenSSL and V8
 // have new seeds; this is the side that node's JavaScript keeps.
-async function become(options, answer, { pending, timers, stdio }) {
+async function become(options, answer, { pending, timers, stdio, settled }) {
   try {
     state.generation = answer.generation;
     timers.shift(pending, answer.elapsed);
@@ -92,7 +92,7 @@ async function become(options, answer, { pending, timers, stdio }) {
     if (options.cwd) process.chdir("."); // process.cwd() is remembered
     if (named("TZ", options.env)) setVariable("TZ", process.env.TZ); // so is the time zone
     stdio.forgetInput();
-    random.drain();
+    if (!settled) random.drain();
   } catch (error) {
     end("become the launch", error);
   }

@@ -4,7 +4,10 @@
 // drawn ahead, and Math.random() where the addon does not reach it.
 
 const UUIDS_AHEAD = 128; // randomUUID() draws so many at once,
-const INTS_AHEAD = 1024; // and randomInt()
+const INTS_AHEAD = 1024; // and randomInt(),
+const INT_BYTES = 6; // from so many bytes each
+
+const { look } = require("./inspector");
 
 let originals = null;
 
@@ -40,7 +43,38 @@ function renewed(copies, fn, renew, instead = fn) {
   );
 }
 
-// Uses up what was drawn ahead: what follows is fresh. Called before the freeze too, so that no copy has to compile it.
+// Before the freeze: uses up exactly what was drawn ahead, so that a copy begins with nothing. Returns whether that is so:
+// only node's own variables tell, and another version may have others. Then each copy has to drain().
+function settle() {
+  const { randomUUID, randomInt } = takeOriginals();
+  drain(); // there is something, and a copy need not compile this
+  const { uuidBatch, randomCacheOffset } = counters();
+  for (let n = (UUIDS_AHEAD - uuidBatch) % UUIDS_AHEAD; n > 0; n--) randomUUID();
+  for (let at = randomCacheOffset; at < INT_BYTES * INTS_AHEAD; at += INT_BYTES) randomInt(2);
+  const left = counters();
+  return left.uuidBatch === 0 && left.randomCacheOffset === INT_BYTES * INTS_AHEAD;
+}
+
+// Where node stands in what it has drawn: the variables that its function closes over.
+function counters() {
+  const key = Symbol.for("warm.random");
+  globalThis[key] = takeOriginals().randomUUID;
+  try {
+    return look((post) => {
+      const own = (objectId) => post("Runtime.getProperties", { objectId, ownProperties: true });
+      const { result: fn } = post("Runtime.evaluate", { expression: 'globalThis[Symbol.for("warm.random")]' });
+      const scopes = own(fn.objectId).internalProperties.find(({ name }) => name === "[[Scopes]]").value;
+      const closure = own(scopes.objectId).result.find(({ name }) => name === "0").value;
+      return Object.fromEntries(own(closure.objectId).result.map(({ name, value }) => [name, value?.value]));
+    }) ?? {};
+  } catch {
+    return {};
+  } finally {
+    delete globalThis[key];
+  }
+}
+
+// Uses up what was drawn ahead, and more: what follows is fresh.
 function drain() {
   const { randomUUID, randomInt } = takeOriginals();
   for (let i = 0; i < UUIDS_AHEAD; i++) randomUUID();
@@ -73,4 +107,4 @@ function generator() {
   return () => ((next() >>> 5) * 0x4000000 + (next() >>> 6)) / 0x20000000000000;
 }
 
-module.exports = { prepare, drain };
+module.exports = { prepare, settle, drain };
