@@ -105,6 +105,7 @@ void plan_files_open(struct plan *p);  /* phase 3: by path; the launch\'s */
 void plan_files_watch(struct plan *p); /* epoll sets */
 void plan_files_lock(struct plan *p);  /* file locks */
 void plan_timers_arm(struct plan *p);
+void plan_signals_redraw(struct plan *p);
 void plan_task_place(struct plan *p);                    /* working directory */
 void plan_task_root(struct plan *p);                     /* root directory, when all is opened */
 void plan_task_last(struct plan *p);                     /* what would be in the restorer's own way */

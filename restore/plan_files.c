@@ -4,11 +4,13 @@
  * 0 1 2 are the launch's. Each is made at whatever number is free, raised above fd_base, and put from there to its
  * numbers.
  */
+#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -215,11 +217,22 @@ static void put_hook(struct plan *p, size_t i)
 	}
 }
 
+static void put_stdio(struct plan *p, size_t i)
+{
+	const desc_t *d = p->image->description[i];
+	uint64_t fd = d->stdio;
+
+	put_all(p, SLOT_STDIN + d->stdio, i);
+	if (d->terminal.len == sizeof(struct termios))
+		PLAN_SYS(p, SYS_ioctl, "the modes that the program has set", fd, TCSETS,
+		         plan_data(p, d->terminal.data, d->terminal.len, 8));
+}
+
 void plan_files_open(struct plan *p)
 {
 	for (size_t i = 0; i < p->image->n_description; i++)
 		if (p->image->description[i]->kind == WARM__IMAGE__DESCRIPTION_KIND__STDIO)
-			put_all(p, SLOT_STDIN + p->image->description[i]->stdio, i);
+			put_stdio(p, i);
 	for (size_t i = 0; i < p->image->n_description; i++)
 		switch (p->image->description[i]->kind) {
 		case WARM__IMAGE__DESCRIPTION_KIND__REGULAR:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Signal actions, and the process's pending signals: queued again while everything is blocked. */
 #include <signal.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "base/err.h"
@@ -32,4 +33,19 @@ int plan_signals(struct plan *p, struct err *err)
 		        "pending signal %d", info->si_signo);
 	}
 	return 0;
+}
+
+/* A program that follows the size of its terminal draws anew: what it had drawn is on another one. */
+void plan_signals_redraw(struct plan *p)
+{
+	const Warm__Image__Process *process = p->image->process;
+	bool terminal = false;
+	uint64_t handler = 0;
+
+	for (size_t i = 0; i < p->image->n_description; i++)
+		terminal |= p->image->description[i]->terminal.len > 0;
+	if (process->n_sigaction >= SIGWINCH && process->sigaction[SIGWINCH - 1].len >= sizeof(handler))
+		memcpy(&handler, process->sigaction[SIGWINCH - 1].data, sizeof(handler));
+	if (terminal && handler != (uint64_t)SIG_DFL && handler != (uint64_t)SIG_IGN)
+		PLAN_SYS(p, SYS_kill, "the terminal is another one (SIGWINCH)", (uint64_t)process->pid, SIGWINCH);
 }

@@ -2,12 +2,14 @@
 /* Descriptors: which descriptions they share (kcmp), what each is, and who collects it. */
 #include "snapshot/files_internal.h"
 
+#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -150,12 +152,25 @@ static bool from_launch(const struct subject *s, const struct open_file *f)
 	return s->n_launch_fds == 0 && f->fd <= 2; /* nobody told us: by hand, in tests */
 }
 
+/* A line editor or a full-screen program has modes of its own; a launch's terminal has them at GO, too (termios(3)). */
+static int take_terminal(struct open_file *f, struct err *err)
+{
+	struct termios modes;
+
+	if (f->local < 0 || ioctl(f->local, TCGETS, &modes) < 0 || modes.c_lflag & ICANON)
+		return 0;
+	f->desc->terminal = bytes_copy(&modes, sizeof(modes));
+	return f->desc->terminal.data ? 0 : err_sys(err, ENOMEM, "descriptors");
+}
+
 /* The launch's: whatever shares its description with 0, 1 or 2 follows them. */
 static int collect_stdio(struct subject *s, struct open_file *f, struct err *err)
 {
 	f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__STDIO;
 	f->desc->stdio = (uint32_t)f->fd;
-	return summary_descriptor(s, "%d: the launch's", f->fd) < 0 ? err_sys(err, ENOMEM, "descriptors") : 0;
+	if (summary_descriptor(s, "%d: the launch's", f->fd) < 0)
+		return err_sys(err, ENOMEM, "descriptors");
+	return take_terminal(f, err);
 }
 
 /* A dup() of a descriptor that the launch brought (>= 3) would have to follow the clone's launch. */

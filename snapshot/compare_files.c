@@ -173,6 +173,13 @@ static int compare_path(const struct pair *p, struct err *err)
 	return same_number(p->was->position, p->is->position, err, "fd %d: position", p->fd);
 }
 
+static int compare_stdio(const struct pair *p, struct err *err)
+{
+	int r = same_number(p->was->stdio, p->is->stdio, err, "fd %d: standard stream", p->fd);
+
+	return r < 0 ? r : same_bytes(p->was->terminal, p->is->terminal, err, "fd %d: modes of the terminal", p->fd);
+}
+
 static int compare_description(const struct pair *p, struct err *err)
 {
 	uint32_t ignored = 0;
@@ -181,7 +188,7 @@ static int compare_description(const struct pair *p, struct err *err)
 	if ((r = same_number(p->was->kind, p->is->kind, err, "fd %d: kind", p->fd)) < 0)
 		return r;
 	if (p->was->kind == WARM__IMAGE__DESCRIPTION_KIND__STDIO)
-		return same_number(p->was->stdio, p->is->stdio, err, "fd %d: standard stream", p->fd);
+		return compare_stdio(p, err);
 	if (p->was->kind == WARM__IMAGE__DESCRIPTION_KIND__HOOK)
 		return 0; /* the original's leads to the daemon, the clone's to its launch */
 	/* open(2) adds O_LARGEFILE, by which a second description of a pipe is made; pipe(2) does not. */

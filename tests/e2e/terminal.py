@@ -10,9 +10,28 @@ import struct
 import termios
 import time
 
-from harness import alive, descendants, kill_quietly, wait_for
+from harness import alive, descendants, kill_quietly, processes, wait_for
 
 PROMPT = "ready>"
+
+
+READS = ("0 0x0 ", "270 0x1 ")  # read(0, ...); pselect6(1, ...), as readline waits
+
+
+def waits_for_input(name, argument):
+    """Whether the program of this name that has this argument is blocked waiting for standard input: Python and bash miss
+    a Ctrl-C that comes between their last look and that wait, until the next key."""
+    for pid, (_, comm) in processes().items():
+        try:
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as cmdline:
+                if not comm.startswith(name) or argument not in cmdline.read().split("\0"):
+                    continue
+            with open(f"/proc/{pid}/syscall", encoding="ascii") as call:
+                if call.read().startswith(READS):
+                    return True
+        except OSError:
+            pass
+    return False
 
 
 class Shell:

@@ -5,8 +5,8 @@ import os
 import re
 
 from case import WarmCase, write
-from harness import APP, CLONE_TIERS, PYTHON, processes, wait_for
-from terminal import Shell
+from harness import APP, CLONE_TIERS, PYTHON, wait_for
+from terminal import Shell, waits_for_input
 
 PROMPT_PROGRAM = """import code, sys
 import warm
@@ -21,24 +21,6 @@ print("size", *os.get_terminal_size(0), flush=True)
 signal.sigwait([signal.SIGWINCH])
 print("size", *os.get_terminal_size(0), flush=True)
 """
-
-
-READS = ("0 0x0 ", "270 0x1 ")  # read(0, ...); pselect6(1, ...), as readline waits
-
-
-def waits_for_input(script):
-    """Whether the Python that runs this script is blocked waiting for standard input."""
-    for pid, (_, comm) in processes().items():
-        try:
-            with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as cmdline:
-                if not comm.startswith("python") or script not in cmdline.read():
-                    continue
-            with open(f"/proc/{pid}/syscall", encoding="ascii") as call:
-                if call.read().startswith(READS):
-                    return True
-        except OSError:
-            pass
-    return False
 
 
 class Terminal(WarmCase):
@@ -158,7 +140,7 @@ class Terminal(WarmCase):
             self.shell.expect(r"\b42\b")
             self.shell.expect(">>> ")
             # Any Python that gets the signal between its last look and the wait sees it when the next line comes only.
-            self.assertTrue(wait_for(lambda: waits_for_input(script)))
+            self.assertTrue(wait_for(lambda: waits_for_input("python", script)))
             self.shell.type("\x03")
             self.shell.expect("KeyboardInterrupt")
             self.shell.type("sys.stdin.isatty(), sys.stdout.isatty()\n")

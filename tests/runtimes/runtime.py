@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A test case for real programs: many launches, several at once, every answer equal to a cold run's."""
 import os
+import subprocess
 
 from case import WarmCase, make_snapshot
 from harness import BUILD, CLONE_TIERS, finish
@@ -28,6 +29,25 @@ class RuntimeCase(WarmCase):
             for last, result in [(last, finish(process)) for last, process in zip(ones, processes)]:
                 self.assertIn(result.tier, CLONE_TIERS, f"launch {begin}: {result!r}\n{self.daemon.log()[-1000:]}")
                 self.assertEqual((result.code, result.out), (cold[last].code, cold[last].out), f"launch {begin}: {result!r}")
+
+    def check_conversations(self, *argv, lines, launches=LAUNCHES, ready="after:0.5"):
+        """A program without the hook, that answers lines of its standard input: snapshotted while it waits for the first
+        one, then launched so often, with each of `lines` in turn."""
+        cold = {text: self.daemon.exec(*argv, options=("--explain", "--cold"), stdin=text) for text in lines}
+        for result in cold.values():
+            self.assertEqual(result.code, 0, repr(result))
+            self.assertTrue(result.out)
+        options = ("--ready", ready, "--explain")
+        first = self.daemon.popen(*argv, options=options, stdin=subprocess.PIPE)
+        self.daemon.published(1, seconds=30, command=argv[0])
+        self.assertEqual(finish(first, lines[0]).out, cold[lines[0]].out, "the original did not go on")
+        for begin in range(0, launches, AT_ONCE):
+            self.daemon.full_pool()
+            ones = [lines[(begin + i) % len(lines)] for i in range(AT_ONCE)]
+            processes = [self.daemon.popen(*argv, options=options, stdin=subprocess.PIPE) for _ in ones]
+            for text, result in [(text, finish(process, text)) for text, process in zip(ones, processes)]:
+                self.assertIn(result.tier, CLONE_TIERS, f"launch {begin}: {result!r}\n{self.daemon.log()[-1000:]}")
+                self.assertEqual((result.code, result.out), (cold[text].code, cold[text].out), f"launch {begin}: {result!r}")
 
 
 __all__ = ["RuntimeCase", "PROGRAMS", "PACKAGES"]
