@@ -33,7 +33,7 @@ PLUGINS := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 .PHONY: all
-all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(BUILD)/libwarm.so $(BUILD)/libwarm.a $(BUILD)/warm.pc $(BUILD)/env $(BUILD)/python/warm node \
+all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(BUILD)/libwarm.so $(BUILD)/libwarm.a $(BUILD)/warm.pc $(BUILD)/env $(BUILD)/python/warm node java \
      $(patsubst %,$(BUILD)/plugins/%.so,$(PLUGINS))
 
 # ---- generated code ---------------------------------------------------------------------------------------------
@@ -154,6 +154,28 @@ $(BUILD)/pic/sdk/node/%.o: CPPFLAGS += -isystem $(NODE_INCLUDE)
 $(BUILD)/node/warm/warm.node: $(NODE_OBJS)
 	@mkdir -p $(@D)
 	$(CC) -shared -o $@ $^
+
+# The SDK for Java is built where there is a JDK (17 or newer). One archive: a copy opens and watches one file. build/java itself is
+# the class path of build/env, and holds the classes.
+JAVAC     ?= $(realpath $(firstword $(shell command -v javac) $(wildcard /usr/lib/jvm/*/bin/javac)))
+JDK        = $(patsubst %/bin/javac,%,$(JAVAC))
+JAVA_OBJS := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/java/*.c) $(filter-out sdk/c/hook.c,$(wildcard sdk/c/*.c)))
+.PHONY: java
+ifneq ($(JAVAC),)
+java: $(BUILD)/java/warm.jar $(BUILD)/libwarmjava.so
+else
+java:
+	@echo "no JDK (javac) here: the SDK for Java is not built" >&2
+endif
+$(BUILD)/java/warm.jar: $(shell find sdk/java -name '*.java')
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	$(JAVAC) --release 17 -Xlint:all -Werror -h $(BUILD)/gen/java -d $(@D) $^
+	cd $(@D) && $(JDK)/bin/jar --create --file warm.jar org warm
+$(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/java/*.c)): $(BUILD)/java/warm.jar
+$(BUILD)/pic/sdk/java/%.o: CPPFLAGS += -I$(BUILD)/gen/java -isystem $(JDK)/include -isystem $(JDK)/include/linux
+$(BUILD)/libwarmjava.so: $(JAVA_OBJS)
+	$(CC) -shared -Wl,-z,defs -o $@ $^
 $(BUILD)/env: Makefile
 	@mkdir -p $(@D)
 	@printf '%s\n' '# . build/env: use what was just built' \
@@ -203,6 +225,11 @@ ifneq ($(NODE_INCLUDE),)
 	install -d $(DESTDIR)$(NODE_DIR)/warm/lib
 	install -m 644 sdk/node/*.js sdk/node/*.mjs sdk/node/*.ts sdk/node/package.json $(BUILD)/node/warm/warm.node $(DESTDIR)$(NODE_DIR)/warm/
 	install -m 644 sdk/node/lib/*.js $(DESTDIR)$(NODE_DIR)/warm/lib/
+endif
+ifneq ($(JAVAC),)
+	install -d $(DESTDIR)$(PREFIX)/share/java
+	install -m 644 $(BUILD)/java/warm.jar $(DESTDIR)$(PREFIX)/share/java/
+	install -m 755 $(BUILD)/libwarmjava.so $(DESTDIR)$(PREFIX)/lib/
 endif
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/warm/
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig

@@ -7,6 +7,8 @@ libsqlite3-dev libcmocka-dev binutils python3 python3-django python3-numpy pytho
 clang-format clang-tidy cppcheck less procps util-linux sqlite3"
 # Any node with its headers will do; Debian's only where there is none.
 command -v node >/dev/null || packages="$packages nodejs libnode-dev"
+# Any JDK will do for the SDK of Java, which the demo does not need.
+[ "${1:-}" = --quiet ] || command -v javac >/dev/null || packages="$packages openjdk-17-jdk-headless"
 missing=
 for p in $packages; do
     dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"

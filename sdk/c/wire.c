@@ -15,7 +15,7 @@ enum { READY_HOOK_FD = 1, READY_ARGV = 2, READY_FIXED_ARGS = 3, READY_CWD = 4, R
 enum { DEPENDS_ITEM = 1 };
 enum { DEPENDENCY_PATH = 1, DEPENDENCY_SUFFIX = 2 };
 enum { REPLY_HOOK = 3 };
-enum { HOOK_OUTCOME = 1, HOOK_ARGV = 3, HOOK_ENV = 4, HOOK_GENERATION = 6, HOOK_FIXED_ARGS = 7 };
+enum { HOOK_OUTCOME = 1, HOOK_REASON = 2, HOOK_ARGV = 3, HOOK_ENV = 4, HOOK_GENERATION = 6, HOOK_FIXED_ARGS = 7 };
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
@@ -165,6 +165,7 @@ struct field {
 };
 
 static int read_hook(struct reader hook, struct hook_answer *answer);
+static int set_string(char **text, struct reader bytes);
 static int add_string(char ***list, size_t *n, struct reader bytes);
 static int next_field(struct reader *from, struct field *ret);
 
@@ -203,6 +204,7 @@ void hook_answer_fini(struct hook_answer *answer)
 		free(answer->env[i]);
 	free(answer->argv);
 	free(answer->env);
+	free(answer->reason);
 	*answer = (struct hook_answer){0};
 }
 
@@ -218,6 +220,8 @@ static int read_hook(struct reader hook, struct hook_answer *answer)
 			answer->generation = field.value;
 		else if (field.number == HOOK_FIXED_ARGS && field.type == TYPE_VARINT)
 			answer->fixed_args = (size_t)field.value;
+		else if (field.number == HOOK_REASON && field.type == TYPE_BYTES)
+			r = set_string(&answer->reason, field.bytes);
 		else if (field.number == HOOK_ARGV && field.type == TYPE_BYTES)
 			r = add_string(&answer->argv, &answer->argc, field.bytes);
 		else if (field.number == HOOK_ENV && field.type == TYPE_BYTES)
@@ -226,6 +230,13 @@ static int read_hook(struct reader hook, struct hook_answer *answer)
 			return r;
 	}
 	return r;
+}
+
+static int set_string(char **text, struct reader bytes)
+{
+	free(*text);
+	*text = strndup((const char *)bytes.at, (size_t)(bytes.end - bytes.at));
+	return *text ? 0 : -ENOMEM;
 }
 
 static int add_string(char ***list, size_t *n, struct reader bytes)

@@ -48,6 +48,7 @@ enum hook_outcome { OUTCOME_COLD = 0, OUTCOME_RESUMED = 1, OUTCOME_RESTORED = 2,
  */
 struct hook_answer {
 	uint32_t outcome; /* enum hook_outcome */
+	char *reason;     /* why cold; NULL: not said */
 	uint64_t generation;
 	char **argv;
 	size_t argc;

@@ -15,6 +15,14 @@ warm.ready(argv=True)
 print(warm.__file__, *sys.argv[1:])
 """
 
+JAVA_SOURCE = """import warm.Warm;
+class App {
+    public static void main(String[] args) {
+        System.out.println(Warm.ready(new Warm.Options().argv(args)) + " " + Warm.args()[0]);
+    }
+}
+"""
+
 C_SOURCE = """#include <stdio.h>
 #include <warm.h>
 int main(void) { return printf("%d\\n", warm_ready(0)) < 0; }
@@ -76,6 +84,14 @@ class Installed(unittest.TestCase):
                        'require("warm").ready({ argv: true }).then(() => console.log(require.resolve("warm"), process.argv[2]))')
         with unittest.mock.patch.dict(self.env, NODE_PATH=folder):
             self.assertEqual(self.becomes_clone(node, script, "one").out, f"{folder}/warm/index.js one\n")
+
+    def test_java_program(self):
+        jar, java = os.path.join(self.dest, "usr/share/java/warm.jar"), shutil.which("java")
+        if not java or not os.path.exists(os.path.join(BUILD, "java/warm.jar")):
+            self.skipTest("no java here, or no JDK when Warm was built")
+        source = write(os.path.join(self.daemon.dir, "App.java"), JAVA_SOURCE)
+        subprocess.run([java + "c", "-cp", jar, source], env=plain_env(), check=True)
+        self.assertEqual(self.becomes_clone(java, "-cp", f"{jar}:{self.daemon.dir}", "App", "one").out, "RESTORED one\n")
 
     def test_c_program_by_pkg_config(self):
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", "warm"], check=True, stdout=subprocess.PIPE, text=True,

@@ -146,6 +146,7 @@ static void test_answer_is_read(void **state)
 	assert_true(answer.generation == 0xfedcba9876543210u);
 	assert_int_equal(answer.argc, 3);
 	assert_int_equal(answer.fixed_args, 2);
+	assert_string_equal(answer.reason, "none");
 	assert_string_equal(answer.argv[0], "shop");
 	assert_string_equal(answer.argv[1], "");
 	assert_string_equal(answer.argv[2], "\xff"
