@@ -288,7 +288,9 @@ static void load_one(struct daemon *daemon, const struct found_row *row)
 	entry->hits = row->hits;
 	entry->last_used = row->last_used;
 	entry->stored_bytes = row->stored_bytes;
-	if (trust_files(entry, &err))
+	if (record->monotonic_ns > daemon_now_ns())
+		entry_retire(entry, "the machine was started anew since: in a copy its clock would run backwards");
+	else if (trust_files(entry, &err))
 		entry_retire(entry, err.msg);
 }
 

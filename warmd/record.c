@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/proc.h"
+#include "warmd/daemon.h"
 #include "warmd/files.h"
 #include "warmd/first_run.h"
 
@@ -352,6 +353,7 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 	record->name = strdup(run->name);
 	record->ready = strdup(run->ready);
 	record->created = (uint64_t)time(NULL);
+	record->monotonic_ns = daemon_now_ns();
 
 	r = gather(&list, conditions->cmd, summary, depends, n_depends, err);
 	if (!r && opened)

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from case import WarmCase, make_snapshot
-from harness import APP, CLONE_TIERS, WARM, Daemon, alive, descendants, finish, kill_quietly, program_behind, wait_for
+from harness import APP, CLONE_TIERS, WARM, WARMD, Daemon, alive, descendants, finish, kill_quietly, program_behind, wait_for
 
 
 class Clones(WarmCase):
@@ -186,3 +186,26 @@ class Leftovers(WarmCase):
             kill_quietly(pid)
         daemon.close()
         self.assertTrue(gone, left)
+
+
+class Clock(WarmCase):
+    """A machine that was started anew has a younger CLOCK_MONOTONIC; a time namespace with an older one stands in for the
+    time before."""
+
+    publish_app = False
+
+    BEFORE = """"$1" --root "$2" --socket "$3" --foreground & daemon=$!
+    until [ -S "$3" ]; do sleep 0.02; done
+    "$4" exec -- "$5" outcome
+    until "$4" --json ls | grep -q '"published"'; do sleep 0.05; done
+    kill $daemon; wait $daemon"""
+
+    def test_it_never_runs_backwards(self):
+        other = Daemon()
+        self.addCleanup(other.close)
+        before = subprocess.run(["unshare", "--time", "--monotonic", "1000000", "--fork", "timeout", "30", "sh", "-c", self.BEFORE,
+                                 "sh", WARMD, other.root, other.socket, WARM, APP], env=other.env, capture_output=True, text=True,
+                                check=False)
+        self.assertEqual((before.returncode, before.stdout), (0, "resumed\n"), before.stderr)
+        other.start()
+        self.assertCold(other.exec(APP, "outcome"), "started anew")
