@@ -3,8 +3,8 @@
 import os
 import subprocess
 
-from case import WarmCase, make_snapshot
-from harness import BUILD, CLONE_TIERS, finish
+from case import WarmCase
+from harness import BUILD, CLONE_TIERS, finish, wait_for
 
 PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
 PACKAGES = os.path.join(BUILD, "runtimes", "npm", "node_modules")
@@ -16,12 +16,19 @@ class RuntimeCase(WarmCase):
     publish_app = False
     limit = 600  # seconds a test
 
+    def wait_published(self, command):
+        def there():
+            return any(row["command"] == command and row["state"] == "published" and row["standbys"] for row in self.daemon.ls())
+        self.assertTrue(wait_for(there, 60, 0.05), f"{self.daemon.ls()}\n{self.daemon.log()[-2000:]}")
+
     def check_launches(self, *argv, arguments=("1", "22", "333"), launches=LAUNCHES, options=(), **keywords):
         """Launches it so often, with these as its last argument in turn."""
         cold = {last: self.daemon.exec(*argv, last, options=(*options, "--explain", "--cold"), **keywords) for last in arguments}
         for result in cold.values():
             self.assertEqual(result.code, 0, repr(result))
-        make_snapshot(self.daemon, *argv, arguments[0], options=(*options, "--explain"), **keywords)
+        first = self.daemon.exec(*argv, arguments[0], options=(*options, "--explain"), timeout=60, **keywords)
+        self.assertEqual((first.code, first.out), (0, cold[arguments[0]].out), "the original did not go on")
+        self.wait_published([*argv, arguments[0]])
         for begin in range(0, launches, AT_ONCE):
             self.daemon.full_pool()
             ones = [arguments[(begin + i) % len(arguments)] for i in range(AT_ONCE)]
@@ -39,7 +46,7 @@ class RuntimeCase(WarmCase):
             self.assertTrue(result.out)
         options = ("--ready", ready, "--explain")
         first = self.daemon.popen(*argv, options=options, stdin=subprocess.PIPE)
-        self.daemon.published(1, seconds=30, command=argv[0])
+        self.wait_published(list(argv))
         self.assertEqual(finish(first, lines[0]).out, cold[lines[0]].out, "the original did not go on")
         for begin in range(0, launches, AT_ONCE):
             self.daemon.full_pool()
