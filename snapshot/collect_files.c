@@ -292,7 +292,7 @@ static int take_description(struct subject *s, struct known *known, struct open_
 	size_t at = 0;
 	int r;
 
-	if (f->fd > 2 && find_shared(s, known, f, &at)) {
+	if (f->fd > 2 && known->of && find_shared(s, known, f, &at)) {
 		*ret_index = known->of[at].description;
 		return 0;
 	}

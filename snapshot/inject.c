@@ -126,8 +126,10 @@ static void check_way_back(struct subject *s, const char *maps)
 
 	for
 		EACH_MAP(maps, m)
-	runs |= m.perms[2] == 'x' && m.start <= s->way.sigreturn && s->way.sigreturn < m.end &&
-	        m.start <= s->way.syscall_ret && s->way.syscall_ret < m.end;
+		{
+			runs |= m.perms[2] == 'x' && m.start <= s->way.sigreturn && s->way.sigreturn < m.end &&
+			        m.start <= s->way.syscall_ret && s->way.syscall_ret < m.end;
+		}
 	if (!runs || subject_read(s, s->way.syscall_ret, ret, sizeof(ret), NULL) < 0 ||
 	    subject_read(s, s->way.sigreturn, tramp, sizeof(tramp), NULL) < 0 ||
 	    (way_back_find(&seen, ret, sizeof(ret), 1), !way_back_find(&seen, tramp, sizeof(tramp), 1)))
@@ -144,8 +146,10 @@ static int find_syscall_insn(struct subject *s, const char *maps, struct err *er
 
 	for
 		EACH_MAP(maps, m)
-	if (starts(m.name, "[vdso]"))
-		vdso = m;
+		{
+			if (starts(m.name, "[vdso]"))
+				vdso = m;
+		}
 	len = vdso.end - vdso.start;
 	if (!len || len > 65536)
 		return err_set(err, ENOTSUP, "process %d has no vdso", s->pid);

@@ -77,7 +77,7 @@ int offer_process(struct subject *s, const struct plugins_place *place, struct e
 	char exe[PATH_MAX];
 	struct warm_object object = {.kind = WARM_PROCESS, .pid = s->pid, .path = exe, .fd = -1, .local = s->pidfd};
 	struct taken taken = {0};
-	struct stat st;
+	struct stat st = {0};
 	int r = plugins_load(&s->plugins, place, err);
 
 	if (r < 0)

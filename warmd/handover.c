@@ -211,7 +211,8 @@ static int place_held(struct handover *h, const struct entry *entry, const struc
 		if (r)
 			return r;
 		h->skip |= UINT64_C(1) << found;
-		h->matched |= UINT64_C(1) << index_of(request, number);
+		if (index_of(request, number) >= 0)
+			h->matched |= UINT64_C(1) << index_of(request, number);
 	}
 	return 0;
 }

@@ -268,7 +268,7 @@ void recording_list(struct recording *recording, recording_cb *cb, void *arg)
 int recording_take(struct recording *recording, Warm__Rpc__Opened **ret, struct err *err)
 {
 	CLEAN(free) char *data = NULL;
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	if (recording->state != RECORDING_LISTED)
