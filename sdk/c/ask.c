@@ -95,7 +95,8 @@ static int send_datagram(int fd, struct wire *wire)
 }
 
 /* Mapped, not malloc'ed: the hook leaves the application's heap where it was. The freeze interrupts recv(2) where it
- * has a time limit, and a copy begins with that EINTR: the loop is part of the protocol. */
+ * has a time limit, and a copy begins with that EINTR: the loop is part of the protocol. So is the second look behind
+ * ECONNRESET: a daemon that was killed before it had read everything is reported once, in front of the answer. */
 static int receive(int fd, struct hook_answer *ret)
 {
 	uint8_t *datagram = mmap(NULL, MESSAGE_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -105,6 +106,8 @@ static int receive(int fd, struct hook_answer *ret)
 	if (datagram == MAP_FAILED)
 		return -errno;
 	n = TEMP_FAILURE_RETRY(recv(fd, datagram, MESSAGE_MAX, 0));
+	if (n < 0 && errno == ECONNRESET)
+		n = TEMP_FAILURE_RETRY(recv(fd, datagram, MESSAGE_MAX, 0));
 	r = n < 0 ? -errno : wire_get_answer(datagram, (size_t)n, ret);
 	munmap(datagram, MESSAGE_MAX);
 	return r;

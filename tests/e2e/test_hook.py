@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -12,10 +13,10 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from harness import APP, BUILD, PYTHON, ROOT, base_env, kill_quietly  # noqa: E402
+from harness import APP, BUILD, PYTHON, ROOT, base_env, kill_quietly, wait_for  # noqa: E402
 
 sys.path.insert(0, os.path.join(ROOT, "sdk", "python"))
-from case import WarmCase, write  # noqa: E402
+from case import WarmCase, read, write  # noqa: E402
 from warm import _daemon as wire  # noqa: E402
 
 PYTHON_APP = """
@@ -75,10 +76,11 @@ print(json.dumps({"result": {0: "resumed", 1: "restored", 2: "cold"}[result], "h
 
 
 class Daemon:
-    """Answers Hello with `first` (None: not at all) and one Ready with `answers`, or closes the connection."""
+    """Answers Hello with `first` (None: not at all) and one Ready with `answers`, or closes the connection. `killed`: it
+    answers a Ready that it has not read, and is gone before the program looks."""
 
-    def __init__(self, path, answers, first):
-        self.answers, self.first, self.greeted = answers, first, 0
+    def __init__(self, path, answers, first, killed=False):
+        self.answers, self.first, self.greeted, self.killed = answers, first, 0, killed
         self.depends, self.ready, self.datagrams = [], None, []
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.bind(path)
@@ -89,6 +91,8 @@ class Daemon:
     def serve(self):
         with self.socket.accept()[0] as connection:
             while True:
+                if self.killed and self.greeted:
+                    return self.answer_and_die(connection)
                 datagram = connection.recv(1 << 20)
                 if not datagram:
                     return
@@ -108,6 +112,17 @@ class Daemon:
                 for answer in self.answers:
                     connection.send(answer)
 
+    def answer_and_die(self, connection):
+        pid = struct.unpack("iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        connection.recv(1, socket.MSG_PEEK)     # its first datagram behind Hello; the others, Ready among them, follow
+        assert wait_for(lambda: read(f"/proc/{pid}/syscall").startswith(f"{RECVFROM} "), 5)
+        os.kill(pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+        for answer in self.answers:
+            connection.send(answer)
+        connection.close()
+        os.kill(pid, signal.SIGCONT)
+
     def paths(self):
         return {item[0][1].decode(): [suffix.decode() for _, suffix in item[1:]] for item in self.depends}
 
@@ -120,6 +135,7 @@ def reply(outcome, argv=(), env=(), generation=0, fixed=0):
 
 
 PENDING = reply(wire.PENDING)
+RECVFROM = 45   # the number of recv(2)'s system call on x86-64
 
 
 class Hook:
@@ -134,9 +150,9 @@ class Hook:
         with open(self.script, "w", encoding="ascii") as file:
             file.write(self.source)
 
-    def run_app(self, *answers, env=None, daemon=True, first=PENDING):
+    def run_app(self, *answers, env=None, daemon=True, first=PENDING, killed=False):
         path = os.path.join(self.directory.name, "s")
-        self.daemon = Daemon(path, answers, first) if daemon else None
+        self.daemon = Daemon(path, answers, first, killed) if daemon else None
         done = subprocess.run([self.runtime, self.script, "old"], cwd=self.directory.name, input=b"first\nsecond\n",
                               capture_output=True, timeout=60, check=False,
                               env={**base_env(), "WARM_SOCKET": path, "LIBWARM": os.path.join(BUILD, "libwarm.so"),
@@ -188,6 +204,10 @@ class Hook:
 
     def test_daemon_that_goes_away_means_cold(self):
         self.assertEqual(self.run_app()["result"], "cold")
+
+    def test_answer_of_a_daemon_that_was_killed_meanwhile_is_heard(self):
+        said = self.run_app(self.restored(), killed=True)
+        self.assertEqual((said["result"], said["argv"]), ("restored", ["new", "two"]))
 
     def assertUntouched(self, said):
         """Cold, and nothing was run or collected for a snapshot."""

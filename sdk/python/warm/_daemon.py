@@ -86,7 +86,7 @@ class Connection:
         try:
             self.sock.settimeout(FIRST_WORD_S)
             self.sock.send(MAGIC + text(HELLO, b""))
-            wanted = Answer(self.sock.recv(MESSAGE_MAX)).outcome == PENDING
+            wanted = self.answer().outcome == PENDING
             self.sock.settimeout(None)
             return wanted
         except (OSError, ValueError):
@@ -106,12 +106,19 @@ class Connection:
         the original's. A daemon that went away has said COLD."""
         try:
             self.sock.send(request)
-            answer = Answer(self.sock.recv(MESSAGE_MAX))
+            answer = self.answer()
             while answer.outcome == PENDING:
-                answer = Answer(self.sock.recv(MESSAGE_MAX))
+                answer = self.answer()
             return answer
         except (OSError, ValueError):
             return Answer(b"")
+
+    def answer(self):
+        try:
+            return Answer(self.sock.recv(MESSAGE_MAX))
+        except ConnectionResetError:
+            # A daemon that was killed before it had read everything: said once, in front of what it has sent.
+            return Answer(self.sock.recv(MESSAGE_MAX))
 
 
 class Answer:
