@@ -25,9 +25,10 @@ $(T)/victims/%: tests/victims/%.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a -lpthread -lrt -ldl -lm
 E2E_PROGRAMS := $(patsubst tests/e2e/%.c,$(T)/%,$(wildcard tests/e2e/*.c))
+$(T)/dice: LDLIBS := -lcrypto
 $(E2E_PROGRAMS): $(T)/%: tests/e2e/%.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a -lpthread
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a $(LDLIBS) -lpthread
 $(T)/killer.so: tests/e2e/killer/killer.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -shared -fPIC -MF $@.d -o $@ $<

@@ -115,7 +115,9 @@ static int ask(struct hook_answer *ret)
 		return fd;
 	if (run_before() != 0)
 		return -ECANCELED;
-	fflush(NULL); /* what is printed before the hook is printed once, by the original */
+	if (launch_random() < 0)
+		return -ECANCELED; /* nor could a copy */
+	fflush(NULL);              /* what is printed before the hook is printed once, by the original */
 	r = ask_depends(fd, hook.depends.list, hook.depends.n, NULL, 0);
 	return r == 0 ? say_ready(fd, ret) : r;
 }
@@ -145,6 +147,10 @@ static int say_ready(int fd, struct hook_answer *ret)
 
 static void become_launch(struct hook_answer *answer)
 {
+	int r = launch_random();
+
+	if (r < 0)
+		give_up("reseed OpenSSL", r);
 	hook.generation = answer->generation;
 	launch_stdio();
 	if (launch_environment(answer->env, answer->n_env, hook.env.list, hook.env.n) < 0)

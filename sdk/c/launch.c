@@ -3,11 +3,15 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
+
+extern void RAND_add(const void *data, int len, double entropy) __attribute__((weak));
 
 static int drop_named(char *const *pattern, size_t n_pattern);
 static int set_variable(const char *assignment, bool there);
@@ -32,6 +36,20 @@ void launch_stdio(void)
 	clearerr(stdin);
 	clearerr(stdout);
 	clearerr(stderr);
+}
+
+int launch_random(void)
+{
+	uint8_t seed[32];
+	ssize_t n;
+
+	if (!RAND_add)
+		return 0;
+	n = getrandom(seed, sizeof(seed), 0); /* at most 256 bytes: all or nothing */
+	if (n != sizeof(seed))
+		return n < 0 ? -errno : -EIO;
+	RAND_add(seed, sizeof(seed), sizeof(seed));
+	return 0;
 }
 
 static int drop_named(char *const *pattern, size_t n_pattern)

@@ -12,4 +12,9 @@ int launch_environment(char *const *env, size_t n_env, char *const *pattern, siz
 /* Forgets what stdin read ahead and the states "end of file" and "error" of the three streams. */
 void launch_stdio(void);
 
+/* Gives OpenSSL's generators, of all threads, a new seed, where the program was linked with it: they notice a fork by
+ * the process id, and a copy has the original's. Called before the freeze as well, it makes the later call cheap.
+ * Returns 0, or -errno as getrandom(2). */
+int launch_random(void);
+
 #endif

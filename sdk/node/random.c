@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * OpenSSL notices a fork by the process id, and a copy has the original's: its root generator is stirred, and the
- * generators of all threads, which count that, follow.
- *
  * V8 keeps 64 numbers of Math.random() drawn ahead and a state for each context, seeded from a generator of the
  * isolate. Both are set anew by V8's own functions, which node exports; a node that has them under another name has
  * none of them here (weak symbols), and Math.random() is replaced in JavaScript instead (lib/random.js).
@@ -16,9 +13,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "sdk/c/launch.h"
+
 #define WEAK(name) __asm__(name) __attribute__((weak))
 
-extern void RAND_add(const void *data, int len, double entropy) __attribute__((weak));
 extern void *isolate_current(void) WEAK("_ZN2v87Isolate10GetCurrentEv");
 extern uintptr_t *isolate_context(void *isolate) WEAK("_ZN2v87Isolate17GetCurrentContextEv");
 extern void isolate_interrupt(void *isolate, void (*fn)(void *isolate, void *arg), void *arg)
@@ -77,13 +75,10 @@ bool random_reaches_v8(void)
 
 int random_reseed(void)
 {
-	uint8_t bytes[32];
-	int r = fill(bytes, sizeof(bytes));
+	int r = launch_random();
 
 	if (r < 0)
 		return r;
-	if (RAND_add)
-		RAND_add(bytes, sizeof(bytes), sizeof(bytes));
 	pthread_mutex_lock(&worlds.lock);
 	for (struct world *world = worlds.first; world && r == 0; world = world->next) {
 		r = fill(&world->seed, sizeof(world->seed));

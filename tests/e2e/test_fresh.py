@@ -6,7 +6,7 @@ import re
 import time
 
 from case import WarmCase, make_snapshot, write
-from harness import PYTHON
+from harness import BUILD, PYTHON
 
 # Every generator is used before the hook, so that what it keeps is in the snapshot.
 PROGRAM = """import hashlib, json, os, random, secrets, ssl, sys, tempfile, time, uuid
@@ -40,6 +40,15 @@ class Randomness(WarmCase):
         seen = [self.assertClone(self.app("generation")).out for _ in range(3)]
         self.assertEqual(len(set(seen)), 3)
         self.assertNotIn("0\n", seen)
+
+    def test_openssl_of_a_c_program(self):
+        dice = os.path.join(BUILD, "tests", "dice")
+        make_snapshot(self.daemon, dice)
+        seen = []
+        for _ in range(4):
+            self.daemon.full_pool()
+            seen += self.assertClone(self.daemon.exec(dice)).out.split()
+        self.assertEqual((len(seen), len(set(seen))), (8, 8), seen)
 
     def test_python_random_numbers_differ(self):
         script = write(os.path.join(self.daemon.dir, "dice.py"), PROGRAM)
