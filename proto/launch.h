@@ -12,6 +12,12 @@
  *
  *     warm exec ──the program's fds──► carrier ──► warmd, when it reads the request
  *                                         └──────► back to a warm exec that gives up before
+ *
+ * A first run that `warm exec` has to stand behind (LAUNCH_RELAY) is its child, with a supervisor of its own:
+ *
+ *     warm exec ──relay_word──► warmd        warm exec ──sup_go + fds──► supervisor (warm-init) ──► the program
+ *         ▲ └─────────────────── struct control, both ways ──────────────────┘                        │
+ *         └───────────────────────────── what the program prints ─────────────────────────────────────┘
  */
 #ifndef WARM_PROTO_LAUNCH_H
 #define WARM_PROTO_LAUNCH_H
@@ -21,7 +27,7 @@
 
 #define LAUNCH_MAGIC        0x584d5257u /* "WRMX": a launch_request */
 #define RPC_MAGIC           0x504d5257u /* "WRMP": four bytes before every protobuf Request and Reply */
-#define LAUNCH_VERSION      2
+#define LAUNCH_VERSION      3
 #define MESSAGE_MAX         131072 /* bytes in one datagram; a launch that does not fit starts cold */
 #define LAUNCH_FDS_MAX      64     /* descriptors in one launch; more start cold */
 #define LAUNCH_FD_END       900 /* a descriptor with this number or a higher one starts cold: the restorer's are there */
@@ -68,6 +74,7 @@ enum launch_answer {
 	LAUNCH_PENDING = 1,    /* a clone is being made; keep waiting */
 	LAUNCH_RUNNING = 2,    /* the clone has the token: read the control socket */
 	LAUNCH_COLD_START = 3, /* take the token and execve() yourself */
+	LAUNCH_RELAY = 4,      /* take the token and run it as a child (relay_word). Comes with an open warm-init */
 };
 
 enum launch_tier { TIER_HOT = 0, TIER_TEMPLATE = 1, TIER_COLD_RESTORE = 2, TIER_COLD_START = 3 };
@@ -82,6 +89,26 @@ struct launch_reply {
 	uint64_t go_ns; /* CLOCK_MONOTONIC when GO was sent */
 	char snapshot[24];
 	char reason[240]; /* why not hotter; "" = hot */
+};
+
+/* ---- warm exec ↔ warmd, behind LAUNCH_RELAY ------------------------------------------------------------------- */
+
+#define RELAY_MAGIC 0x594d5257u /* "WRMY" */
+
+/*
+ * The connection stays open. `warm exec` says RELAY_STARTED when the program is there and has yet to execute its first
+ * instruction; warmd answers RELAY_GO, or closes the connection, which means a plain cold start. RELAY_READY: what was
+ * to be seen has been seen.
+ */
+enum relay_kind {
+	RELAY_STARTED = 1, /* → warmd, with a pidfd of the program */
+	RELAY_GO = 2,      /* → warm exec */
+	RELAY_READY = 3,   /* → warmd */
+};
+
+struct relay_word {
+	uint32_t magic;
+	uint32_t kind; /* enum relay_kind */
 };
 
 /* ---- warm exec ↔ supervisor ------------------------------------------------------------------------------------ */
@@ -102,7 +129,8 @@ struct control {
 	uint64_t data;
 };
 
-/* ---- warmd → supervisor ---------------------------------------------------------------------------------------- */
+/* ---- warmd (of a first run: warm exec) → supervisor
+ * ------------------------------------------------------------------------------ */
 
 #define SUP_MAGIC 0x534d5257u /* "WRMS" */
 

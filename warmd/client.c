@@ -7,6 +7,7 @@
 #include "warmd/daemon.h"
 #include "warmd/dispatch.h"
 #include "warmd/exec_job.h"
+#include "warmd/relayed.h"
 #include "warmd/snap_job.h"
 #include "warmd/verbs.h"
 
@@ -74,6 +75,8 @@ void client_free(struct client *client)
 		snap_job_client_gone(client->snap_job);
 	if (client->verb_job)
 		verb_client_gone(client->verb_job);
+	if (client->first_run)
+		relayed_client_gone(client);
 
 	ev_io_stop(client->daemon->loop, &client->io);
 	ev_timer_stop(client->daemon->loop, &client->timer);

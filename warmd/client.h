@@ -16,6 +16,7 @@
 struct client_message;
 struct daemon;
 struct exec_job;
+struct first_run;
 struct snap_job;
 struct verb_job;
 
@@ -37,6 +38,8 @@ struct client {
 	struct exec_job *exec_job;
 	struct snap_job *snap_job;
 	struct verb_job *verb_job;
+
+	struct first_run *first_run; /* a `warm exec` behind LAUNCH_RELAY */
 
 	/* Files that the hook declared, until Ready. */
 	Warm__Rpc__Depends **depends;

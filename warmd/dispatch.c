@@ -9,6 +9,7 @@
 #include "warmd/daemon.h"
 #include "warmd/exec_job.h"
 #include "warmd/process.h"
+#include "warmd/relayed.h"
 #include "warmd/snap_job.h"
 #include "warmd/stats.h"
 #include "warmd/doctor.h"
@@ -104,6 +105,10 @@ void dispatch(struct client *client, const void *msg, size_t len, const int *fds
 		return;
 	}
 	client->daemon->last_used_ms = daemon_now_ms();
+	if (magic == RELAY_MAGIC) {
+		relayed_heard(client, msg, len, fds, n_fds);
+		return;
+	}
 	if (magic == LAUNCH_MAGIC) {
 		exec_job_start(client, msg, len, fds, n_fds);
 		return;

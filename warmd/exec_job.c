@@ -17,6 +17,7 @@
 #include "warmd/pool.h"
 #include "warmd/privileged.h"
 #include "warmd/recording.h"
+#include "warmd/relayed.h"
 #include "warmd/request.h"
 #include "warmd/standby.h"
 #include "warmd/words.h"
@@ -89,7 +90,7 @@ static uint32_t since_accept_us(const struct exec_job *job, uint64_t then_ns)
 	return then_ns > job->client->accepted_ns ? (uint32_t)((then_ns - job->client->accepted_ns) / 1000) : 0;
 }
 
-static void answer(struct exec_job *job, enum launch_answer kind, const char *reason)
+static struct launch_reply reply_of(const struct exec_job *job, enum launch_answer kind, const char *reason)
 {
 	struct launch_reply reply = {.magic = LAUNCH_MAGIC, .kind = kind, .tier = job->tier, .go_ns = job->go_ns};
 
@@ -97,6 +98,13 @@ static void answer(struct exec_job *job, enum launch_answer kind, const char *re
 	reply.go_us = since_accept_us(job, job->go_ns);
 	snprintf(reply.snapshot, sizeof(reply.snapshot), "%s", job->id);
 	snprintf(reply.reason, sizeof(reply.reason), "%s", reason);
+	return reply;
+}
+
+static void answer(struct exec_job *job, enum launch_answer kind, const char *reason)
+{
+	struct launch_reply reply = reply_of(job, kind, reason);
+
 	client_send(job->client, &reply, sizeof(reply));
 }
 
@@ -108,7 +116,8 @@ static void exec_job_finish(struct exec_job *job)
 	exec_job_move(job, EXEC_EXITED);
 	client->exec_job = NULL;
 	exec_job_free(job);
-	client_close(client);
+	if (!client->first_run) /* else it has more to say: warmd/relayed.h */
+		client_close(client);
 }
 
 static void exec_job_cold(struct exec_job *job, const char *reason)
@@ -119,7 +128,13 @@ static void exec_job_cold(struct exec_job *job, const char *reason)
 	job->tier = TIER_COLD_START;
 	stats_launch(stats, TIER_COLD_START, since_accept_us(job, daemon_now_ns()));
 	stats_fallback(stats, reason);
-	answer(job, LAUNCH_COLD_START, reason);
+	if (job->client->first_run) {
+		struct launch_reply reply = reply_of(job, LAUNCH_RELAY, reason);
+
+		relayed_answer(job->client, &reply);
+	} else {
+		answer(job, LAUNCH_COLD_START, reason);
+	}
 	exec_job_finish(job);
 }
 

@@ -74,6 +74,22 @@ static void note_descriptors(struct first_run *run, const struct request *reques
 	}
 }
 
+/* The same of a child, which has none but these. */
+static int note_descriptors_of_child(struct first_run *run, struct err *err)
+{
+	for (unsigned i = 0; i < run->n_fds; i++) {
+		struct stat st;
+		char path[48];
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", run->pid, run->fd[i].number);
+		if (stat(path, &st))
+			return err_sys(err, errno, "descriptor %d of process %d", run->fd[i].number, run->pid);
+		run->fd[i].dev = st.st_dev;
+		run->fd[i].ino = st.st_ino;
+	}
+	return 0;
+}
+
 /* On the list, and watched for its end. */
 static struct first_run *first_run_new(struct daemon *daemon, const struct peer *peer, const char *name,
                                        const char *ready, const Warm__Rpc__Conditions *conditions, struct err *err)
@@ -123,8 +139,27 @@ int first_run_register(struct client *client, const struct request *request, con
 	run->ready_when = ready;
 	ready_watch(run);
 	run->recording = recording_start(daemon, run->pid);
+	if (ready.kind == READY_STDOUT) {
+		run->client = client;
+		client->first_run = run;
+	}
 	*ret = run;
 	return 0;
+}
+
+int first_run_becomes(struct first_run *run, const struct peer *peer, struct err *err)
+{
+	int pidfd = fcntl(peer->pidfd, F_DUPFD_CLOEXEC, 3);
+
+	if (pidfd < 0)
+		return err_sys(err, errno, "process %d", peer->pid);
+	ev_io_stop(run->daemon->loop, &run->io);
+	close(run->pidfd);
+	run->pid = peer->pid;
+	run->pidfd = pidfd;
+	ev_io_set(&run->io, pidfd, EV_READ);
+	ev_io_start(run->daemon->loop, &run->io);
+	return note_descriptors_of_child(run, err);
 }
 
 int first_run_adopt(struct daemon *daemon, const struct peer *peer, const Warm__Rpc__Conditions *conditions,
@@ -165,6 +200,9 @@ void first_run_take(struct first_run *run)
 {
 	ev_io_stop(run->daemon->loop, &run->io);
 	ready_unwatch(run);
+	if (run->client)
+		run->client->first_run = NULL;
+	run->client = NULL;
 	LIST_REMOVE(run, link);
 }
 

@@ -40,12 +40,16 @@ struct first_run {
 	unsigned n_fds;
 	Warm__Rpc__Conditions *conditions;
 	struct recording *recording; /* of what it opens; NULL: there is none */
+	struct client *client;       /* the `warm exec` that stands behind it (warmd/relayed.h), or NULL */
 };
 
 /* The client's process is about to start cold. Refused, with the reason, where another first run of the same launch is
  * under way. Returns 0 or -errno. Its recording may not be ON yet. */
 int first_run_register(struct client *client, const struct request *request, const Warm__Rpc__Conditions *conditions,
                        struct first_run **ret, struct err *err);
+
+/* What was registered as a `warm exec` is this child of it, with the descriptors that it has now. 0 or -errno. */
+int first_run_becomes(struct first_run *run, const struct peer *peer, struct err *err);
 
 /* A process that was started otherwise, and since when it runs. */
 int first_run_adopt(struct daemon *daemon, const struct peer *peer, const Warm__Rpc__Conditions *conditions,

@@ -37,8 +37,6 @@ int ready_parse(const char *how, struct ready *ret, struct err *err)
 {
 	int r = 0;
 
-	if (!strncmp(how, "stdout:", 7))
-		return err_set(err, ENOTSUP, "--ready stdout: no snapshot is taken so in this version");
 	memset(ret, 0, sizeof(*ret));
 	if (!*how || !strcmp(how, "sdk")) {
 		ret->kind = READY_SDK;
@@ -48,6 +46,8 @@ int ready_parse(const char *how, struct ready *ret, struct err *err)
 	} else if (!strncmp(how, "listen:", 7)) {
 		ret->kind = READY_LISTEN;
 		r = parse_port(how + 7, &ret->port);
+	} else if (!strncmp(how, "stdout:", 7) && how[7]) {
+		ret->kind = READY_STDOUT;
 	} else {
 		r = -EINVAL;
 	}
@@ -108,7 +108,7 @@ void ready_watch(struct first_run *run)
 	is_executable(run->pid, ready, true);
 	ev_timer_init(&ready->timer, look, ready->kind == READY_AFTER ? ready->seconds : LOOK_MIN_S, 0);
 	ready->timer.data = run;
-	if (ready->kind == READY_SDK)
+	if (ready->kind != READY_AFTER && ready->kind != READY_LISTEN)
 		return;
 	ev_now_update(loop);
 	ev_timer_start(loop, &ready->timer);

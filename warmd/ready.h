@@ -18,6 +18,7 @@ enum ready_kind {
 	READY_SDK,    /* it says so itself: the hook */
 	READY_AFTER,  /* so long after its start */
 	READY_LISTEN, /* once it listens on a TCP port */
+	READY_STDOUT, /* once it prints a text: `warm exec` sees that (warmd/relayed.h) */
 };
 
 struct ready {
@@ -29,7 +30,7 @@ struct ready {
 	ev_timer timer;
 };
 
-/* how: "" and "sdk", "after:SECONDS", "listen:PORT". 0, or -EINVAL with the words. */
+/* how: "" and "sdk", "after:SECONDS", "listen:PORT", "stdout:TEXT". 0, or -EINVAL with the words. */
 int ready_parse(const char *how, struct ready *ret, struct err *err);
 
 /* From the moment that its pid and pidfd are known. Calls snap_job_found_ready(run) from the loop, once, and then

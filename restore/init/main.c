@@ -6,8 +6,8 @@
  *        └── EOF on SUPFD, or the application died: exit     └── EOF on control: exit
  *
  * When pid 1 exits the kernel kills whatever else is in the namespace: that is how a vanished launcher ends the
- * program. All signals stay blocked: a supervisor in the background of its terminal could not call TIOCSPGRP otherwise
- * (SIGTTOU).
+ * program. The supervisor of a first run (sdk/cli/child.c) is no pid 1, it ends the application itself. All signals
+ * stay blocked: a supervisor in the background of its terminal could not call TIOCSPGRP otherwise (SIGTTOU).
  */
 #include <errno.h>
 #include <signal.h>
@@ -45,6 +45,7 @@ static void obey(struct supervisor *sup);
 static void forward(struct supervisor *sup, const struct control *control);
 static void reap(struct supervisor *sup);
 static void give_up_claim(struct supervisor *sup);
+static void end(struct supervisor *sup) __attribute__((noreturn));
 
 __attribute__((naked, used, noreturn)) void init_start(void)
 {
@@ -122,7 +123,7 @@ static void park(struct supervisor *sup)
 	err = sup->flags & LAUNCH_TTY ? take_terminal(sup) : 0;
 	report(sup, err ? REPORT_FAILED : REPORT_SUP_READY, err);
 	if (err)
-		sys_exit(1);
+		end(sup);
 	sys_close(sup->sup_fd);
 }
 
@@ -156,10 +157,10 @@ static int receive_go(struct supervisor *sup)
 		return 0;
 	if (n != sizeof(go) || go.magic != SUP_MAGIC || msg.msg_controllen < sizeof(aux.header) ||
 	    aux.header.cmsg_type != SCM_RIGHTS)
-		sys_exit(1);
+		end(sup);
 	n_fds = (aux.header.cmsg_len - sizeof(aux.header)) / sizeof(int);
 	if (n_fds < 1 || (go.flags & LAUNCH_TTY && n_fds < 2))
-		sys_exit(1);
+		end(sup);
 
 	sup->flags = go.flags;
 	sup->control_fd = aux.fd[0];
@@ -272,7 +273,7 @@ static void obey(struct supervisor *sup)
 	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n <= 0)
-		sys_exit(1); /* the launcher is gone, and with this process the clone */
+		end(sup); /* the launcher is gone, and with this process the clone */
 	if (n != sizeof(control))
 		return;
 
@@ -328,6 +329,14 @@ static void give_up_claim(struct supervisor *sup)
 
 	if (sup->claim_fd >= 0 && sys_wait4(-1, &status, WNOHANG | __WALL) == -ECHILD)
 		sys_close(sup->claim_fd);
+}
+
+/* The application has not ended, or nobody has reaped it: its number means it. */
+static void end(struct supervisor *sup)
+{
+	if (sys_getpid() != 1)
+		sys_kill(sup->app_pid, SIGKILL);
+	sys_exit(1);
 }
 
 /* The program's background children live on as after a cold run; somebody must reap them. The launcher may leave. */

@@ -31,7 +31,7 @@ static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)
 	return ret;
 }
 
-static inline void sys_exit(int code)
+static inline void __attribute__((noreturn)) sys_exit(int code)
 {
 	for (;;)
 		sys6(SYS_exit_group, code, 0, 0, 0, 0, 0);
@@ -80,6 +80,11 @@ static inline int sys_ioctl(int fd, unsigned long request, long arg)
 static inline int sys_kill(int pid, int sig)
 {
 	return (int)sys6(SYS_kill, pid, sig, 0, 0, 0, 0);
+}
+
+static inline int sys_getpid(void)
+{
+	return (int)sys6(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
 static inline int sys_getpgid(int pid)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* `warm exec` where the entry point (hot/) declined: a terminal to relay, or no daemon that answers. */
+/* `warm exec` where the entry point (hot/) declined: a terminal to relay, no daemon that answers, or a first run that
+ * somebody has to stand behind. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sdk/cli/exec.h"
+#include "sdk/cli/first_run.h"
 #include "sdk/cli/hot/hot.h"
 #include "sdk/cli/terminal.h"
 
@@ -17,16 +19,18 @@ void exec_run(struct exec_options *options)
 	struct exec_relay *relay;
 	int fd, ret;
 
+	if (hot_undone)
+		first_run(hot_undone);
 	options->started_ns = hot_started_ns;
 	if (hot_socket_path(options->socket, options->env, path) < 0)
-		hot_exec(options, -1, "the socket's path is too long", NULL);
+		hot_exec_cold(options, "the socket's path is too long");
 	fd = hot_connect(path);
 	if (fd < 0)
-		hot_exec(options, -1, why_cold(options, path, -fd), NULL);
+		hot_exec_cold(options, why_cold(options, path, -fd));
 	ret = terminal_open(&relay);
 	if (ret < 0)
-		hot_exec(options, -1, "no pseudo-terminal could be opened", NULL);
-	hot_exec(options, fd, NULL, relay);
+		hot_exec_cold(options, "no pseudo-terminal could be opened");
+	first_run(hot_exec(options, fd, relay));
 }
 
 static const char *why_cold(struct exec_options *options, const char *path, int err)

@@ -357,6 +357,8 @@ static void read_printed(struct terminal *t)
 	if (n > 0) {
 		t->out_at = 1;
 		t->out_n = (size_t)n;
+		if (t->relay.printed && !t->relay.printed(t->out + 1, (size_t)n))
+			t->relay.printed = NULL;
 		if (!t->raw || t->held_cr)
 			strip_returns(t);
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {

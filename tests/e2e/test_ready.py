@@ -130,10 +130,6 @@ class After(Ready):
         self.assertCold(self.again("/bin/echo", "x", how="after:5"))
         self.assertCold(self.again("/bin/echo", "x", how="after:5"), "no snapshot")
 
-    def test_stdout_says_that_it_starts_cold(self):
-        result = self.again("/bin/echo", "x", how="stdout:x")
-        self.assertEqual(self.assertCold(result, "--ready stdout").out, "x\n")
-
     def test_hook_is_cold_at_once_there_and_in_clones(self):
         script = write(os.path.join(self.daemon.dir, "hook.py"), HOOK)
         self.assertEqual(self.again(PYTHON, script, how="after:0.2").out, "cold\n")

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A clone runs: signals go to it, its stops and its end come from it. The daemon is needed no more. */
+/* The program runs, a clone or a child of ours: signals go to it, its stops and its end come from its supervisor. The
+ * daemon is needed no more. */
 #include <errno.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -8,17 +9,16 @@
 #include "sdk/cli/hot/sys.h"
 
 static void hear(struct launch *l);
+static void finish(struct launch *l);
 static void stopped(struct launch *l, int sig);
 static void forward_signals(struct launch *l);
 static void tell(struct launch *l, const struct control *control);
 
 void launch_follow(struct launch *l)
 {
-	struct pollfd fds[2 + RELAY_FDS_MAX] = {{0}};
+	struct pollfd fds[2 + OUTPUT_FDS + RELAY_FDS_MAX] = {{0}}, *output = fds + 2, *relay = output + OUTPUT_FDS;
 	unsigned n_relay = 0;
 
-	sys_close(l->carrier_fd);
-	hot_explain(l, NULL);
 	l->signal_fd = sys_signalfd(l->signal_fd, ~0ull);
 	if (l->relay)
 		l->relay->start(l->relay, l->control_fd);
@@ -26,13 +26,18 @@ void launch_follow(struct launch *l)
 	fds[0].fd = l->control_fd;
 	fds[1].fd = l->signal_fd;
 	fds[0].events = fds[1].events = POLLIN;
+	output[0].fd = output[1].fd = -1;
 	for (;;) {
+		if (l->output)
+			l->output->fds(l->output, output);
 		if (l->relay)
-			n_relay = l->relay->fds(l->relay, fds + 2);
-		if (sys_poll(fds, 2 + n_relay, -1) <= 0)
+			n_relay = l->relay->fds(l->relay, relay);
+		if (sys_poll(fds, 2 + OUTPUT_FDS + n_relay, -1) <= 0)
 			continue;
+		if (l->output)
+			l->output->serve(l->output, output);
 		if (l->relay)
-			l->relay->serve(l->relay, fds + 2, n_relay);
+			l->relay->serve(l->relay, relay, n_relay);
 		if (fds[1].revents)
 			forward_signals(l);
 		if (fds[0].revents)
@@ -48,18 +53,26 @@ static void hear(struct launch *l)
 	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n != sizeof(control)) {
-		if (l->relay)
-			l->relay->finish(l->relay);
+		if (l->program_fd > 0)
+			sys_pidfd_kill(l->program_fd); /* a clone's supervisor is its pid 1 */
+		finish(l);
 		hot_fail(l, EXIT_WARM, l->options->argv[0],
-		         ": the clone's supervisor was killed, and the program with it", "; start it again");
+		         ": the program's supervisor was killed, and the program with it", "; start it again");
 	}
 	if (control.kind == CONTROL_EXIT) {
-		if (l->relay)
-			l->relay->finish(l->relay);
+		finish(l);
 		end_like(control.value);
 	}
 	if (control.kind == CONTROL_STOPPED)
 		stopped(l, control.value);
+}
+
+static void finish(struct launch *l)
+{
+	if (l->output)
+		l->output->finish(l->output);
+	if (l->relay)
+		l->relay->finish(l->relay);
 }
 
 static void stopped(struct launch *l, int sig)
@@ -83,6 +96,8 @@ static void forward_signals(struct launch *l)
 	for (long i = 0; i < n / (long)sizeof(info[0]); i++) {
 		struct control control = {.kind = CONTROL_SIGNAL};
 
+		if (info[i].ssi_signo == SIGPIPE && (int)info[i].ssi_pid == sys_getpid())
+			continue; /* a write of ours: the program's own will tell it */
 		if (l->relay && l->relay->signal(l->relay, &info[i]))
 			continue;
 		control.value = (int)info[i].ssi_signo;

@@ -5,7 +5,9 @@
  * Nothing in this folder calls libc; the state is one `struct launch`.
  *
  *     hot_exec:  find the command ─► ask the daemon ─► await the answer ─┬─► follow the clone, end as it ends
- *                                                                        └─► take the token, execve: a cold start
+ *                                                                        ├─► take the token, execve: a cold start
+ *                                                                        └─► take the token, return: a first run that
+ *                                                                            main() stands behind (sdk/cli/first_run.c)
  */
 #ifndef WARM_HOT_H
 #define WARM_HOT_H
@@ -22,6 +24,7 @@
 #define EXIT_NOT_FOUND  127
 #define PATH_BYTES      4096
 #define RELAY_FDS_MAX   4
+#define OUTPUT_FDS      2
 
 struct exec_options {
 	const char *socket; /* of --socket, or $WARM_SOCKET, or NULL: the default place */
@@ -62,13 +65,23 @@ struct exec_relay {
 	int (*signal)(struct exec_relay *relay, const struct signalfd_siginfo *info); /* 1: not to be forwarded */
 	void (*stopped)(struct exec_relay *relay, int sig);
 	void (*finish)(struct exec_relay *relay); /* drains the program's output, gives the terminal its modes back */
+	/* Set by others: is shown what the program prints before it is printed, until it returns 0. May be NULL. */
+	_Bool (*printed)(const char *bytes, size_t n);
+};
+
+/* The standard output of a first run that is a pipe to us (sdk/cli/output.c), in the same way. */
+struct exec_output {
+	void (*fds)(struct exec_output *output, struct pollfd fds[OUTPUT_FDS]);
+	void (*serve)(struct exec_output *output, const struct pollfd fds[OUTPUT_FDS]);
+	void (*finish)(struct exec_output *output); /* the program has ended: what it has printed shall come out */
 };
 
 struct launch {
 	const struct exec_options *options;
-	struct exec_relay *relay; /* or NULL */
-	char **env;               /* the program's */
-	char path[PATH_BYTES];    /* what is executed */
+	struct exec_relay *relay;   /* or NULL */
+	struct exec_output *output; /* or NULL */
+	char **env;                 /* the program's */
+	char path[PATH_BYTES];      /* what is executed */
 	char cwd[PATH_BYTES];
 	int stderr_open;
 	int daemon_fd, control_fd, token_fd, signal_fd;
@@ -78,11 +91,15 @@ struct launch {
 	int control_gone; /* no supervisor has the other end any more */
 	int have_reply;
 	struct launch_reply reply;
+	int init_fd;    /* LAUNCH_RELAY: an open warm-init */
+	int program_fd; /* a pidfd of the program, where it is a child of ours and no clone; else 0 */
 };
 
-/* Runs the command and ends as it ends. why_cold: without asking the daemon; daemon_fd is -1 then. */
-void hot_exec(const struct exec_options *options, int daemon_fd, const char *why_cold, struct exec_relay *relay)
-        __attribute__((noreturn));
+/* Runs the command and ends as it ends. Returns only where the program is to be a child of ours (LAUNCH_RELAY): the
+ * launch, its token taken; nothing has been started. */
+struct launch *hot_exec(const struct exec_options *options, int daemon_fd, struct exec_relay *relay);
+/* The same without asking the daemon, for that reason. */
+void hot_exec_cold(const struct exec_options *options, const char *why) __attribute__((noreturn));
 
 /* ---- the steps ------------------------------------------------------------------------------------------------ */
 
@@ -125,7 +142,8 @@ void hot_fail_parts(const struct launch *l, int code, const char *const *part) _
 /* The JSON line of --explain. */
 void hot_explain(const struct launch *l, const char *cold_reason);
 
-extern uint64_t hot_started_ns; /* CLOCK_MONOTONIC at the first instruction */
+extern uint64_t hot_started_ns;   /* CLOCK_MONOTONIC at the first instruction */
+extern struct launch *hot_undone; /* what hot_exec() has left to libc's main(), or NULL */
 
 void warm_start(void);
 int hot_main(long *stack);

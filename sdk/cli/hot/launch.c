@@ -4,7 +4,8 @@
  * before its first instruction; we take it when the daemon says so, is gone or silent, or a signal means us.
  *
  *     ASKED ── LAUNCH_RUNNING, or the token is gone ──► a clone runs: follow it
- *       └──── LAUNCH_COLD_START, EOF, silence, signal: token taken ──► execve
+ *       ├──── LAUNCH_COLD_START, EOF, silence, signal: token taken ──► execve
+ *       └──── LAUNCH_RELAY: token taken ──► back to the caller, who starts it as a child
  */
 #include <errno.h>
 
@@ -12,36 +13,52 @@
 #include "sdk/cli/hot/sys.h"
 #include "sdk/cli/hot/text.h"
 
+#define NO_NAME "the working directory has no name"
+
+static struct launch *begin(const struct exec_options *options, int daemon_fd, struct exec_relay *relay);
 static long send_request(struct launch *l, struct request *request, int control_fd);
 static long send_with(int sock, void *data, size_t size, const int *fd, unsigned n_fds);
+static long receive_reply(struct launch *l);
 static int interrupt_fd(struct launch *l);
 static int token_is_there(const struct launch *l);
 static const char *give_up(struct launch *l, const char *why);
 
-void hot_exec(const struct exec_options *options, int daemon_fd, const char *why_cold, struct exec_relay *relay)
+struct launch *hot_exec(const struct exec_options *options, int daemon_fd, struct exec_relay *relay)
+{
+	struct launch *l = begin(options, daemon_fd, relay);
+	const char *why_cold = *l->cwd ? launch_ask(l) : NO_NAME;
+
+	if (!why_cold)
+		why_cold = launch_await(l);
+	if (why_cold && l->init_fd >= 0 && !(options->flags & LAUNCH_REQUIRE))
+		return l;
+	if (why_cold)
+		launch_cold(l, why_cold);
+	sys_close(l->carrier_fd);
+	hot_explain(l, NULL);
+	launch_follow(l);
+}
+
+void hot_exec_cold(const struct exec_options *options, const char *why)
+{
+	launch_cold(begin(options, -1, NULL), why);
+}
+
+static struct launch *begin(const struct exec_options *options, int daemon_fd, struct exec_relay *relay)
 {
 	static struct launch l;
 
 	l.options = options;
 	l.relay = relay;
 	l.daemon_fd = daemon_fd;
+	l.init_fd = -1;
 	l.env = options->env;
 	l.stderr_open = sys_fcntl(2, F_GETFD, 0) == 0; /* one of ours that came to be number 2 is close-on-exec */
-	if (sys_getcwd(l.cwd, sizeof(l.cwd)) < 0 || l.cwd[0] != '/') {
+	if (sys_getcwd(l.cwd, sizeof(l.cwd)) < 0 || l.cwd[0] != '/')
 		l.cwd[0] = '\0';
-		if (!why_cold)
-			why_cold = "the working directory has no name";
-	}
 	command_find(&l);
 	command_env(&l);
-
-	if (!why_cold)
-		why_cold = launch_ask(&l);
-	if (!why_cold)
-		why_cold = launch_await(&l);
-	if (why_cold)
-		launch_cold(&l, why_cold);
-	launch_follow(&l);
+	return &l;
 }
 
 const char *launch_ask(struct launch *l)
@@ -138,7 +155,7 @@ const char *launch_await(struct launch *l)
 			continue;
 
 		if (fds[0].revents) {
-			n = sys_recv(l->daemon_fd, &l->reply, sizeof(l->reply), MSG_DONTWAIT);
+			n = receive_reply(l);
 			if (n != sizeof(l->reply) || l->reply.magic != LAUNCH_MAGIC)
 				return give_up(l, n == 0 || n == -ECONNRESET ? "the daemon went away"
 				                                             : "the daemon's answer makes no sense");
@@ -148,7 +165,7 @@ const char *launch_await(struct launch *l)
 				l->have_reply = 1;
 				return NULL;
 			}
-			if (l->reply.kind == LAUNCH_COLD_START) {
+			if (l->reply.kind == LAUNCH_COLD_START || l->reply.kind == LAUNCH_RELAY) {
 				l->have_reply = 1;
 				return give_up(l, l->reply.reason);
 			}
@@ -166,6 +183,22 @@ const char *launch_await(struct launch *l)
 		if (fds[2].revents)
 			return give_up(l, "a signal came first");
 	}
+}
+
+/* Only LAUNCH_RELAY brings a descriptor, and it is the last reply. */
+static long receive_reply(struct launch *l)
+{
+	struct {
+		struct cmsghdr header;
+		int fd[2];
+	} aux = {0};
+	struct iovec iov = {.iov_base = &l->reply, .iov_len = sizeof(l->reply)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &aux, .msg_controllen = sizeof(aux)};
+	long n = sys_recvmsg(l->daemon_fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n == sizeof(l->reply) && l->reply.kind == LAUNCH_RELAY && msg.msg_controllen > sizeof(aux.header))
+		l->init_fd = aux.fd[0];
+	return n;
 }
 
 /* Tells of signals that mean to end us before there is a program to forward them to. The others wait. */

@@ -7,6 +7,7 @@
 #include "sdk/cli/hot/sys.h"
 
 uint64_t hot_started_ns;
+struct launch *hot_undone;
 
 /* The stack that libc finds is the kernel's, untouched; rdx is 0: no function of a dynamic linker to call at exit. */
 __attribute__((naked, used, noreturn)) void warm_start(void)
@@ -21,7 +22,7 @@ __attribute__((naked, used, noreturn)) void warm_start(void)
 	        "jmp _start");
 }
 
-/* Returns, having changed nothing, when this is not for it. */
+/* Returns when this is not for it, having changed nothing but what hot_undone says. */
 int hot_main(long *stack)
 {
 	static struct exec_options options;
@@ -36,7 +37,7 @@ int hot_main(long *stack)
 		return 0;
 	options.started_ns = hot_started_ns;
 	if (options.flags & LAUNCH_COLD)
-		hot_exec(&options, -1, "--cold", NULL);
+		hot_exec_cold(&options, "--cold");
 
 	for (fd = 0; fd < 3; fd++)
 		if (sys_ioctl(fd, TCGETS, (long)termios) == 0)
@@ -46,5 +47,6 @@ int hot_main(long *stack)
 	fd = hot_connect(path);
 	if (fd < 0)
 		return 0;
-	hot_exec(&options, fd, NULL, NULL);
+	hot_undone = hot_exec(&options, fd, NULL);
+	return 0;
 }

@@ -140,6 +140,16 @@ static inline long sys_sendmsg(int fd, const struct msghdr *msg, int flags)
 	return sys6(SYS_sendmsg, fd, (long)msg, flags | MSG_NOSIGNAL, 0, 0, 0);
 }
 
+static inline long sys_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	return sys6(SYS_recvmsg, fd, (long)msg, flags, 0, 0, 0);
+}
+
+static inline int sys_pidfd_kill(int pidfd)
+{
+	return (int)sys6(SYS_pidfd_send_signal, pidfd, SIGKILL, 0, 0, 0, 0);
+}
+
 static inline int sys_unshare(unsigned long flags)
 {
 	return (int)sys6(SYS_unshare, (long)flags, 0, 0, 0, 0, 0);
