@@ -148,7 +148,7 @@ int plan_files_make(struct plan *p, struct err *err)
 static void open_path(struct plan *p, size_t i)
 {
 	const desc_t *d = p->image->description[i];
-	uint64_t flags = d->flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW);
+	uint64_t flags = d->flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC);
 
 	make(p,
 	     (struct rop){.nr = SYS_openat,

@@ -24,7 +24,7 @@ int main(void)
 	CHECK_EQ(lseek(file, 7, SEEK_SET), 7);
 	dup_of = dup(file);
 	high = fcntl(file, F_DUPFD_CLOEXEC, 317);
-	again = open("regular.dat", O_RDONLY | O_CLOEXEC | O_NOATIME);
+	again = open("regular.dat", O_RDONLY | O_CLOEXEC | O_NOATIME | O_NOFOLLOW);
 	CHECK(dup_of >= 0 && high == 317 && again >= 0 && lseek(again, 3, SEEK_SET) == 3);
 	append = open("append.dat", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	beyond = open("regular.dat", O_RDWR | O_DSYNC | O_CLOEXEC);
@@ -38,7 +38,7 @@ int main(void)
 	CHECK_EQ(fcntl(dup_of, F_GETFD), 0);
 	CHECK_EQ(fcntl(high, F_GETFD), FD_CLOEXEC);
 	CHECK_EQ(fcntl(file, F_GETFL) & ~0100000, O_RDWR);
-	CHECK_EQ(fcntl(again, F_GETFL) & ~0100000, O_RDONLY | O_NOATIME);
+	CHECK_EQ(fcntl(again, F_GETFL) & ~0100000, O_RDONLY | O_NOATIME | O_NOFOLLOW);
 	CHECK_EQ(fcntl(append, F_GETFL) & ~0100000, O_WRONLY | O_APPEND);
 	CHECK_EQ(fcntl(beyond, F_GETFL) & ~0100000, O_RDWR | O_DSYNC);
 	CHECK_EQ(fcntl(write_only, F_GETFL) & ~0100000, O_WRONLY | O_NONBLOCK);
