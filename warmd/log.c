@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "warmd/log.h"
 
+#include "base/utf8.h"
+
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,6 +47,7 @@ void log_line(const char *fmt, ...)
 	va_end(args);
 	if (n < 0)
 		return;
+	utf8_printable(line); /* one event, one line: users choose the names in it */
 	len = len + (size_t)n < sizeof(line) - 1 ? len + (size_t)n : sizeof(line) - 2;
 	line[len++] = '\n';
 	if (write(log_fd, line, len) < 0)

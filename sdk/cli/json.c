@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdk/cli/json.h"
 
+#include "base/utf8.h"
+
 static void begin(struct json *json, const char *key);
 static void quote(FILE *out, const char *s);
-static int utf8_len(const unsigned char *s);
 
 void json_open(struct json *json, const char *key, char bracket)
 {
@@ -66,38 +67,23 @@ static void begin(struct json *json, const char *key)
 /* A name of a file may be any bytes: those that are no UTF-8 become the replacement character. */
 static void quote(FILE *out, const char *s)
 {
-	const unsigned char *at = (const unsigned char *)s;
-
 	fputc('"', out);
-	while (*at) {
-		int n = utf8_len(at);
+	while (*s) {
+		unsigned char c = (unsigned char)*s;
+		int n = utf8_len(s);
 
 		if (n == 0) {
 			fputs("\\ufffd", out);
-			at++;
-		} else if (*at == '"' || *at == '\\') {
-			fprintf(out, "\\%c", *at++);
-		} else if (*at < 0x20 || *at == 0x7f) {
-			fprintf(out, "\\u%04x", *at++);
+			s++;
+		} else if (c == '"' || c == '\\') {
+			fprintf(out, "\\%c", *s++);
+		} else if (c < 0x20 || c == 0x7f) {
+			fprintf(out, "\\u%04x", c);
+			s++;
 		} else {
-			fwrite(at, 1, (size_t)n, out);
-			at += n;
+			fwrite(s, 1, (size_t)n, out);
+			s += n;
 		}
 	}
 	fputc('"', out);
-}
-
-/* Bytes of the character at s, 0 where it is none. */
-static int utf8_len(const unsigned char *s)
-{
-	int n = *s < 0x80                   ? 1
-	        : (*s >= 0xc2 && *s < 0xe0) ? 2
-	        : (*s >= 0xe0 && *s < 0xf0) ? 3
-	        : (*s >= 0xf0 && *s < 0xf5) ? 4
-	                                    : 0;
-
-	for (int i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
 }

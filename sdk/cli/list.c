@@ -111,10 +111,10 @@ static void ls_table(const struct answer *answer)
 			       date_words(s->created, created), s->hits, size_words(s->rss_bytes, rss),
 			       size_words(s->stored_bytes, stored), s->standbys);
 			if (*s->name)
-				printf("(%s) ", s->name);
+				printf("(%s) ", printable(s->name));
 			print_command(s);
 			if (*s->reason)
-				printf("%-14s %s\n", "", s->reason);
+				printf("%-14s %s\n", "", printable(s->reason));
 		}
 }
 
@@ -182,8 +182,8 @@ static void show_text(const struct answer *answer)
 
 	printf("id           %s\n", s->id);
 	if (*s->name)
-		printf("name         %s\n", s->name);
-	printf("state        %s%s%s\n", s->state, *s->reason ? ": " : "", s->reason);
+		printf("name         %s\n", printable(s->name));
+	printf("state        %s%s%s\n", s->state, *s->reason ? ": " : "", printable(s->reason));
 	printf("command      ");
 	print_command(s);
 	printf("user         %" PRIu32 "\n", s->uid);
@@ -197,17 +197,17 @@ static void show_text(const struct answer *answer)
 	printf("stopped      %.1f ms while it was taken\n", (double)s->stopped_us / 1000);
 	printf("needs        kernel %s\n             cpu %s\n", s->kernel, s->cpu);
 	for (size_t i = 0; i < s->n_descriptor; i++)
-		printf("%-12s %s\n", i ? "" : "descriptors", s->descriptor[i]);
+		printf("%-12s %s\n", i ? "" : "descriptors", printable(s->descriptor[i]));
 	for (; (file = next_file(answer, &at)); title = "") {
 		file_identity(file, identity);
-		printf("%-12s %s (%s)\n", title, file->path, identity);
+		printf("%-12s %s (%s)\n", title, printable(file->path), identity);
 	}
 }
 
 static void print_command(const Warm__Rpc__Snapshot *s)
 {
 	for (size_t i = 0; i < s->n_command; i++)
-		printf("%s%s", i ? " " : "", s->command[i]);
+		printf("%s%s", i ? " " : "", printable(s->command[i]));
 	putchar('\n');
 }
 

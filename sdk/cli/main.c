@@ -41,7 +41,7 @@ static const struct {
         {"doctor", verb_doctor}, {"snapshot", verb_snapshot}, {"restore", verb_restore},
 };
 
-static int wrong_option(const char *word);
+static int wrong_option(char *word);
 static int wrong_exec(const struct exec_options *options);
 static int run_verb(const struct options *options, int n, char **arg);
 
@@ -79,9 +79,9 @@ int main(int argc, char **argv)
 	return run_verb(&options, argc - i, argv + i);
 }
 
-static int wrong_option(const char *word)
+static int wrong_option(char *word)
 {
-	fprintf(stderr, "warm: unknown option %s: see `warm --help`\n", word);
+	fprintf(stderr, "warm: unknown option %s: see `warm --help`\n", printable(word));
 	return EXIT_USAGE;
 }
 
@@ -122,6 +122,6 @@ static int run_verb(const struct options *given, int n, char **arg)
 		}
 	if (strcmp(verb, "exec") == 0)
 		return fputs(usage, stdout) < 0;
-	fprintf(stderr, "warm: unknown verb %s: see `warm --help`\n", verb);
+	fprintf(stderr, "warm: unknown verb %s: see `warm --help`\n", printable(arg[0]));
 	return EXIT_USAGE;
 }

@@ -93,7 +93,7 @@ int verb_doctor(const struct options *options, int n, char **arg)
 				       c->ok       ? "ok"
 				       : c->needed ? "MISSING"
 				                   : "missing",
-				       c->name, *c->detail ? ": " : "", c->detail);
+				       c->name, *c->detail ? ": " : "", printable(c->detail));
 			}
 		}
 	if (options->json) {
@@ -165,7 +165,7 @@ static void stats_text(const Warm__Rpc__Figures *f)
 	       f->snapshots, f->templates, f->template_bytes / 1024, f->standbys, f->standby_bytes / 1024, f->loaders);
 	for (size_t i = 0; i < f->n_fallback; i++)
 		printf("%s%10" PRIu64 "  %s\n", i ? "" : "\nwhy not hotter:\n", f->fallback[i]->count,
-		       f->fallback[i]->reason);
+		       printable(f->fallback[i]->reason));
 }
 
 static void prometheus_label(const char *s)

@@ -8,6 +8,7 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "sdk/cli/json.h"
 #include "sdk/cli/verbs.h"
 
@@ -16,9 +17,19 @@ static void print_lines(const struct options *options, const struct answer *answ
 
 int complain(const struct err *err)
 {
+	char msg[ERR_MSG_MAX];
+
+	snprintf(msg, sizeof(msg), "%s", err->msg);
+	utf8_printable(msg);
 	fflush(stdout);
-	fprintf(stderr, "warm: %s\n", err->msg);
+	fprintf(stderr, "warm: %s\n", msg);
 	return 1;
+}
+
+const char *printable(char *text)
+{
+	utf8_printable(text);
+	return text;
 }
 
 int wrong_usage(const char *text)
@@ -156,7 +167,7 @@ static void print_lines(const struct options *options, const struct answer *answ
 			if (options->json)
 				json_string(&json, NULL, answer->reply[i]->line[k]);
 			else
-				puts(answer->reply[i]->line[k]);
+				puts(printable(answer->reply[i]->line[k]));
 	if (options->json) {
 		json_close(&json, ']');
 		putchar('\n');

@@ -26,6 +26,8 @@ int verb_doctor(const struct options *options, int n, char **arg);
 int verb_snapshot(const struct options *options, int n, char **arg);
 int verb_restore(const struct options *options, int n, char **arg);
 
+/* What may hold a user's bytes, made printable in place (base/utf8.h). */
+const char *printable(char *text);
 /* Prints the error's line, returns the exit status 1. */
 int complain(const struct err *err);
 /* Prints how a verb is used, returns the exit status 2. */

@@ -297,6 +297,11 @@ class OtherVerbs(WarmCase):
             self.assertEqual(result.code, 1, repr(result))
             self.assertOneLine(result.err, "no-such-snapshot")
 
+    def test_a_users_words_are_one_line_and_no_escape_sequences(self):
+        word = "no\nsuch\x1b[31m"
+        for argv in (("show", word), ("exec", word), (word,)):
+            self.assertOneLine(self.daemon.warm(*argv).err, "no?such?[31m")
+
     def test_usage_is_2(self):
         for argv in ((), ("no-such-verb",), ("show",), ("ls", "--no-such-option")):
             self.assertEqual(self.daemon.warm(*argv).code, 2, argv)

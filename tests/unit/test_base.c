@@ -25,6 +25,7 @@
 #include "base/id.h"
 #include "base/kernel.h"
 #include "base/proc.h"
+#include "base/utf8.h"
 
 static void test_err_tells_the_step_before_the_cause(void **state)
 {
@@ -35,6 +36,17 @@ static void test_err_tells_the_step_before_the_cause(void **state)
 	assert_int_equal(err_step(&err, "restore %d", 7), -ENOENT);
 	assert_string_equal(err.msg, "restore 7: open x: No such file or directory");
 	assert_int_equal(err_set(NULL, EIO, "unheard"), -EIO);
+}
+
+static void test_what_a_terminal_would_obey_is_not_printable(void **state)
+{
+	char text[] = "a\nb\x1b[31m \xc3\xa4 \xe2\x82\xac \xff\xc3 \xc2\x9b"
+	              "2J\x7f \xed\xa0";
+
+	(void)state;
+	utf8_printable(text);
+	assert_string_equal(text, "a?b?[31m \xc3\xa4 \xe2\x82\xac ?? ??"
+	                          "2J? ??");
 }
 
 static void test_addresses_have_words(void **state)
@@ -300,6 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_err_tells_the_step_before_the_cause),
+	        cmocka_unit_test(test_what_a_terminal_would_obey_is_not_printable),
 	        cmocka_unit_test(test_addresses_have_words),
 	        cmocka_unit_test(test_datagram_brings_descriptors_that_close_on_exec),
 	        cmocka_unit_test(test_oversized_datagram_leaves_no_descriptor),

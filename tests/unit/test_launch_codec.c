@@ -197,6 +197,9 @@ static void test_json_escapes(void **state)
 	text_init(&text, buf, sizeof(buf));
 	text_json(&text, "a \"b\" \\ \n\x01");
 	assert_string_equal(buf, "\"a \\\"b\\\" \\\\ \\u000a\\u0001\"");
+	text_init(&text, buf, sizeof(buf));
+	text_json(&text, "\xc3\xa4 \xff\xc3");
+	assert_string_equal(buf, "\"\xc3\xa4 \\ufffd\\ufffd\"");
 	text_init(&text, buf, 4);
 	text_add(&text, "abcdef");
 	assert_string_equal(buf, "abc");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the person hears: one line when it fails, one JSON line with --explain. */
+#include "base/utf8.h"
 #include "sdk/cli/hot/hot.h"
 #include "sdk/cli/hot/sys.h"
 #include "sdk/cli/hot/text.h"
@@ -20,6 +21,7 @@ void hot_fail_parts(const struct launch *l, int code, const char *const *part)
 	text_add(&text, "warm: ");
 	for (; *part; part++)
 		text_add(&text, *part);
+	utf8_printable(line);
 	text.end++;
 	text_byte(&text, '\n');
 	say(l, &text);

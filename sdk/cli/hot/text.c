@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "base/utf8.h"
 #include "sdk/cli/hot/text.h"
 
 size_t text_len(const char *s)
@@ -95,18 +96,24 @@ void text_json(struct text *text, const char *s)
 		return;
 	}
 	text_byte(text, '"');
-	for (; *s; s++) {
+	while (*s) {
 		unsigned char c = (unsigned char)*s;
+		int n = utf8_len(s);
 
-		if (c == '"' || c == '\\') {
+		if (n == 0) {
+			text_add(text, "\\ufffd");
+			s++;
+		} else if (c == '"' || c == '\\') {
 			text_byte(text, '\\');
-			text_byte(text, *s);
+			text_byte(text, *s++);
 		} else if (c < 0x20 || c == 0x7f) {
 			text_add(text, "\\u00");
 			text_byte(text, hex[c >> 4]);
 			text_byte(text, hex[c & 15]);
+			s++;
 		} else {
-			text_byte(text, *s);
+			for (; n; n--)
+				text_byte(text, *s++);
 		}
 	}
 	text_byte(text, '"');
