@@ -33,7 +33,7 @@ PLUGINS := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 .PHONY: all
-all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(BUILD)/libwarm.so $(BUILD)/libwarm.a $(BUILD)/warm.pc $(BUILD)/env $(BUILD)/python/warm node java \
+all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(BUILD)/libwarm.so $(BUILD)/libwarm.a $(BUILD)/warm-python.so $(BUILD)/warm.pc $(BUILD)/env $(BUILD)/python/warm node java \
      $(patsubst %,$(BUILD)/plugins/%.so,$(PLUGINS))
 
 # ---- generated code ---------------------------------------------------------------------------------------------
@@ -126,6 +126,17 @@ $(BUILD)/libwarm.so: $(SDK_PIC)
 	ln -sf libwarm.so $(BUILD)/libwarm.so.0
 $(BUILD)/libwarm.a: $(SDK_PIC)
 	ar rcs $@ $^
+
+# Loaded into interpreters that `warm exec` starts, to stop them before their program: libc, and nothing else of ours.
+STOP_PY := sdk/prewarm/stop.head.py $(addprefix sdk/python/warm/,_wire.py _depends.py _process.py) sdk/prewarm/stop.tail.py
+$(BUILD)/pic/stop.o: $(STOP_PY)
+	@mkdir -p $(@D)
+	cat $(STOP_PY) > $(@D)/stop.py
+	cd $(@D) && ld -r -b binary -z noexecstack -o stop.o stop.py
+$(BUILD)/warm-python.so: $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/prewarm/*.c) sdk/c/ask.c sdk/c/connect.c sdk/c/wire.c \
+                         policy/python.c base/fd.c base/proc.c) $(BUILD)/pic/stop.o
+	$(CC) -shared -Wl,-soname,warm-python.so -Wl,-z,defs -o $@ $^
+
 $(BUILD)/warm.pc: sdk/c/warm.pc.in Makefile
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' $< > $@
@@ -214,6 +225,7 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -m 755 $(BUILD)/warm $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/warmd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(addprefix $(BUILD)/,warm-spawn warm-snap warm-restore warm-store warm-opened warm-init) $(DESTDIR)$(PREFIX)/libexec/warm/
+	install -m 755 $(BUILD)/warm-python.so $(DESTDIR)$(PREFIX)/libexec/warm/
 	install -m 755 $(BUILD)/libwarm.so $(DESTDIR)$(PREFIX)/lib/libwarm.so.0
 	ln -sf libwarm.so.0 $(DESTDIR)$(PREFIX)/lib/libwarm.so
 	install -m 644 $(BUILD)/libwarm.a $(DESTDIR)$(PREFIX)/lib/

@@ -114,8 +114,10 @@ class Bench:
     def hot_launches(self):
         return self.ask("stats")["launches"]["hot"]
 
-    def published(self):
-        return [snapshot for snapshot in self.ask("ls") if snapshot["state"] == "published"]
+    def published(self, name=None):
+        """Those of programs; interpreters that are pre-warmed for any program are asked for by name."""
+        return [snapshot for snapshot in self.ask("ls") if snapshot["state"] == "published"
+                and (snapshot["name"] != "pre-warmed" if name is None else snapshot["name"] == name)]
 
     def wait_published(self, n=1):
         def enough():

@@ -87,6 +87,13 @@ const char *key_stdio_name(enum stdio_kind kind)
 static bool command_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
                             const struct difference *why)
 {
+	if (strcmp(snap->interpreter, now->interpreter) != 0) {
+		if (*snap->interpreter && *now->interpreter)
+			return differs(why, "what is loaded before programs is \"%s\", was \"%s\"", now->interpreter,
+			               snap->interpreter);
+		return differs(why, "it is %s before any program",
+		               *snap->interpreter ? "an interpreter" : "no interpreter");
+	}
 	return strcmp(snap->cmd, now->cmd) != 0 && differs(why, "the command is %s, was %s", now->cmd, snap->cmd);
 }
 
@@ -259,8 +266,11 @@ static bool passed_over(const struct env_rules *rules, const ProtobufCBinaryData
 			return true;
 	}
 	for (size_t i = 0; i < rules->snap->n_env_from_launch; i++) {
-		if (key_env_matches((const char *)entry->data, entry->len, rules->snap->env_from_launch[i]))
-			return true;
+		const char *pattern = rules->snap->env_from_launch[i];
+		bool not_these = *pattern == '!';
+
+		if (key_env_matches((const char *)entry->data, entry->len, pattern + not_these))
+			return !not_these;
 	}
 	return false;
 }
@@ -382,5 +392,5 @@ int key_compare(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *
 
 bool key_is_variant(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditions *b)
 {
-	return a->uid == b->uid && strcmp(a->cmd, b->cmd) == 0;
+	return a->uid == b->uid && strcmp(a->cmd, b->cmd) == 0 && !*a->interpreter == !*b->interpreter;
 }

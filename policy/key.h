@@ -29,7 +29,8 @@ const char *key_stdio_name(enum stdio_kind kind);
 /* Environment variables that are never looked at unless configured otherwise; NULL at the end. */
 extern const char *const key_ignored_env[];
 
-/* name: NAME, or NAME=VALUE. pattern: NAME or PREFIX*. */
+/* name: NAME, or NAME=VALUE. pattern: NAME or PREFIX*. (A pattern of Conditions.env_from_launch may have a `!` in
+ * front, which is no part of it.) */
 bool key_env_matches(const char *name, size_t len, const char *pattern);
 
 /*

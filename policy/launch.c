@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "base/err.h"
@@ -81,6 +82,13 @@ static void put_cwd(struct builder *builder, const struct launch_brings *brings)
 		         0);
 	if (brings->umask >= 0)
 		put_call(builder, SYS_umask, 0, (uint64_t)brings->umask, 0, 0);
+}
+
+static void put_comm(struct builder *builder, const struct launch_brings *brings)
+{
+	if (brings->comm)
+		put_call(builder, SYS_prctl, ROP_OFFSET(1), PR_SET_NAME,
+		         put_bytes(builder, brings->comm, strlen(brings->comm) + 1), 0);
 }
 
 /* Affinity is each thread's own. So is niceness, but for PRIO_USER, which reaches every thread of this user that the
@@ -172,6 +180,7 @@ int launch_build_go(const struct launch_brings *brings, uint8_t buf[GO_SIZE_MAX]
 		return err_set(err, E2BIG, "the launch brings a descriptor numbered %d or higher", LAUNCH_FD_END);
 	put_places(&builder, brings);
 	put_cwd(&builder, brings);
+	put_comm(&builder, brings);
 	put_scheduling(&builder, brings);
 	put_oom_score(&builder, brings);
 	put_limits(&builder, brings);

@@ -39,6 +39,7 @@ struct launch_brings {
 	const struct launch_traits *launch, *standby;
 	const char *cwd;     /* to be entered, or NULL */
 	int umask;           /* to be set, or -1 */
+	const char *comm;    /* the name of its first thread, or NULL: as it is */
 	const int32_t *tids; /* threads of the clone but the first, in its own numbers: affinity is each thread's; may
 	                        be NULL */
 	size_t n_tids;

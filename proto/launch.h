@@ -89,6 +89,7 @@ struct launch_reply {
 	uint64_t go_ns; /* CLOCK_MONOTONIC when GO was sent */
 	char snapshot[24];
 	char reason[240]; /* why not hotter; "" = hot */
+	char env[256]; /* LAUNCH_COLD_START: "NAME=VALUE" and a separator, put in front of what NAME is; "" nothing */
 };
 
 /* ---- warm exec ↔ warmd, behind LAUNCH_RELAY ------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "policy/interp.h"
 #include "policy/key.h"
 
 #include <ctype.h>
@@ -66,7 +67,10 @@ int config_init(struct config *config, struct err *err)
 	config->max_age_s = DEFAULT_MAX_AGE_S;
 	config->record_opened = true;
 	config->budget_bytes = memory_bytes() / 100 * DEFAULT_BUDGET_PERCENT;
-	if (config->never_warm && config->ignore_env)
+	config->python.prewarm = true;
+	config->python.preload = list_copy((const char *const[]){NULL});
+	config->python.keep_env = list_copy((const char *const[]){NULL});
+	if (config->never_warm && config->ignore_env && config->python.preload && config->python.keep_env)
 		return 0;
 	config_fini(config);
 	return err_set(err, ENOMEM, "out of memory");
@@ -78,6 +82,10 @@ void config_fini(struct config *config)
 	list_free(config->ignore_env);
 	free(config->plugins_dir);
 	free(config->plugins_off);
+	list_free(config->python.preload);
+	list_free(config->python.keep_env);
+	list_free(config->python.env_from_launch);
+	free(config->python.identity);
 	memset(config, 0, sizeof(*config));
 }
 
@@ -172,6 +180,12 @@ static int config_set(struct config *config, const char *section, const char *ke
 		return value_list(value, &config->never_warm);
 	if (!strcmp(section, "key") && !strcmp(key, "ignore-env"))
 		return value_list(value, &config->ignore_env);
+	if (!strcmp(section, "python") && !strcmp(key, "prewarm"))
+		return value_bool(value, &config->python.prewarm);
+	if (!strcmp(section, "python") && !strcmp(key, "preload"))
+		return value_list(value, &config->python.preload);
+	if (!strcmp(section, "python") && !strcmp(key, "keep-env"))
+		return value_list(value, &config->python.keep_env);
 	if (!strcmp(section, "cache") && !strcmp(key, "max-age"))
 		return value_age(value, &config->max_age_s);
 	if (!strcmp(section, "pool") && !strcmp(key, "budget"))
@@ -257,6 +271,69 @@ size_t config_plugin_args(const struct config *config, const char **argv)
 	}
 	argv[n] = NULL;
 	return n;
+}
+
+/* ---- what follows from it ---------------------------------------------------------------------------------------- */
+
+static char *joined(const char *name, const struct config_interp *interp)
+{
+	char *text = strdup(name);
+
+	for (int i = 0; i < 2; i++) {
+		char **list = i ? interp->keep_env : interp->preload;
+
+		for (; text && *list; list++) {
+			char *longer = NULL;
+
+			if (asprintf(&longer, "%s %s%s", text, i ? "$" : "", *list) < 0)
+				longer = NULL;
+			free(text);
+			text = longer;
+		}
+	}
+	return text;
+}
+
+static size_t count(const char *const *list)
+{
+	size_t n = 0;
+
+	while (list[n])
+		n++;
+	return n;
+}
+
+/* All but what the interpreter, and what is loaded into it, look at. */
+static int settle_env(struct config_interp *interp, const char *const *own)
+{
+	const char *const *list[] = {own, (const char *const *)interp->keep_env};
+	char **env = calloc(count(list[0]) + count(list[1]) + 2, sizeof(*env));
+	size_t n = 0;
+
+	if (!env)
+		return -ENOMEM;
+	for (int i = 0; i < 2; i++) {
+		for (const char *const *name = list[i]; *name; name++) {
+			if (asprintf(&env[n++], "!%s", *name) < 0)
+				return -ENOMEM; /* the process is out of memory: a leak is the least of it */
+		}
+	}
+	env[n++] = strdup("*");
+	list_free(interp->env_from_launch);
+	interp->env_from_launch = env;
+	interp->n_env_from_launch = n;
+	return env[n - 1] ? 0 : -ENOMEM;
+}
+
+int config_settle(struct config *config, struct err *err)
+{
+	struct config_interp *python = &config->python;
+
+	free(python->identity);
+	python->identity = joined("python", python);
+	if (!python->identity || settle_env(python, interp_of("python")->env))
+		return err_set(err, ENOMEM, "out of memory");
+	return 0;
 }
 
 bool config_never_warm(const struct config *config, const char *cmd)

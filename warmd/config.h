@@ -7,6 +7,9 @@
  *     [pool]   budget = 25%               memory of templates and standbys (a share of all memory, or 512M, 2G)
  *     [snapshot] record-opened = yes      whether files that a program opens before it is ready are recorded
  *     [plugins] dir = /path               another folder of plugins; disable = name ...   those that are not loaded
+ *     [python] prewarm = yes              stop it before programs that do not call the hook
+ *              preload = json re ...      modules that are loaded before
+ *              keep-env = DJANGO_* ...    environment variables that these look at
  *     [key]    ignore-env = PWD SSH_* ... environment variables that are never looked at
  */
 #ifndef WARM_WARMD_CONFIG_H
@@ -18,6 +21,17 @@
 
 struct err;
 
+/* How an interpreter is pre-warmed. */
+struct config_interp {
+	bool prewarm;
+	char **preload;  /* modules */
+	char **keep_env; /* variables that they look at: NAME or PREFIX* */
+	/* Made of the others by config_settle(): */
+	char *identity;         /* a snapshot with another one is not used */
+	char **env_from_launch; /* as in rpc.proto's Conditions */
+	size_t n_env_from_launch;
+};
+
 struct config {
 	char **never_warm; /* NULL at the end, as ignore_env */
 	char **ignore_env;
@@ -26,6 +40,7 @@ struct config {
 	bool record_opened;
 	char *plugins_dir; /* NULL: where workers look by themselves */
 	char *plugins_off; /* names, separated by commas, or NULL */
+	struct config_interp python;
 };
 
 #define CONFIG_PLUGIN_ARGS 4 /* at most */
@@ -43,6 +58,9 @@ int config_read(struct config *config, const char *path, bool must_exist, struct
 
 /* The same from text, for tests. */
 int config_parse(struct config *config, const char *name, char *text, struct err *err);
+
+/* Once all is read. */
+int config_settle(struct config *config, struct err *err);
 
 bool config_never_warm(const struct config *config, const char *cmd);
 

@@ -23,7 +23,10 @@ struct client;
 struct entry;
 struct exec_job;
 struct first_run;
+struct learnt;
 struct listener;
+struct offered;
+struct prewarmed;
 struct recorder;
 struct retired;
 struct snap_job;
@@ -65,6 +68,14 @@ struct daemon {
 	LIST_HEAD(, exec_job) exec_jobs;
 	LIST_HEAD(, snap_job) snap_jobs;
 	TAILQ_HEAD(retired_list, retired) retired;
+	struct {                /* warmd/prewarm.c */
+		char dir[200];  /* of the interpreters' libraries; "": none is pre-warmed */
+		bool root_only; /* others cannot read them */
+		TAILQ_HEAD(, learnt) learnt;
+		LIST_HEAD(, prewarmed) copies;
+		TAILQ_HEAD(, offered) offered;
+		unsigned n_learnt, n_copies, n_offered;
+	} prewarm;
 	unsigned n_clients, n_retired;
 
 	bool embedded;

@@ -48,7 +48,7 @@ static void request_serve(struct client *client, Warm__Rpc__Request *request)
 
 	switch (request->op_case) {
 	case WARM__RPC__REQUEST__OP_HELLO:
-		snap_job_hello(client);
+		snap_job_hello(client, request->hello);
 		break;
 	case WARM__RPC__REQUEST__OP_DEPENDS:
 		depends(client, request);

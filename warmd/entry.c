@@ -10,6 +10,7 @@
 #include "warmd/exec_job.h"
 #include "warmd/files.h"
 #include "warmd/log.h"
+#include "warmd/prewarm.h"
 #include "warmd/retired.h"
 #include "warmd/snap_job.h"
 #include "warmd/watch.h"
@@ -128,6 +129,7 @@ int entry_publish(struct entry *entry, struct err *err)
 		return r;
 	entry->state = ENTRY_PUBLISHED;
 	retired_forget(entry->daemon, entry->record->conditions);
+	prewarm_published(entry->daemon, entry->record->conditions);
 	limit_variants(entry);
 	return 0;
 }
@@ -288,6 +290,8 @@ static void load_one(struct daemon *daemon, const struct found_row *row)
 	entry->hits = row->hits;
 	entry->last_used = row->last_used;
 	entry->stored_bytes = row->stored_bytes;
+	if (!*record->conditions->interpreter)
+		prewarm_learn_conditions(daemon, record->conditions);
 	if (record->monotonic_ns > daemon_now_ns())
 		entry_retire(entry, "the machine was started anew since: in a copy its clock would run backwards");
 	else if (trust_files(entry, &err))
@@ -344,7 +348,8 @@ struct entry *entry_find(struct daemon *daemon, const Warm__Rpc__Conditions *now
 		int r;
 
 		next = LIST_NEXT(entry, link);
-		if (entry->state != ENTRY_PUBLISHED || conditions->uid != now->uid || strcmp(conditions->cmd, now->cmd))
+		if (entry->state != ENTRY_PUBLISHED || conditions->uid != now->uid ||
+		    strcmp(conditions->cmd, now->cmd) || !*conditions->interpreter != !*now->interpreter)
 			continue;
 		r = key_compare(conditions, now, (const char *const *)daemon->config.ignore_env, why, sizeof(why));
 		if (!r && entry_fresh(entry, why, sizeof(why)))

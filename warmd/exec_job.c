@@ -15,6 +15,7 @@
 #include "warmd/log.h"
 #include "warmd/peer.h"
 #include "warmd/pool.h"
+#include "warmd/prewarm.h"
 #include "warmd/privileged.h"
 #include "warmd/recording.h"
 #include "warmd/relayed.h"
@@ -46,6 +47,8 @@ struct exec_job {
 	struct request request;
 	int claim_fd; /* for the clone's supervisor; -1: none */
 	struct handover handover;
+	struct prewarm prewarm;
+	char env[sizeof(((struct launch_reply *)0)->env)]; /* for a cold start that is an interpreter's first run */
 	enum launch_tier tier;
 	uint64_t found_ns, go_ns, since_ms;
 	char id[24];
@@ -77,6 +80,7 @@ static void exec_job_free(struct exec_job *job)
 	words_forget(job->words);
 	if (job->recording)
 		recording_wait(job->recording, NULL, NULL);
+	prewarm_fini(&job->prewarm);
 	request_fini(&job->request);
 	clean_fd(&job->claim_fd);
 	LIST_REMOVE(job, link);
@@ -98,6 +102,8 @@ static struct launch_reply reply_of(const struct exec_job *job, enum launch_answ
 	reply.go_us = since_accept_us(job, job->go_ns);
 	snprintf(reply.snapshot, sizeof(reply.snapshot), "%s", job->id);
 	snprintf(reply.reason, sizeof(reply.reason), "%s", reason);
+	if (kind == LAUNCH_COLD_START)
+		memcpy(reply.env, job->env, sizeof(reply.env));
 	return reply;
 }
 
@@ -162,6 +168,8 @@ static void exec_job_running(struct exec_job *job)
 		working_set_launched(job->entry, job->standby->pid, job->standby->touched);
 		entry_used(job->entry);
 		pool_launched(job->entry);
+		if (job->entry->record->conditions->interpreter[0])
+			prewarm_running(job->daemon, job->standby->pid, &job->prewarm);
 	}
 	exec_job_finish(job);
 }
@@ -226,6 +234,7 @@ static int send_application(struct exec_job *job, struct err *err)
 	        .request = &job->request,
 	        .traits = &job->client->caller.traits,
 	        .handover = &job->handover,
+	        .prewarm = &job->prewarm,
 	        .launcher = job->client->peer.pid,
 	        .generation = ++job->daemon->generation,
 	};
@@ -421,6 +430,10 @@ static void exec_job_miss(struct exec_job *job, const struct caller *caller, con
 		exec_job_cold(job, err.msg);
 		return;
 	}
+	if (job->prewarm.interp && !prewarm_has_own(job->daemon, &job->prewarm) &&
+	    prewarm_offer(job->daemon, &job->prewarm, job->env, sizeof(job->env)) &&
+	    !first_run_prewarms(run, &job->prewarm))
+		job->env[0] = '\0';
 	if (!run->recording) {
 		exec_job_cold(job, reason);
 		return;
@@ -465,6 +478,19 @@ static void exec_job_found(struct exec_job *job)
 	exec_jobs_serve(entry); /* the job may be gone on return */
 }
 
+/* The program's own snapshot, else its interpreter's: warmd/prewarm.h. */
+static struct entry *exec_job_find(struct exec_job *job, const struct caller *caller, char *reason, size_t size)
+{
+	struct entry *entry = entry_find(job->daemon, &caller->msg, reason, size);
+
+	if (entry || job->request.ready[0])
+		return entry;
+	prewarm_look(job->daemon, caller, &job->request, &job->prewarm);
+	if (!job->prewarm.interp || prewarm_has_own(job->daemon, &job->prewarm))
+		return NULL;
+	return entry_find(job->daemon, &job->prewarm.conditions, reason, size);
+}
+
 static void exec_job_run(struct exec_job *job)
 {
 	struct caller *caller = &job->client->caller;
@@ -479,7 +505,7 @@ static void exec_job_run(struct exec_job *job)
 	} else if (!eligible(job, caller, reason, sizeof(reason))) {
 		exec_job_cold(job, reason);
 	} else {
-		job->entry = entry_find(job->daemon, &caller->msg, reason, sizeof(reason));
+		job->entry = exec_job_find(job, caller, reason, sizeof(reason));
 		if (job->entry)
 			exec_job_found(job);
 		else

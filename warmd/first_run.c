@@ -7,6 +7,7 @@
 #include "warmd/daemon.h"
 #include "warmd/entry.h"
 #include "warmd/recording.h"
+#include "warmd/prewarm.h"
 #include "warmd/request.h"
 
 #include <errno.h>
@@ -162,6 +163,34 @@ int first_run_becomes(struct first_run *run, const struct peer *peer, struct err
 	return note_descriptors_of_child(run, err);
 }
 
+bool first_run_prewarms(struct first_run *run, const struct prewarm *prewarm)
+{
+	run->interpreter = conditions_copy(&prewarm->conditions);
+	return run->interpreter;
+}
+
+/* Without a recording: the interpreter declares what it has loaded, and the recording goes on for the program. */
+struct first_run *first_run_split(struct first_run *run)
+{
+	struct first_run *split = calloc(1, sizeof(*split));
+
+	if (!split)
+		return NULL;
+	split->daemon = run->daemon;
+	split->pid = run->pid;
+	split->pidfd = fcntl(run->pidfd, F_DUPFD_CLOEXEC, 3);
+	split->started_ns = run->started_ns;
+	split->name = strdup("pre-warmed");
+	split->ready = strdup("");
+	memcpy(split->fd, run->fd, sizeof(run->fd));
+	split->n_fds = run->n_fds;
+	split->conditions = take_ptr(run->interpreter);
+	if (split->pidfd >= 0 && split->name && split->ready)
+		return split;
+	first_run_free(split);
+	return NULL;
+}
+
 int first_run_adopt(struct daemon *daemon, const struct peer *peer, const Warm__Rpc__Conditions *conditions,
                     int64_t started_ns, struct first_run **ret, struct err *err)
 {
@@ -214,6 +243,8 @@ void first_run_free(struct first_run *run)
 	clean_fd(&run->pidfd);
 	free(run->name);
 	free(run->ready);
+	if (run->interpreter)
+		warm__rpc__conditions__free_unpacked(run->interpreter, NULL);
 	if (run->conditions)
 		warm__rpc__conditions__free_unpacked(run->conditions, NULL);
 	free(run);

@@ -7,6 +7,7 @@
 #define WARM_WARMD_FIRST_RUN_H
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
@@ -18,6 +19,7 @@ struct client;
 struct daemon;
 struct err;
 struct peer;
+struct prewarm;
 struct recording;
 struct request;
 
@@ -39,8 +41,9 @@ struct first_run {
 	struct first_run_fd fd[LAUNCH_FDS_MAX]; /* what it was started with: the launch's, not the snapshot's */
 	unsigned n_fds;
 	Warm__Rpc__Conditions *conditions;
-	struct recording *recording; /* of what it opens; NULL: there is none */
-	struct client *client;       /* the `warm exec` that stands behind it (warmd/relayed.h), or NULL */
+	Warm__Rpc__Conditions *interpreter; /* it becomes a snapshot of this kind first; NULL: it does not */
+	struct recording *recording;        /* of what it opens; NULL: there is none */
+	struct client *client;              /* the `warm exec` that stands behind it (warmd/relayed.h), or NULL */
 };
 
 /* The client's process is about to start cold. Refused, with the reason, where another first run of the same launch is
@@ -57,6 +60,11 @@ int first_run_adopt(struct daemon *daemon, const struct peer *peer, const Warm__
 
 /* The first run that this process is, or NULL. */
 struct first_run *first_run_of_pid(struct daemon *daemon, pid_t pid);
+/* Its interpreter is to be snapshotted before its program. false: no memory, it is not. */
+bool first_run_prewarms(struct first_run *run, const struct prewarm *prewarm);
+
+/* A run of the interpreter alone, on no list; the run stays one of its program. NULL: out of memory or descriptors. */
+struct first_run *first_run_split(struct first_run *run);
 
 /* The first run that the client's process is and whose hook is waited for, or NULL. */
 struct first_run *first_run_of(const struct client *client);

@@ -9,6 +9,7 @@
 #include "proto/rpc.pb-c.h"
 #include "warmd/entry.h"
 #include "warmd/handover.h"
+#include "warmd/prewarm.h"
 #include "warmd/request.h"
 #include "warmd/standby.h"
 
@@ -80,7 +81,9 @@ static int hook_answer(const Warm__Rpc__Record *record, const struct go_launch *
 	char listen_pid[32];
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
 	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
-	size_t n_argv = request->head.n_argv, n_env = request->head.n_env;
+	bool interpreter = conditions->interpreter[0];
+	const char *const *argv = interpreter ? launch->prewarm->argv : (const char *const *)request->argv;
+	size_t n_argv = interpreter ? launch->prewarm->n_argv : request->head.n_argv, n_env = request->head.n_env;
 	CLEAN(free) ProtobufCBinaryData *bytes = calloc(n_argv + n_env + 1, sizeof(*bytes));
 	CLEAN(free) uint8_t *buf = NULL;
 	uint32_t magic = RPC_MAGIC;
@@ -88,10 +91,10 @@ static int hook_answer(const Warm__Rpc__Record *record, const struct go_launch *
 	if (!bytes)
 		return err_set(err, ENOMEM, "out of memory");
 	snprintf(listen_pid, sizeof(listen_pid), "LISTEN_PID=%d", record->summary->pid);
-	if (!conditions->argv_from_launch)
+	if (!conditions->argv_from_launch && !interpreter)
 		n_argv = 0; /* the application's own, it keeps them */
 	for (size_t i = 0; i < n_argv; i++)
-		bytes[i] = (ProtobufCBinaryData){strlen(request->argv[i]), (uint8_t *)request->argv[i]};
+		bytes[i] = (ProtobufCBinaryData){strlen(argv[i]), (uint8_t *)argv[i]};
 	for (size_t i = 0; i < n_env; i++) {
 		const char *var = own_variable(request->env[i], launch, listen_pid);
 
@@ -200,6 +203,7 @@ int go_application(const struct standby *standby, const struct entry *entry, con
 	        .standby = &standby->traits,
 	        .cwd = entry->record->conditions->cwd_from_launch ? request->cwd : NULL,
 	        .umask = -1, /* equal, or it was no hit */
+	        .comm = entry->record->conditions->interpreter[0] ? launch->prewarm->comm : NULL,
 	        .extra = extra,
 	        .n_extra = n_extra,
 	        .no_place = without_place(entry, request, handover->matched),

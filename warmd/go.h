@@ -12,6 +12,7 @@ struct entry;
 struct err;
 struct launch_traits;
 struct handover;
+struct prewarm;
 struct request;
 struct standby;
 
@@ -27,6 +28,7 @@ struct go_launch {
 	const struct request *request;
 	const struct launch_traits *traits;
 	const struct handover *handover;
+	const struct prewarm *prewarm; /* where the snapshot is an interpreter's */
 	pid_t launcher;
 	uint64_t generation;
 };

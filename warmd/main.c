@@ -19,6 +19,7 @@
 #include "warmd/log.h"
 #include "warmd/options.h"
 #include "warmd/pool.h"
+#include "warmd/prewarm.h"
 #include "warmd/recording.h"
 #include "warmd/retired.h"
 #include "warmd/spawner.h"
@@ -89,7 +90,9 @@ static int configure(struct config *config, struct err *err)
 {
 	int r = config_init(config, err);
 
-	return r ? r : config_read(config, options.config, options.config_given, err);
+	if (!r)
+		r = config_read(config, options.config, options.config_given, err);
+	return r ? r : config_settle(config, err);
 }
 
 static void reconfigure(struct ev_loop *loop, ev_signal *sig, int revents)
@@ -203,6 +206,7 @@ static int daemon_start(struct daemon *daemon, struct err *err)
 	daemon->last_used_ms = daemon_now_ms();
 	daemon->embedded = options.embedded;
 	TAILQ_INIT(&daemon->retired);
+	prewarm_init(daemon);
 
 	r = configure(&daemon->config, err);
 	if (r)
@@ -283,6 +287,7 @@ static void daemon_stop(struct daemon *daemon)
 	while ((entry = LIST_FIRST(&daemon->entries)))
 		entry_free(entry);
 	retired_free(daemon);
+	prewarm_free(daemon);
 	watch_free(daemon->watch);
 	recorder_free(daemon->recorder);
 	catalog_close(daemon->catalog);

@@ -98,7 +98,7 @@ int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__R
 {
 	Warm__Rpc__Conditions *conditions = run->conditions;
 
-	if (!ready) {
+	if (!ready || ready->interpreter) { /* of an interpreter warmd knows it all */
 		*ret = take_ptr(run->conditions);
 		return 0;
 	}

@@ -13,6 +13,7 @@
 #include "warmd/first_run.h"
 #include "warmd/log.h"
 #include "warmd/pool.h"
+#include "warmd/prewarm.h"
 #include "warmd/record.h"
 #include "warmd/recording.h"
 #include "warmd/retired.h"
@@ -139,16 +140,22 @@ static void answer_id(struct snap_job *job)
 	client_reply_last(take_ptr(job->client), &reply);
 }
 
-/* Whoever asks the next launch why it is cold hears it, too. What fails its trial is kept with its reason anyway. */
+/* Whoever asks the next launch why it is cold hears it, too. */
+static void note_refusal(struct daemon *daemon, const Warm__Rpc__Conditions *conditions, const char *reason)
+{
+	char text[ERR_MSG_MAX];
+
+	snprintf(text, sizeof(text), "it could not be taken: %.200s", reason);
+	retired_note(daemon, conditions, text);
+}
+
+/* What fails its trial is kept with its reason anyway. */
 static void snap_job_note(struct snap_job *job, const char *reason)
 {
 	const Warm__Rpc__Conditions *conditions = job->record ? job->record->conditions : job->conditions;
-	char text[ERR_MSG_MAX];
 
-	if (!conditions || (job->state != SNAP_TAKING && job->state != SNAP_STORING))
-		return;
-	snprintf(text, sizeof(text), "it could not be taken: %.200s", reason);
-	retired_note(job->daemon, conditions, text);
+	if (conditions && (job->state == SNAP_TAKING || job->state == SNAP_STORING))
+		note_refusal(job->daemon, conditions, reason);
 }
 
 /* The job is gone on return. */
@@ -485,57 +492,99 @@ static int snap_job_take(struct snap_job *job, struct err *err)
 
 /* ---- ASKED ------------------------------------------------------------------------------------------------------- */
 
-/* Whether a snapshot of this process is wanted: with what the hook declared, another one may serve already. */
-static int snap_job_admit(struct snap_job *job, struct err *err)
+static int check_new(struct daemon *daemon, const struct snap_job *job, const Warm__Rpc__Conditions *conditions,
+                     struct err *err)
 {
+	struct entry *entry = job && job->asked ? NULL : entry_find_same(daemon, conditions);
 	struct snap_job *other;
-	struct entry *entry;
-	int r = record_declare(job->run, job->ready, &job->conditions, err);
 
-	if (r)
-		return r;
-	entry = job->asked ? NULL : entry_find_same(job->daemon, job->conditions);
 	if (entry && entry->state == ENTRY_QUARANTINED)
 		return err_set(err, EEXIST, "its snapshot %s is quarantined: %.150s", entry->id, entry->reason);
 	if (entry)
 		return err_set(err, EEXIST, "snapshot %s serves the next launch already", entry->id);
-	LIST_FOREACH(other, &job->daemon->snap_jobs, link)
+	LIST_FOREACH(other, &daemon->snap_jobs, link)
 	{
 		const Warm__Rpc__Conditions *theirs = other->record ? other->record->conditions : other->conditions;
 
-		if (other != job && theirs && conditions_same(job->daemon, theirs, job->conditions))
+		if (other != job && theirs && conditions_same(daemon, theirs, conditions))
 			return err_set(err, EBUSY, "another process of it is being snapshotted");
 	}
 	return 0;
 }
 
-void snap_job_hello(struct client *client)
+bool snap_job_is_new(struct daemon *daemon, const Warm__Rpc__Conditions *conditions, struct err *err)
+{
+	return check_new(daemon, NULL, conditions, err) == 0;
+}
+
+/* Whether a snapshot of this process is wanted: with what the hook declared, another one may serve already. */
+static int snap_job_admit(struct snap_job *job, struct err *err)
+{
+	int r = record_declare(job->run, job->ready, &job->conditions, err);
+
+	return r ? r : check_new(job->daemon, job, job->conditions, err);
+}
+
+void snap_job_hello(struct client *client, const Warm__Rpc__Hello *hello)
 {
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
 	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
+	struct first_run *run = first_run_of(client);
+	char **preload = client->daemon->config.python.preload;
 
-	if (!first_run_of(client)) {
+	if (!run && prewarm_hook_called(client)) {
+		hook_answer(client, WARM__RPC__OUTCOME__COLD,
+		            "a copy of its interpreter: the next launch is a first run");
+		return;
+	}
+	if (!run || (hello->interpreter && !run->interpreter)) {
 		hook_answer(client, WARM__RPC__OUTCOME__COLD, NOT_LAUNCHED);
 		return;
 	}
+	for (hook.preload = preload; hello->interpreter && preload[hook.n_preload];)
+		hook.n_preload++;
 	hook.outcome = WARM__RPC__OUTCOME__PENDING;
 	reply.hook = &hook;
 	client_reply(client, &reply);
 }
 
-/* Takes the run off the list. NULL: out of memory, and the run is as it was. */
+/* Takes the run, which is on no list or is taken off it. NULL: out of memory, and the run is as it was. */
 static struct snap_job *snap_job_new(struct first_run *run)
 {
 	struct snap_job *job = calloc(1, sizeof(*job));
 
 	if (!job)
 		return NULL;
-	first_run_take(run);
 	id_new(job->id);
 	job->daemon = run->daemon;
 	job->run = run;
 	job->meta_fd = job->summary_fd = job->pages_fd = -1;
 	LIST_INSERT_HEAD(&job->daemon->snap_jobs, job, link);
+	return job;
+}
+
+/* Takes the run off its list. */
+static struct snap_job *snap_job_new_program(struct first_run *run)
+{
+	struct snap_job *job = snap_job_new(run);
+
+	if (job) {
+		first_run_take(run);
+		prewarm_learn_conditions(run->daemon, run->conditions);
+	}
+	return job;
+}
+
+/* The process stays a first run of its program, whose hook is still to come. */
+static struct snap_job *snap_job_new_interpreter(struct first_run *run, const Warm__Rpc__Ready *ready)
+{
+	struct first_run *split = run->interpreter ? first_run_split(run) : NULL;
+	struct snap_job *job = split ? snap_job_new(split) : NULL;
+
+	if (!job)
+		first_run_free(split);
+	if (ready->note[0])
+		log_line("%s, before its program: %s", run->conditions->cmd, ready->note);
 	return job;
 }
 
@@ -559,8 +608,18 @@ static void snap_job_begin(struct snap_job *job)
 void snap_job_start(struct client *client, Warm__Rpc__Ready *ready)
 {
 	struct first_run *run = first_run_of(client);
-	struct snap_job *job = run ? snap_job_new(run) : NULL;
+	struct snap_job *job = NULL;
 
+	if (ready->interpreter && ready->refused[0]) {
+		if (run && run->interpreter)
+			note_refusal(client->daemon, run->interpreter, ready->refused);
+		warm__rpc__ready__free_unpacked(ready, NULL);
+		return;
+	}
+	if (run && ready->interpreter)
+		job = snap_job_new_interpreter(run, ready);
+	else if (run)
+		job = snap_job_new_program(run);
 	if (!job) {
 		hook_answer(client, WARM__RPC__OUTCOME__COLD, run ? "out of memory" : NOT_LAUNCHED);
 		warm__rpc__ready__free_unpacked(ready, NULL);
@@ -577,7 +636,7 @@ void snap_job_start(struct client *client, Warm__Rpc__Ready *ready)
 
 void snap_job_found_ready(struct first_run *run)
 {
-	struct snap_job *job = snap_job_new(run);
+	struct snap_job *job = snap_job_new_program(run);
 
 	if (job)
 		snap_job_begin(job);
@@ -586,7 +645,7 @@ void snap_job_found_ready(struct first_run *run)
 void snap_job_take_process(struct client *client, struct first_run *run, const char *name, bool stop)
 {
 	char *own_name = *name ? strdup(name) : NULL, *ready = strdup("snapshot");
-	struct snap_job *job = ready && (own_name || !*name) ? snap_job_new(run) : NULL;
+	struct snap_job *job = ready && (own_name || !*name) ? snap_job_new_program(run) : NULL;
 
 	if (!job) {
 		free(own_name);

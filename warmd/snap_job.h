@@ -22,12 +22,13 @@
 
 struct client;
 struct daemon;
+struct err;
 struct first_run;
 struct snap_job;
 struct standby;
 
 /* The hook: whether a snapshot of this process is wanted, at once. The client may be gone on return. */
-void snap_job_hello(struct client *client);
+void snap_job_hello(struct client *client, const Warm__Rpc__Hello *hello);
 
 /* The hook is ready. Takes ready. The client may be gone on return. */
 void snap_job_start(struct client *client, Warm__Rpc__Ready *ready);
@@ -47,6 +48,9 @@ void snap_job_take_process(struct client *client, struct first_run *run, const c
  * be gone on return. */
 void snap_job_trial_parked(struct snap_job *job, struct standby *standby);
 void snap_job_trial_failed(struct snap_job *job, const char *reason);
+
+/* Whether there is no snapshot for these conditions, in any state, and none on its way. *err: else. */
+bool snap_job_is_new(struct daemon *daemon, const Warm__Rpc__Conditions *conditions, struct err *err);
 
 /* Whether the image of this id is being written right now. */
 bool snap_job_storing(struct daemon *daemon, const char *id);

@@ -16,43 +16,51 @@
 
 #define FIRST_WORD_MS 100 /* a daemon that hangs costs the program no more */
 
-static int first_word(int fd);
-static int send_datagram(int fd, struct wire *wire);
+static int ask_as(bool interpreter, struct hook_answer *ret);
+static int first_word(int fd, bool interpreter, struct hook_answer *ret);
 static int receive(int fd, struct hook_answer *ret);
 static long now_ms(void);
 
 int ask_wanted(void)
 {
+	struct hook_answer answer = {0};
+	int fd = ask_as(false, &answer);
+
+	hook_answer_fini(&answer);
+	return fd;
+}
+
+int ask_interpreter(struct hook_answer *ret)
+{
+	return ask_as(true, ret);
+}
+
+static int ask_as(bool interpreter, struct hook_answer *ret)
+{
 	CLEAN(fd) int fd = connect_daemon();
-	int r = fd < 0 ? fd : first_word(fd);
+	int r = fd < 0 ? fd : first_word(fd, interpreter, ret);
 
 	return r < 0 ? r : take_fd(&fd);
 }
 
-static int first_word(int fd)
+static int first_word(int fd, bool interpreter, struct hook_answer *ret)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-	struct hook_answer answer = {0};
 	struct wire wire = {0};
 	const long end = now_ms() + FIRST_WORD_MS;
 	long left = FIRST_WORD_MS;
-	uint32_t outcome;
 	int r;
 
-	wire_put_hello(&wire);
-	r = send_datagram(fd, &wire);
+	wire_put_hello(&wire, interpreter);
+	r = ask_send(fd, &wire);
 	if (r < 0)
 		return r;
 	while ((r = poll(&poll_fd, 1, (int)left)) < 0 && errno == EINTR)
 		left = end > now_ms() ? end - now_ms() : 0;
 	if (r <= 0)
 		return r < 0 ? -errno : -ETIMEDOUT;
-	r = receive(fd, &answer);
-	if (r < 0)
-		return r;
-	outcome = answer.outcome;
-	hook_answer_fini(&answer);
-	return outcome == OUTCOME_PENDING ? 0 : -ECANCELED;
+	r = receive(fd, ret);
+	return r == 0 && ret->outcome != OUTCOME_PENDING ? -ECANCELED : r;
 }
 
 int ask_depends(int fd, char *const *path, size_t n_path, char *const *suffix, size_t n_suffix)
@@ -60,7 +68,7 @@ int ask_depends(int fd, char *const *path, size_t n_path, char *const *suffix, s
 	for (size_t i = 0; i < n_path;) {
 		struct wire wire = {0};
 		size_t taken = wire_put_depends(&wire, path + i, n_path - i, suffix, n_suffix, MESSAGE_MAX);
-		int r = send_datagram(fd, &wire);
+		int r = ask_send(fd, &wire);
 
 		if (r < 0)
 			return r;
@@ -75,7 +83,7 @@ int ask_ready(int fd, const struct wire_ready *ready, struct hook_answer *ret)
 	int r;
 
 	wire_put_ready(&wire, ready);
-	r = send_datagram(fd, &wire);
+	r = ask_send(fd, &wire);
 	while (r == 0) {
 		r = receive(fd, ret);
 		if (r < 0 || ret->outcome != OUTCOME_PENDING)
@@ -85,7 +93,7 @@ int ask_ready(int fd, const struct wire_ready *ready, struct hook_answer *ret)
 	return r;
 }
 
-static int send_datagram(int fd, struct wire *wire)
+int ask_send(int fd, struct wire *wire)
 {
 	ssize_t n = wire->failed ? -1 : TEMP_FAILURE_RETRY(send(fd, wire->data, wire->len, MSG_NOSIGNAL));
 	int r = wire->failed ? -ENOMEM : n < 0 ? -errno : 0;

@@ -12,10 +12,19 @@ enum { TYPE_VARINT = 0, TYPE_64BIT = 1, TYPE_BYTES = 2, TYPE_32BIT = 5 };
 
 enum { REQUEST_READY = 1, REQUEST_DEPENDS = 2, REQUEST_HELLO = 12 };
 enum { READY_HOOK_FD = 1, READY_ARGV = 2, READY_FIXED_ARGS = 3, READY_CWD = 4, READY_ENV = 5, READY_SDK = 6 };
+enum { READY_INTERPRETER = 20, READY_NOTE = 21, READY_REFUSED = 22, HELLO_INTERPRETER = 1 };
 enum { DEPENDS_ITEM = 1 };
 enum { DEPENDENCY_PATH = 1, DEPENDENCY_SUFFIX = 2 };
 enum { REPLY_HOOK = 3 };
-enum { HOOK_OUTCOME = 1, HOOK_REASON = 2, HOOK_ARGV = 3, HOOK_ENV = 4, HOOK_GENERATION = 6, HOOK_FIXED_ARGS = 7 };
+enum {
+	HOOK_OUTCOME = 1,
+	HOOK_REASON = 2,
+	HOOK_ARGV = 3,
+	HOOK_ENV = 4,
+	HOOK_GENERATION = 6,
+	HOOK_FIXED_ARGS = 7,
+	HOOK_PRELOAD = 20
+};
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
@@ -25,11 +34,13 @@ static void put_string(struct wire *wire, unsigned field, const char *text);
 static void put_bytes(struct wire *wire, unsigned field, const void *data, size_t len);
 static size_t varint_size(uint64_t value);
 
-void wire_put_hello(struct wire *wire)
+void wire_put_hello(struct wire *wire, bool interpreter)
 {
-	const struct wire body = {0};
+	struct wire body = {0};
 
+	put_number(&body, HELLO_INTERPRETER, interpreter);
 	put_request(wire, REQUEST_HELLO, &body);
+	wire_fini(&body);
 }
 
 void wire_put_ready(struct wire *wire, const struct wire_ready *ready)
@@ -43,6 +54,11 @@ void wire_put_ready(struct wire *wire, const struct wire_ready *ready)
 	for (size_t i = 0; i < ready->n_env; i++)
 		put_string(&body, READY_ENV, ready->env[i]);
 	put_string(&body, READY_SDK, ready->sdk);
+	put_number(&body, READY_INTERPRETER, ready->interpreter);
+	if (ready->note)
+		put_string(&body, READY_NOTE, ready->note);
+	if (ready->refused)
+		put_string(&body, READY_REFUSED, ready->refused);
 	put_request(wire, REQUEST_READY, &body);
 	wire_fini(&body);
 }
@@ -202,9 +218,12 @@ void hook_answer_fini(struct hook_answer *answer)
 		free(answer->argv[i]);
 	for (size_t i = 0; i < answer->n_env; i++)
 		free(answer->env[i]);
+	for (size_t i = 0; i < answer->n_preload; i++)
+		free(answer->preload[i]);
 	free(answer->argv);
 	free(answer->env);
 	free(answer->reason);
+	free(answer->preload);
 	*answer = (struct hook_answer){0};
 }
 
@@ -226,6 +245,8 @@ static int read_hook(struct reader hook, struct hook_answer *answer)
 			r = add_string(&answer->argv, &answer->argc, field.bytes);
 		else if (field.number == HOOK_ENV && field.type == TYPE_BYTES)
 			r = add_string(&answer->env, &answer->n_env, field.bytes);
+		else if (field.number == HOOK_PRELOAD && field.type == TYPE_BYTES)
+			r = add_string(&answer->preload, &answer->n_preload, field.bytes);
 		if (r < 0)
 			return r;
 	}

@@ -21,8 +21,8 @@ struct wire {
 
 void wire_fini(struct wire *wire);
 
-/* RPC_MAGIC + Request{hello}. */
-void wire_put_hello(struct wire *wire);
+/* RPC_MAGIC + Request{hello}. interpreter: one that stands before its program. */
+void wire_put_hello(struct wire *wire, bool interpreter);
 
 /* RPC_MAGIC + Request{ready}. env: NAME or PREFIX*. */
 struct wire_ready {
@@ -33,6 +33,9 @@ struct wire_ready {
 	char *const *env;
 	size_t n_env;
 	const char *sdk;
+	bool interpreter;
+	const char *note;    /* for the daemon's log, or NULL */
+	const char *refused; /* why an interpreter cannot be snapshotted here: no answer comes. NULL: it can */
 };
 void wire_put_ready(struct wire *wire, const struct wire_ready *ready);
 
@@ -55,6 +58,8 @@ struct hook_answer {
 	size_t fixed_args; /* this many of argv came before the program's own arguments; 0: not said */
 	char **env;
 	size_t n_env;
+	char **preload; /* to an interpreter's Hello: modules to be loaded before the snapshot */
+	size_t n_preload;
 };
 
 /* Reads RPC_MAGIC + Reply{hook}. Returns 0, -EBADMSG or -ENOMEM. */

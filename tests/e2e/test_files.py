@@ -401,7 +401,7 @@ class Undeclared(Files):
     def setUpClass(cls):
         super().setUpClass()
         cls.daemon.stop()
-        config = write(os.path.join(cls.daemon.dir, "warmd.conf"), "[snapshot]\nrecord-opened = no\n")
+        config = write(os.path.join(cls.daemon.dir, "warmd.conf"), "[snapshot]\nrecord-opened = no\n[python]\nprewarm = no\n")
         cls.daemon.options = ("--config", config)
 
     def test_switched_off(self):

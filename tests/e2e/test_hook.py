@@ -17,7 +17,7 @@ from harness import APP, BUILD, PYTHON, ROOT, base_env, kill_quietly, wait_for  
 
 sys.path.insert(0, os.path.join(ROOT, "sdk", "python"))
 from case import WarmCase, read, write  # noqa: E402
-from warm import _daemon as wire  # noqa: E402
+from warm import _wire as wire  # noqa: E402
 
 PYTHON_APP = """
 import json, os, random, sys, tempfile, time

@@ -15,7 +15,7 @@ DOORS = {
     r"(sys|linux)/ptrace\.h": ("snapshot/tracee.c", "snapshot/tracee_become.c"),
     r"seccomp\.h": ("warmd/confine.c",),
     r"sys/capability\.h": ("warmd/confine.c",),
-    r"dlfcn\.h": ("plugins/host.c",),
+    r"dlfcn\.h": ("plugins/host.c", "sdk/prewarm/symbols.c"),
 }
 
 

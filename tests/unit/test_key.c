@@ -276,6 +276,39 @@ static void test_declared_environment_and_cwd_are_the_launchs(void **state)
 	check_differs("environment REQUEST is new");
 }
 
+static void test_all_but_some_of_the_environment_is_the_launchs(void **state)
+{
+	(void)state;
+	snap.env_from_launch[0] = text("!LANG");
+	snap.env_from_launch[1] = text("*");
+	snap.conditions.n_env_from_launch = 2;
+	set_env(&now, "ANY=thing", "LANG=C", "!LANG=x");
+	check_equal();
+	set_env(&now, "LANG=de", NULL, NULL);
+	check_differs("environment LANG differs");
+	set_env(&now, "LANGUAGE=de", NULL, NULL);
+	check_differs("environment LANG is gone");
+	snap.env_from_launch[0] = text("!L*");
+	set_env(&now, "LANG=C", "LC_ALL=C", NULL);
+	check_differs("environment LC_ALL is new");
+	snap.env_from_launch[0] = text("*"); /* the first that matches counts */
+	snap.env_from_launch[1] = text("!LANG");
+	check_equal();
+}
+
+static void test_interpreter_is_not_its_program(void **state)
+{
+	(void)state;
+	snap.conditions.interpreter = text("python");
+	check_differs("it is an interpreter before any program");
+	now.conditions.interpreter = text("python json");
+	check_differs("what is loaded before programs is \"python json\", was \"python\"");
+	assert_true(key_is_variant(&snap.conditions, &now.conditions));
+	snap.conditions.interpreter = text("");
+	check_differs("it is no interpreter before any program");
+	assert_false(key_is_variant(&snap.conditions, &now.conditions));
+}
+
 static void test_nearer_snapshot_has_the_larger_result(void **state)
 {
 	int far, near;
@@ -338,6 +371,8 @@ int main(void)
 	        TEST(test_names_never_looked_at),
 	        TEST(test_configured_list_replaces_the_default),
 	        TEST(test_declared_environment_and_cwd_are_the_launchs),
+	        TEST(test_all_but_some_of_the_environment_is_the_launchs),
+	        TEST(test_interpreter_is_not_its_program),
 	        TEST(test_nearer_snapshot_has_the_larger_result),
 	        TEST(test_long_values_are_cut),
 	        TEST(test_kinds_of_streams),

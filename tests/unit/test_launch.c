@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "base/err.h"
@@ -190,6 +191,17 @@ static void test_unknown_affinity_is_left_alone(void **state)
 	build(0);
 }
 
+static void test_thread_is_named_as_the_launchs_file(void **state)
+{
+	(void)state;
+	made.brings.comm = "script.py";
+	build(1);
+	assert_int_equal(made.op[0].nr, SYS_prctl);
+	assert_int_equal(made.op[0].args[0], PR_SET_NAME);
+	assert_string_equal(at(made.op[0].args[1]), "script.py");
+	made.brings.comm = NULL;
+}
+
 static void test_oom_score_is_written_through_a_slot(void **state)
 {
 	(void)state;
@@ -242,6 +254,7 @@ int main(void)
 	        TEST(test_descriptors_out_of_range_are_refused),
 	        TEST(test_cwd_umask_and_scheduling_follow),
 	        TEST(test_unknown_affinity_is_left_alone),
+	        TEST(test_thread_is_named_as_the_launchs_file),
 	        TEST(test_oom_score_is_written_through_a_slot),
 	        TEST(test_launch_too_big_for_a_message_is_refused),
 	};

@@ -33,10 +33,11 @@ static void test_hello_reads_back(void **state)
 	Warm__Rpc__Request *request;
 
 	(void)state;
-	wire_put_hello(&wire);
+	wire_put_hello(&wire, true);
 	request = decode(&wire);
 	assert_non_null(request);
 	assert_int_equal(request->op_case, WARM__RPC__REQUEST__OP_HELLO);
+	assert_true(request->hello->interpreter);
 	assert_int_equal(OUTCOME_PENDING, WARM__RPC__OUTCOME__PENDING);
 	warm__rpc__request__free_unpacked(request, NULL);
 	wire_fini(&wire);
@@ -45,7 +46,7 @@ static void test_hello_reads_back(void **state)
 static void test_ready_reads_back(void **state)
 {
 	char *env[] = {(char[]){"TZ"}, (char[]){"SHOP_*"}};
-	const struct wire_ready ready = {300, true, 1, false, env, 2, "c 1"};
+	const struct wire_ready ready = {300, true, 1, false, env, 2, "c 1", true, "a note", "a reason"};
 	struct wire wire = {0};
 	Warm__Rpc__Request *request;
 
@@ -61,6 +62,9 @@ static void test_ready_reads_back(void **state)
 	assert_int_equal(request->ready->n_env_from_launch, 2);
 	assert_string_equal(request->ready->env_from_launch[1], "SHOP_*");
 	assert_string_equal(request->ready->sdk, "c 1");
+	assert_true(request->ready->interpreter);
+	assert_string_equal(request->ready->note, "a note");
+	assert_string_equal(request->ready->refused, "a reason");
 	warm__rpc__request__free_unpacked(request, NULL);
 	wire_fini(&wire);
 }

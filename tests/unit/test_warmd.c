@@ -79,12 +79,42 @@ static void test_config_reads_every_key(void **state)
 	config_fini(&config);
 }
 
+static void test_config_says_what_of_the_environment_is_an_interpreters(void **state)
+{
+	struct config config;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse(&config, "", &err), 0);
+	assert_int_equal(config_settle(&config, &err), 0);
+	assert_true(config.python.prewarm);
+	assert_string_equal(config.python.identity, "python");
+	assert_string_equal(config.python.env_from_launch[0], "!PYTHON*");
+	assert_string_equal(config.python.env_from_launch[config.python.n_env_from_launch - 1], "*");
+	config_fini(&config);
+
+	assert_int_equal(
+	        parse(&config, "[python]\nprewarm = no\npreload = json, re\nkeep-env = DJANGO_* DATABASE\n", &err), 0);
+	assert_int_equal(config_settle(&config, &err), 0);
+	assert_int_equal(config_settle(&config, &err), 0); /* once more, as after a signal */
+	assert_false(config.python.prewarm);
+	assert_string_equal(config.python.preload[1], "re");
+	assert_null(config.python.preload[2]);
+	assert_string_equal(config.python.identity, "python json re $DJANGO_* $DATABASE");
+	assert_string_equal(config.python.env_from_launch[config.python.n_env_from_launch - 3], "!DJANGO_*");
+	assert_string_equal(config.python.env_from_launch[config.python.n_env_from_launch - 2], "!DATABASE");
+	assert_string_equal(config.python.env_from_launch[config.python.n_env_from_launch - 1], "*");
+	config_fini(&config);
+}
+
 static void test_config_names_line_and_word(void **state)
 {
 	static const struct {
 		const char *text, *words;
 	} bad[] = {
 	        {"[exec]\nnever-worm = a\n", "warmd.conf:2: unknown key never-worm in [exec]"},
+	        {"[python]\nprewarm = perhaps\n", "warmd.conf:2: prewarm: not understood: perhaps"},
+	        {"[python]\npre-warm = yes\n", "warmd.conf:2: unknown key pre-warm in [python]"},
 	        {"\n\nhello\n", "warmd.conf:3: neither [section] nor key = value: hello"},
 	        {"[cache]\nmax-age = soon\n", "warmd.conf:2: max-age: not understood: soon"},
 	        {"[pool]\nbudget = 99999999999999999999G\n",
@@ -514,6 +544,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_sockets_are_handed_to_the_process_that_listen_pid_names),
 	        cmocka_unit_test(test_config_reads_every_key),
+	        cmocka_unit_test(test_config_says_what_of_the_environment_is_an_interpreters),
 	        cmocka_unit_test(test_config_names_line_and_word),
 	        cmocka_unit_test(test_config_never_warms_sudo_by_default),
 	        cmocka_unit_test(test_request_is_taken_apart),

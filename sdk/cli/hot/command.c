@@ -88,6 +88,40 @@ void command_env(struct launch *l)
 	*to = line;
 }
 
+/* Where there is no memory for it, the start is a plain one. */
+void command_prepend_env(struct launch *l, const char *prefix)
+{
+	static char name[64]; /* with its = */
+	char **from = l->env, **to, *line;
+	const char *at = prefix, *value = NULL;
+	struct text text;
+	size_t n = 0, len = text_len(prefix);
+
+	text_init(&text, name, sizeof(name));
+	for (; *at && at[-(at > prefix)] != '='; at++)
+		text_byte(&text, *at);
+	for (; from[n]; n++)
+		if (text_starts(from[n], name))
+			value = from[n] + text_len(name);
+	len += value ? text_len(value) : 0;
+	to = sys_map((n + 2) * sizeof(*to));
+	line = sys_map(len + 1);
+	if (!to || !line || text.cut)
+		return;
+
+	text_init(&text, line, len + 1);
+	text_add(&text, prefix);
+	if (value)
+		text_add(&text, value);
+	else
+		line[len - 1] = '\0'; /* the separator */
+	l->env = to;
+	for (; *from; from++)
+		if (!text_starts(*from, name))
+			*to++ = *from;
+	*to = line;
+}
+
 void command_execute(struct launch *l)
 {
 	char **argv = l->options->argv, **script;

@@ -107,6 +107,9 @@ void hot_exec_cold(const struct exec_options *options, const char *why) __attrib
 void command_find(struct launch *l);
 /* The program's environment: the caller's, and $WARM_SOCKET after --socket. */
 void command_env(struct launch *l);
+/* Puts "NAME=VALUE" and a separator in front of what NAME is in the program's environment; alone it has no separator.
+ */
+void command_prepend_env(struct launch *l, const char *prefix);
 /* Executes it in our place, with /bin/sh where the kernel knows no format. Returns only by exiting. */
 void command_execute(struct launch *l) __attribute__((noreturn));
 

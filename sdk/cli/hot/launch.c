@@ -161,6 +161,7 @@ const char *launch_await(struct launch *l)
 				                                             : "the daemon's answer makes no sense");
 			l->reply.snapshot[sizeof(l->reply.snapshot) - 1] = '\0';
 			l->reply.reason[sizeof(l->reply.reason) - 1] = '\0';
+			l->reply.env[sizeof(l->reply.env) - 1] = '\0';
 			if (l->reply.kind == LAUNCH_RUNNING) {
 				l->have_reply = 1;
 				return NULL;
@@ -241,6 +242,8 @@ void launch_cold(struct launch *l, const char *why)
 	if (l->options->flags & LAUNCH_NET_PRIVATE)
 		network_private(l);
 	hot_explain(l, why);
+	if (l->have_reply && l->reply.kind == LAUNCH_COLD_START && l->reply.env[0])
+		command_prepend_env(l, l->reply.env);
 	if (l->blocked)
 		sys_sigprocmask(l->mask, NULL);
 	command_execute(l);

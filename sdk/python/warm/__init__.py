@@ -85,7 +85,7 @@ def generation():
 
 
 def _run(argv, env, cwd, depends):
-    from . import _daemon
+    from . import _daemon, _wire
 
     connection = _daemon.connect()
     if connection is None:
@@ -97,7 +97,7 @@ def _run(argv, env, cwd, depends):
 
         names = [os.fsdecode(name) for name in env]
         process = _process.Process(argv=argv, env=names)
-        request = _daemon.ready_request(connection.fileno(), argv, process.fixed_args, cwd, names)
+        request = _wire.ready_request(connection.fileno(), argv, process.fixed_args, cwd, names)
         # Thousands of small objects that are gone again before the freeze: every copy would have to free them.
         if not connection.declare(_depends.collect(depends)):
             return COLD
@@ -106,14 +106,14 @@ def _run(argv, env, cwd, depends):
         try:
             answer = connection.ask(request)
         finally:
-            if answer is None or answer.outcome != _daemon.RESTORED:
+            if answer is None or answer.outcome != _wire.RESTORED:
                 process.unsettle()
-    if answer.outcome == _daemon.RESTORED:
+    if answer.outcome == _wire.RESTORED:
         _state.generation = answer.generation
         _become(process, answer)
         _run_after()
         return RESTORED
-    return RESUMED if answer.outcome == _daemon.RESUMED else COLD
+    return RESUMED if answer.outcome == _wire.RESUMED else COLD
 
 
 def _run_before():

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/interp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/python.h"
+
+static const char *const python_env[] = {"PYTHON*", "LD_*", "GLIBC_TUNABLES", "MALLOC_*", "LANG", "LANGUAGE",
+                                         "LC_*",    "TZ",   "HOME",           NULL};
+static const char *const python_paths[] = {"PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "LD_*", NULL};
+
+static const struct interp interp_table[] = {
+        {INTERP_PYTHON, "python", "warm-python.so", python_env, python_paths},
+};
+
+/* python, python3, python3.11 */
+static bool is_named(const char *base, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(base, name, len) != 0)
+		return false;
+	return base[len + strspn(base + len, "0123456789.")] == '\0';
+}
+
+const struct interp *interp_of(const char *cmd)
+{
+	const char *slash = strrchr(cmd, '/'), *base = slash ? slash + 1 : cmd;
+
+	for (size_t i = 0; i < sizeof(interp_table) / sizeof(interp_table[0]); i++) {
+		if (is_named(base, interp_table[i].name))
+			return &interp_table[i];
+	}
+	return NULL;
+}
+
+/* ---- command lines ----------------------------------------------------------------------------------------------- */
+
+static int parse_python(char *const *argv, size_t n_argv, struct interp_line *ret, const char **why)
+{
+	static const char what[] = {
+	        [PYTHON_STDIN] = 's', [PYTHON_FILE] = 'f', [PYTHON_MODULE] = 'm', [PYTHON_COMMAND] = 'c'};
+	struct python_line line;
+	int r = python_line_parse(argv, n_argv, &line, why);
+
+	if (r)
+		return r;
+	if (line.n_options + 2 > INTERP_WORDS_MAX) {
+		*why = "too many options";
+		return -EINVAL;
+	}
+	for (size_t i = 0; i <= line.n_options; i++)
+		ret->word[ret->n_words++] = argv[i];
+	if (line.letters[0]) {
+		snprintf(ret->text, sizeof(ret->text), "%s", line.letters);
+		ret->word[ret->n_words++] = ret->text;
+	}
+	ret->what = what[line.kind];
+	ret->program = line.program ? line.program : "";
+	return 0;
+}
+
+int interp_line_parse(const struct interp *interp, char *const *argv, size_t n_argv, struct interp_line *ret,
+                      const char **why)
+{
+	memset(ret, 0, sizeof(*ret));
+	switch (interp->kind) {
+	case INTERP_PYTHON:
+		return parse_python(argv, n_argv, ret, why);
+	default:
+		*why = "not an interpreter that is known";
+		return -EINVAL;
+	}
+}
+
+bool interp_path_is_relative(const char *list)
+{
+	if (!*list)
+		return false; /* as if it were not set */
+	for (;; list = strchr(list, ':') + 1) {
+		if (*list != '/')
+			return true;
+		if (!strchr(list, ':'))
+			return false;
+	}
+}
+
+/* ---- scripts ----------------------------------------------------------------------------------------------------- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+bool interp_script_parse(char *head, size_t len, struct interp_script *ret)
+{
+	char *at = head + 2, *end;
+
+	if (len < 3 || head[0] != '#' || head[1] != '!')
+		return false;
+	end = memchr(head, '\n', len); /* a longer line is cut by some kernels, refused by others: not ours */
+	if (!end || memchr(head, '\0', (size_t)(end - head)))
+		return false;
+	while (end > at && is_blank(end[-1]))
+		end--;
+	*end = '\0';
+	while (is_blank(*at))
+		at++;
+	if (!*at)
+		return false;
+	ret->interpreter = at;
+	ret->argument = NULL;
+	while (*at && !is_blank(*at))
+		at++;
+	if (*at) {
+		*at++ = '\0';
+		while (is_blank(*at))
+			at++;
+		ret->argument = at;
+	}
+	return true;
+}
+
+const char *interp_script_env(const struct interp_script *script)
+{
+	const char *slash = strrchr(script->interpreter, '/'), *name = script->argument;
+
+	if (!slash || strcmp(slash, "/env") != 0 || !name || name[0] == '-')
+		return NULL;
+	for (const char *at = name; *at; at++) {
+		if (is_blank(*at) || *at == '=' || *at == '/')
+			return NULL;
+	}
+	return name;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interpreters that can be stopped just before the user's program, and the command lines that start them. Pure.
+ *
+ * A snapshot of such an interpreter serves any program: its key has the interpreter and its own options, not the
+ * program. A new language is a kind, a parser of its command line, and a line in interp_table.
+ */
+#ifndef WARM_POLICY_INTERP_H
+#define WARM_POLICY_INTERP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum interp_kind { INTERP_NONE, INTERP_PYTHON };
+
+struct interp {
+	enum interp_kind kind;
+	const char *name;
+	const char *library;      /* what stops it: a file beside Warm's programs, loaded by LD_PRELOAD */
+	const char *const *env;   /* NAME or PREFIX*, NULL at the end: what it looks at before the program starts */
+	const char *const *paths; /* variables of these that hold paths: where one is relative, the working directory
+	                             counts */
+};
+
+/* By the base name of the command: python3, python3.11, ... NULL: none that we know. */
+const struct interp *interp_of(const char *cmd);
+
+#define INTERP_WORDS_MAX 64
+
+/* What of a command line is the interpreter's, and what it runs. */
+struct interp_line {
+	const char *word[INTERP_WORDS_MAX]; /* argv[0] and the options, in their order; into argv, or text */
+	size_t n_words;
+	char text[64];
+	char what;           /* how the program is named: f(ile), m(odule), c(ode), s(tandard input), j(ar), ... */
+	const char *program; /* its name or text; "" where it has none */
+};
+
+/* 0, or -EINVAL with the reason in *why: the interpreter runs no program, or a line nobody understands. */
+int interp_line_parse(const struct interp *interp, char *const *argv, size_t n_argv, struct interp_line *ret,
+                      const char **why);
+
+/* Whether a list of paths, as in $PYTHONPATH, is read from the working directory. */
+bool interp_path_is_relative(const char *list);
+
+#define INTERP_HEAD_MAX 256 /* bytes of a file that the kernel looks at */
+
+/* A `#!` line, as the kernel reads it (execve(2), "Interpreter scripts"). Cuts the strings in head. */
+struct interp_script {
+	char *interpreter;
+	char *argument; /* or NULL */
+};
+bool interp_script_parse(char *head, size_t len, struct interp_script *ret);
+
+/* `#!/usr/bin/env NAME`: NAME, to be looked up in $PATH. NULL: it is not that, or has options. */
+const char *interp_script_env(const struct interp_script *script);
+
+#endif

@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: MIT
+"""Interpreters pre-warmed for programs that know nothing of Warm: what a copy does is what a cold start does."""
+import os
+import signal
+import subprocess
+import time
+import unittest
+import zipfile
+
+from case import WarmCase, harness, write
+from harness import CLONE_TIERS, PYTHON, finish
+
+STATE = """
+import os, sys
+print(sys.argv, sys.orig_argv, sys.path, sys.flags, sys.warnoptions, sys._xoptions)
+print(__name__, globals().get("__file__"), __spec__ and __spec__.name, type(__loader__).__name__, sorted(globals()))
+print(sorted(sys.modules), sys.prefix, sys.executable, sys.getfilesystemencoding(), sys.stdout.encoding)
+print(list(os.environ.items()), os.getcwd(), os.environb._data is os.environ._data)
+print([type(s).__name__ + s.mode + str(s.line_buffering) + str(s.write_through) for s in (sys.stdin, sys.stdout, sys.stderr)])
+print(open("/proc/self/cmdline").read().split("\\0"), open("/proc/self/comm").read())
+print(sorted(open("/proc/self/environ").read().split("\\0")) if os.environ.get("ENVIRON") else "")
+"""
+
+
+class PrewarmCase(WarmCase):
+    publish_app = False
+    config = "[python]\nprewarm = yes\n"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = harness.Daemon(config=cls.config)
+        cls.addClassCleanup(cls.daemon.close)
+        cls.daemon.start()
+        cls.place = os.path.join(cls.daemon.dir, "place")
+        os.makedirs(os.path.join(cls.place, "package"))
+        os.makedirs(os.path.join(cls.place, "other"))
+        cls.state = write(os.path.join(cls.place, "state.py"), STATE)
+        for name in ("__main__.py", "package/__main__.py", "package/module.py"):
+            write(os.path.join(cls.place, name), STATE)
+        write(os.path.join(cls.place, "package/__init__.py"), "")
+
+    def script(self, text, name="script.py", mode=0o644):
+        return write(os.path.join(self.place, name), text, mode)
+
+    def snapshots(self):
+        return {row["id"] for row in self.daemon.ls() if row["state"] == "published"}
+
+    def clone(self, *argv, **keywords):
+        """The same launch until a copy serves it."""
+        before, last = self.snapshots(), self.daemon.exec(*argv, **keywords)
+        end = time.monotonic() + 20
+        while last.tier not in CLONE_TIERS:
+            harness.wait_for(lambda: self.snapshots() - before, 1, 0.03)
+            before, last = self.snapshots(), self.daemon.exec(*argv, **keywords)
+            if time.monotonic() > end:
+                raise AssertionError(f"{argv} never became a copy: {last!r}\n{self.daemon.log()[-2000:]}")
+        last.err = "".join(line for line in last.err.splitlines(True) if '"tier"' not in line)
+        return last
+
+    def check_same(self, *argv, **keywords):
+        cold = self.daemon.exec(*argv, options=("--cold",), **keywords)
+        clone = self.clone(*argv, **keywords)
+        self.assertEqual((clone.code, clone.out, clone.err), (cold.code, cold.out, cold.err), argv)
+        return clone
+
+
+class Python(PrewarmCase):
+    def test_ways_to_name_a_program(self):
+        archive = os.path.join(self.place, "archive.pyz")
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("__main__.py", STATE)
+        for words in ([self.state], [self.state, "a", "-b", ""], ["state.py", "x"], ["./state.py"], ["../place/state.py"],
+                      ["-c", STATE, "a", "-u"], ["-c" + STATE], ["-m", "package", "x"], ["-m", "package.module", "-m"],
+                      ["-mpackage.module"], ["."], ["package"], [archive, "x"], ["--", "state.py"]):
+            with self.subTest(words):
+                self.check_same(PYTHON, *words, cwd=self.place)
+
+    def test_one_snapshot_serves_every_program_and_place(self):
+        self.clone(PYTHON, self.state, cwd=self.place)
+        for n in range(4):
+            done = self.daemon.exec(PYTHON, "-c", f"import os; print({n}, os.getcwd(), os.environ['N'])",
+                                    cwd=("/", self.place)[n % 2], env={"N": str(n)})
+            self.assertClone(done)
+            self.assertEqual(done.out, f"{n} {('/', self.place)[n % 2]} {n}\n")
+
+    def test_options(self):
+        for options in (["-O", "-W", "error::UserWarning", "-X", "dev"], ["-IS"], ["-E", "-s", "-uBc"], ["-bbm"]):
+            words = [*options[:-1], options[-1], STATE] if options[-1].endswith("c") else \
+                [*options, "package"] if options[-1].endswith("m") else [*options, "state.py"]
+            with self.subTest(options):
+                self.check_same(PYTHON, *words, "x", cwd=self.place)
+
+    def test_variables(self):
+        for env in ({"PYTHONPATH": os.path.join(self.place, "other")}, {"PYTHONPATH": "other:package"}, {"PYTHONPATH": ""},
+                    {"PYTHONWARNINGS": "ignore", "PYTHONOPTIMIZE": "2", "PYTHONHASHSEED": "0"},
+                    {"LC_ALL": "C", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "latin-1"}):
+            with self.subTest(env):
+                self.check_same(PYTHON, "state.py", cwd=self.place, env=env)
+
+    def test_environment_is_the_launchs(self):
+        many = {f"VARIABLE_{n}": "x" * n for n in range(300)}
+        self.check_same(PYTHON, self.state, env={**many, "ENVIRON": "1"})
+        self.check_same(PYTHON, "-c", "import os; os.environ['A'] = 'b'; del os.environ['HOME']; os.system('env | sort')")
+        self.check_same(PYTHON, self.state, env={"EMPTY": "", "ENVIRON": "1", "UMLAUT": "ü"})
+
+    def test_relative_module_path_is_the_working_directorys(self):
+        env = {"PYTHONPATH": "other"}
+        write(os.path.join(self.place, "other", "here.py"), "print('here')\n")
+        self.assertEqual(self.clone(PYTHON, "-m", "here", cwd=self.place, env=env).out, "here\n")
+        done = self.daemon.exec(PYTHON, "-m", "here", cwd="/", env=env)
+        self.assertEqual((done.tier, done.code), ("cold_start", 1))
+
+    def test_how_programs_end(self):
+        for text in ("raise ValueError('no')", "def f():\n    g()\nf()", "print('a'\n", "import sys; sys.exit(7)",
+                     "import sys; sys.exit('words')", "import no_such_module", "assert 0", "import os; os.abort()",
+                     "import os; os._exit(3)", "import warnings; warnings.warn('careful')", "\0"):
+            with self.subTest(text):
+                self.check_same(PYTHON, self.script(text))
+        self.check_same(PYTHON, os.path.join(self.place, "missing.py"))
+        self.check_same(PYTHON, "-m", "missing")
+        self.check_same(PYTHON, "-c", "1/0")
+
+    def test_programs_do_what_programs_do(self):
+        for text in ("import threading\nt = threading.Thread(target=lambda: print('t'))\nt.start()\nt.join()",
+                     "import subprocess, sys\nprint(subprocess.check_output([sys.executable, '-c', 'print(1)']))",
+                     "import multiprocessing\nif __name__ == '__main__':\n"
+                     "    with multiprocessing.get_context('spawn').Pool(1) as pool: print(pool.map(abs, [-1]))",
+                     "import multiprocessing\nwith multiprocessing.Pool(2) as pool: print(pool.map(abs, [-1, -2]))",
+                     "import asyncio\nasync def f():\n    await asyncio.sleep(0.01)\n    print('f')\nasyncio.run(f())",
+                     "import gc, sys, locale, signal\nprint(gc.get_count()[2], gc.get_freeze_count(), locale.getlocale())\n"
+                     "print(signal.getsignal(2), sys.gettrace(), sys._getframe().f_back)",
+                     "import atexit\natexit.register(print, 'end')", "import sys\nsys.stdout.write('no newline')"):
+            with self.subTest(text):
+                self.check_same(PYTHON, self.script(text))
+
+    def test_standard_input(self):
+        for words in ([], ["-"], ["-", "a"], ["-u"]):
+            with self.subTest(words):
+                self.check_same(PYTHON, *words, stdin=STATE, cwd=self.place)
+        text = "import sys\nprint(sys.stdin.readline(), input(), sys.stdin.read())"
+        self.check_same(PYTHON, "-c", text, stdin="a\nb\nc\nd\n")
+
+    def test_streams_on_files_stand_where_the_launch_has_them(self):
+        text = "import sys\nprint(sys.stdin.readline(), sys.stdin.buffer.tell(), flush=True)\nprint(sys.stdout.tell())"
+        path = write(os.path.join(self.place, "input"), "one\ntwo\nthree\n")
+        out = os.path.join(self.place, "output")
+
+        def run(*options):
+            with open(path, "rb") as stdin, open(out, "wb") as stdout:
+                os.lseek(stdin.fileno(), 4, os.SEEK_SET)
+                stdout.write(b"before\n")
+                stdout.flush()
+                done = self.daemon.exec(PYTHON, "-c", text, options=options, stdout=stdout, **{"stdin": None})
+            return done, open(out, "rb").read()
+        real = self.daemon.popen
+
+        def popen(*argv, **keywords):
+            keywords["stdin"] = open(path, "rb")
+            with keywords["stdin"] as stdin:
+                os.lseek(stdin.fileno(), 4, os.SEEK_SET)
+                return real(*argv, **keywords)
+        self.daemon.popen = popen
+        try:
+            cold = run("--cold")[1]
+            self.assertTrue(harness.wait_for(lambda: run("--explain")[0].tier in CLONE_TIERS, 15, 0.05))
+            done, clone = run("--explain")
+        finally:
+            del self.daemon.popen
+        self.assertClone(done)
+        self.assertEqual(clone, cold)
+        self.assertIn(b"two", clone)
+
+    def test_scripts_with_an_interpreter_line(self):
+        env = {"PATH": f"{self.place}:{self.daemon.env['PATH']}"}
+        for name, line in (("direct", PYTHON), ("option", PYTHON + " -B"), ("by-env", "/usr/bin/env python3.11")):
+            path = self.script(f"#!{line}\n{STATE}", name, 0o755)
+            for words in ([path, "a"], ["./" + name], [name, "-u"])[name == "option":]:
+                with self.subTest(line, words=words):
+                    self.check_same(*words, cwd=self.place, env=env)
+        link = os.path.join(self.place, "link")
+        os.symlink("direct", link)
+        self.check_same(link, env=env)
+        write(path, "#!/bin/sh\necho shell\n", 0o755)
+        self.assertEqual(self.daemon.exec(path).out, "shell\n")
+
+    def test_virtual_environment(self):
+        venv = os.path.join(self.place, "venv")
+        subprocess.run([PYTHON, "-m", "venv", "--without-pip", venv], check=True, timeout=60)
+        python = os.path.join(venv, "bin", "python")
+        self.check_same(python, self.state)
+        self.check_same("venv/bin/python3", "-m", "package", cwd=self.place)
+        write(os.path.join(venv, "lib", "python3.11", "site-packages", "extra.pth"), self.place + "/other\n")
+        self.assertCold(self.daemon.exec(python, self.state), "site-packages")
+        self.check_same(python, self.state)
+
+    def test_interrupt(self):
+        path = self.script("import time\nprint('up', flush=True)\ntime.sleep(60)\n")
+        self.clone(PYTHON, "-c", "0")
+        for options in (("--cold",), ("--require",)):
+            launch = self.daemon.popen(PYTHON, path, options=options)
+            self.assertEqual(launch.stdout.readline(), b"up\n")
+            launch.send_signal(signal.SIGINT)
+            done = finish(launch)
+            self.assertEqual((done.code, done.err.splitlines()[-1]), (-signal.SIGINT, "KeyboardInterrupt"))
+
+    def test_copies_differ_in_what_is_random(self):
+        text = ("import os, random, secrets, sys, tempfile, uuid\n"
+                "print(random.random(), secrets.token_hex(), os.urandom(4), uuid.uuid4(), next(tempfile._get_candidate_names()))")
+        self.clone(PYTHON, "-c", text)
+        launches = [self.daemon.popen(PYTHON, "-c", text, options=("--require",)) for _ in range(3)]
+        drawn = [finish(launch).out.split() for launch in launches]
+        self.assertEqual([len(set(numbers)) for numbers in zip(*drawn)], [3] * 5, drawn)
+
+    def test_what_is_left_alone(self):
+        for words, why in ((["-V"], ""), (["--help"], ""), (["-Z"], "")):
+            for _ in range(2):
+                done = self.daemon.exec(PYTHON, *words)
+                self.assertEqual(done.tier, "cold_start", why)
+        # What is printed before the program would be missing in a copy.
+        for again in range(2):
+            done = self.daemon.exec(PYTHON, "-v", "-c", "0")
+            self.assertCold(done, *["writes something before its program"] * again)
+            self.assertIn("import ", done.err)
+        for again in range(2):
+            done = self.daemon.exec(PYTHON, "-c", "print('x')", env={"PYTHONIOENCODING": "utf-16"})
+            self.assertCold(done, *["begins with a mark"] * again)
+
+
+class OwnHook(PrewarmCase):
+    HOOK = "import os, sys, warm\nstate = os.urandom(4).hex()\nresult = warm.ready(argv=True)\nprint(result, state, sys.argv[1:])\n"
+
+    def run_hook(self, path, *words):
+        done = self.daemon.exec(PYTHON, path, *words)
+        self.assertEqual(done.code, 0, done)
+        return done, done.out.split()
+
+    def await_own(self, path):
+        """Until its own snapshot serves; what each launch said."""
+        said = []
+
+        def served():
+            done, words = self.run_hook(path)
+            said.append((done.tier, words[0]))
+            return words[0] == "restored"
+        self.assertTrue(harness.wait_for(served, 15, 0.05), said)
+        return said
+
+    def test_first_run_of_the_interpreter_is_one_of_the_program_too(self):
+        path = self.script(self.HOOK, "first.py")
+        done, words = self.run_hook(path)
+        self.assertEqual((done.tier, words[0]), ("cold_start", "resumed"))
+        self.daemon.published(2)
+        done, words = self.run_hook(path, "x")
+        self.assertClone(done)
+        self.assertEqual((words[0], words[2]), ("restored", "['x']"))
+        self.assertClone(self.daemon.exec(PYTHON, "-c", "0"))
+
+    def test_hook_in_a_copy_leads_to_a_snapshot_of_its_own(self):
+        self.clone(PYTHON, "-c", "0")
+        path = self.script(self.HOOK, "later.py")
+        said = self.await_own(path)
+        self.assertEqual((said[0][0] in CLONE_TIERS, said[0][1]), (True, "cold"), said)
+        self.assertEqual(said[1], ("cold_start", "resumed"), said)
+        # Another copy of the interpreter is not what an edit leads to.
+        time.sleep(0.01)
+        self.script(self.HOOK + "# edited\n", "later.py")
+        done, words = self.run_hook(path)
+        self.assertEqual((done.tier, words[0]), ("cold_start", "resumed"))
+        self.await_own(path)
+
+    def test_program_with_a_snapshot_of_its_own_is_known_after_a_restart(self):
+        self.clone(PYTHON, "-c", "0")
+        path = self.script(self.HOOK, "restart.py")
+        self.await_own(path)
+        self.daemon.stop()
+        self.script(self.HOOK + "# edited\n", "restart.py")
+        self.daemon.start()
+        done, words = self.run_hook(path)
+        self.assertEqual((done.tier, words[0]), ("cold_start", "resumed"))
+
+
+class Preload(PrewarmCase):
+    config = "[python]\npreload = json random no_such_module, uuid\nkeep-env = KEPT_*\n"
+
+    def test_modules_are_there(self):
+        text = "import sys\nprint('json' in sys.modules, 'gc' in sys.modules, 'warm' in sys.modules, end=' ')\n" \
+               "import random, uuid\nprint(random.random(), uuid.uuid4())"
+        first = self.clone(PYTHON, "-c", text).out.split()
+        second = self.clone(PYTHON, "-c", text).out.split()
+        self.assertEqual(first[:3], ["True", "False", "False"])
+        self.assertNotEqual(first[3], second[3])
+        self.assertNotEqual(first[4], second[4])
+        self.assertIn("no_such_module", self.daemon.log())
+
+    def test_variables_that_they_look_at_count(self):
+        self.clone(PYTHON, "-c", "0", env={"KEPT_ONE": "1", "OTHER": "1"})
+        self.assertClone(self.daemon.exec(PYTHON, "-c", "0", env={"KEPT_ONE": "1", "OTHER": "2"}))
+        self.assertCold(self.daemon.exec(PYTHON, "-c", "0", env={"KEPT_ONE": "2"}), "KEPT_ONE")
+
+
+class Refused(PrewarmCase):
+    config = "[python]\npreload = refused\n"
+    MODULE = "import os, subprocess\nloads = os.path.dirname(__file__) + '/loads'\nos.truncate(loads, os.stat(loads).st_size + 1)\n"
+    CHILD = "subprocess.Popen(['sleep', '1'], stdin=-3, stdout=-3, stderr=-3)\n"
+
+    def test_what_cannot_be_taken_is_tried_seldom(self):
+        place = self.folder("refused")
+        module, env = os.path.join(place, "refused.py"), {"PYTHONPATH": place}
+        write(os.path.join(place, "loads"), "")
+        write(module, self.MODULE + self.CHILD)
+        began = time.monotonic()
+        self.assertCold(self.daemon.exec(PYTHON, "-c", "0", env=env))
+        for _ in range(3):
+            self.assertCold(self.daemon.exec(PYTHON, "-c", "0", env=env), "child")
+        if time.monotonic() < began + 2:
+            self.assertEqual(os.stat(place + "/loads").st_size, 1)
+        write(module, self.MODULE)
+        self.clone(PYTHON, "-c", "0", env=env)
+        self.assertGreater(time.monotonic(), began + 2)
+        self.assertEqual(os.stat(place + "/loads").st_size, 2)
+
+
+class Off(PrewarmCase):
+    config = "[python]\nprewarm = no\n"
+
+    def test_nothing_is_taken(self):
+        for _ in range(2):
+            done = self.daemon.exec(PYTHON, self.state)
+            self.assertCold(done)
+        self.assertEqual(self.daemon.ls(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Command lines of interpreters, and `#!` lines. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/interp.h"
+#include "policy/python.h"
+
+#define WORDS_MAX 16
+
+/* Words separated by blanks; ~ is an empty one. */
+static size_t split(char *text, char **argv)
+{
+	static char empty[] = "";
+	size_t n = 0;
+	char *save = NULL;
+
+	for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		assert_true(n < WORDS_MAX);
+		argv[n++] = strcmp(word, "~") ? word : empty;
+	}
+	return n;
+}
+
+/* want: "WORDS|WHAT|PROGRAM|sys.argv", or what is wrong with it. */
+static void check_line(const char *text, const char *want)
+{
+	char copy[256], got[512] = "", *argv[WORDS_MAX];
+	const struct interp *interp = interp_of("/usr/bin/python3");
+	const char *why = "";
+	struct interp_line line;
+	struct python_line python;
+	size_t n, len = 0;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	n = split(copy, argv);
+	assert_non_null(interp);
+	if (interp_line_parse(interp, argv, n, &line, &why)) {
+		assert_string_equal(why, want);
+		return;
+	}
+	assert_int_equal(python_line_parse(argv, n, &python, &why), 0);
+	for (size_t i = 0; i < line.n_words; i++)
+		len += (size_t)snprintf(got + len, sizeof(got) - len, "%s%s", i ? " " : "", line.word[i]);
+	len += (size_t)snprintf(got + len, sizeof(got) - len, "|%c|%s|%s", line.what, line.program, python.argv0);
+	for (size_t i = python.args; i < n; i++)
+		len += (size_t)snprintf(got + len, sizeof(got) - len, " %s", argv[i]);
+	assert_string_equal(got, want);
+}
+
+static void test_the_program_is_found_behind_the_options(void **state)
+{
+	(void)state;
+	check_line("python3", "python3|s||");
+	check_line("python3 a.py", "python3|f|a.py|a.py");
+	check_line("python3 a.py -u -c x", "python3|f|a.py|a.py -u -c x");
+	check_line("python3 -u -B a.py x", "python3 -u -B|f|a.py|a.py x");
+	check_line("python3 - x -y", "python3|s||- x -y");
+	check_line("python3 -u - x", "python3 -u|s||- x");
+	check_line("python3 -- -x.py a", "python3 --|f|-x.py|-x.py a");
+	check_line("python3 -m json.tool -h", "python3|m|json.tool|-m -h");
+	check_line("python3 -mjson.tool a", "python3|m|json.tool|-m a");
+	check_line("python3 -c pass a -b", "python3|c|pass|-c a -b");
+	check_line("python3 -cpass a", "python3|c|pass|-c a");
+	check_line("python3 ~ a", "python3|f|| a");
+}
+
+static void test_options_share_words(void **state)
+{
+	(void)state;
+	check_line("python3 -uBc pass a", "python3 -uB|c|pass|-c a");
+	check_line("python3 -Imx a", "python3 -I|m|x|-m a");
+	check_line("python3 -O -bmjson.tool", "python3 -O -b|m|json.tool|-m");
+}
+
+static void test_options_have_values(void **state)
+{
+	(void)state;
+	check_line("python3 -W error a.py", "python3 -W error|f|a.py|a.py");
+	check_line("python3 -Werror a.py", "python3 -Werror|f|a.py|a.py");
+	check_line("python3 -X dev -c x", "python3 -X dev|c|x|-c");
+	check_line("python3 -BX dev a.py", "python3 -BX dev|f|a.py|a.py");
+	check_line("python3 --check-hash-based-pycs never a.py y",
+	           "python3 --check-hash-based-pycs never|f|a.py|a.py y");
+}
+
+static void test_lines_without_a_program_are_refused(void **state)
+{
+	(void)state;
+	check_line("python3 -V", "it only prints something");
+	check_line("python3 -uh a.py", "it only prints something");
+	check_line("python3 --version", "it only prints something, or an option is wrong");
+	check_line("python3 --check-hash-based-pycs", "it only prints something, or an option is wrong");
+	check_line("python3 -Z a.py", "an option that is not known");
+	check_line("python3 -c", "an option lacks its value");
+	check_line("python3 -W", "an option lacks its value");
+}
+
+static void test_interpreters_are_known_by_name(void **state)
+{
+	(void)state;
+	assert_non_null(interp_of("/usr/bin/python"));
+	assert_non_null(interp_of("python3.11"));
+	assert_non_null(interp_of("/srv/venv/bin/python3"));
+	assert_null(interp_of("/usr/bin/python3-config"));
+	assert_null(interp_of("/usr/bin/pythonista"));
+	assert_null(interp_of("/usr/bin/python3/x"));
+	assert_null(interp_of("/usr/bin/perl"));
+}
+
+static void test_relative_paths_are_noticed(void **state)
+{
+	(void)state;
+	assert_false(interp_path_is_relative(""));
+	assert_false(interp_path_is_relative("/a:/b"));
+	assert_true(interp_path_is_relative("/a:b"));
+	assert_true(interp_path_is_relative("src"));
+	assert_true(interp_path_is_relative("/a:"));
+	assert_true(interp_path_is_relative(":/a"));
+}
+
+/* want: "INTERPRETER|ARGUMENT|NAME behind env", "-" for none of it. */
+static void check_script(const char *text, const char *want)
+{
+	char head[INTERP_HEAD_MAX], got[512];
+	struct interp_script script;
+	size_t len = strlen(text);
+
+	memcpy(head, text, len);
+	if (!interp_script_parse(head, len, &script)) {
+		assert_string_equal("no", want);
+		return;
+	}
+	snprintf(got, sizeof(got), "%s|%s|%s", script.interpreter, script.argument ? script.argument : "-",
+	         interp_script_env(&script) ? interp_script_env(&script) : "-");
+	assert_string_equal(got, want);
+}
+
+static void test_script_lines_are_read_as_the_kernel_reads_them(void **state)
+{
+	(void)state;
+	check_script("#!/usr/bin/python3\nprint()\n", "/usr/bin/python3|-|-");
+	check_script("#! /usr/bin/python3 \t\n", "/usr/bin/python3|-|-");
+	check_script("#!/usr/bin/python3 -u  -B \n", "/usr/bin/python3|-u  -B|-");
+	check_script("#!/usr/bin/env python3\n", "/usr/bin/env|python3|python3");
+	check_script("#!/usr/bin/env -S python3 -u\n", "/usr/bin/env|-S python3 -u|-");
+	check_script("#!/usr/bin/env python3 -u\n", "/usr/bin/env|python3 -u|-");
+	check_script("#!/usr/bin/env A=b\n", "/usr/bin/env|A=b|-");
+	check_script("#!\n/usr/bin/python3\n", "no");
+	check_script("#!/usr/bin/python3", "no");
+	check_script("# !/usr/bin/python3\n", "no");
+	check_script("\177ELF", "no");
+	check_script("#!", "no");
+	check_script("", "no");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_the_program_is_found_behind_the_options),
+	        cmocka_unit_test(test_options_share_words),
+	        cmocka_unit_test(test_options_have_values),
+	        cmocka_unit_test(test_lines_without_a_program_are_refused),
+	        cmocka_unit_test(test_interpreters_are_known_by_name),
+	        cmocka_unit_test(test_relative_paths_are_noticed),
+	        cmocka_unit_test(test_script_lines_are_read_as_the_kernel_reads_them),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
