@@ -229,6 +229,7 @@ int proc_stat_parse(const char *text, struct proc_stat *stat)
 	stat->session = (pid_t)field[6];
 	stat->tty_nr = (int)field[7];
 	stat->tpgid = (pid_t)field[8];
+	stat->flags = (uint32_t)field[9];
 	stat->child_faults = field[11];
 	stat->nice = (int)field[19];
 	stat->threads = (uint32_t)field[20];

@@ -39,6 +39,7 @@ struct proc_stat {
 	int tty_nr;
 	pid_t tpgid;
 	int nice;
+	uint32_t flags; /* PF_* of the kernel */
 	uint32_t threads;
 	uint64_t child_faults; /* minor faults of children that it has waited for, and theirs: 0 means no children */
 	uint64_t starttime;    /* clock ticks since boot: with the pid, the identity of a process */

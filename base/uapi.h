@@ -75,4 +75,24 @@ struct uffdio_move {
 #endif
 #define MEMBARRIER_CMD_GET_REGISTRATIONS 512 /* Linux 6.3: membarrier(2) */
 
+/* Socket options: <asm-generic/socket.h>, <linux/in.h>, <linux/tcp.h> of 6.18 */
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76
+#endif
+#ifndef SO_RCVPRIORITY
+#define SO_RCVPRIORITY 82
+#endif
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+#ifndef SO_INQ
+#define SO_INQ 84
+#endif
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51
+#endif
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44
+#endif
+
 #endif

@@ -103,6 +103,7 @@ void plan_plugin_ops(struct plan *p, unsigned phase); /* enum warm_phase */
 void plan_plugins_fini(struct plan *p);
 void plan_files_open(struct plan *p);  /* phase 3: by path; the launch\'s */
 void plan_files_watch(struct plan *p); /* epoll sets */
+void plan_files_owner(struct plan *p); /* signal-driven I/O */
 void plan_files_lock(struct plan *p);  /* file locks */
 void plan_timers_arm(struct plan *p);
 void plan_signals_redraw(struct plan *p);

@@ -148,7 +148,7 @@ int plan_files_make(struct plan *p, struct err *err)
 static void open_path(struct plan *p, size_t i)
 {
 	const desc_t *d = p->image->description[i];
-	uint64_t flags = d->flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC);
+	uint64_t flags = d->flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_ASYNC);
 
 	make(p,
 	     (struct rop){.nr = SYS_openat,
@@ -170,14 +170,17 @@ static void open_path(struct plan *p, size_t i)
 static void arm_timerfd(struct plan *p, size_t i)
 {
 	const Warm__Image__Timerfd *t = p->image->description[i]->timerfd;
+	bool by_clock = t->expires_ns != 0; /* a date: it stays one, and is cancelled when the clock is set */
+	int64_t value_ns = by_clock ? t->expires_ns : t->value_ns;
 	struct itimerspec value = {{t->interval_ns / 1000000000, t->interval_ns % 1000000000},
-	                           {t->value_ns / 1000000000, t->value_ns % 1000000000}};
+	                           {value_ns / 1000000000, value_ns % 1000000000}};
 	uint64_t fd = (uint64_t)plan_number_of(p, i);
+	uint64_t flags = by_clock ? TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET : 0;
 
 	if (t->value_ns == 0 && t->interval_ns == 0 && t->ticks == 0)
 		return;
 	/* fdinfo shows the time that is left, whatever TFD_TIMER_ABSTIME said when it was set. */
-	PLAN_SYS(p, SYS_timerfd_settime, "arm the timerfd", fd, 0, plan_data(p, &value, sizeof(value), 8), 0);
+	PLAN_SYS(p, SYS_timerfd_settime, "arm the timerfd", fd, flags, plan_data(p, &value, sizeof(value), 8), 0);
 	if (t->ticks)
 		PLAN_SYS(p, SYS_ioctl, "expirations that were not read", fd, TFD_IOC_SET_TICKS,
 		         plan_data(p, &t->ticks, 8, 8));
@@ -264,4 +267,22 @@ void plan_files_watch(struct plan *p)
 	for (size_t i = 0; i < p->image->n_description; i++)
 		if (p->image->description[i]->kind == WARM__IMAGE__DESCRIPTION_KIND__EPOLL)
 			fill_epoll(p, i);
+}
+
+/* When nothing happens to the descriptors any more that is not the program's doing. */
+void plan_files_owner(struct plan *p)
+{
+	for (size_t i = 0; i < p->image->n_description; i++) {
+		const desc_t *d = p->image->description[i];
+		struct f_owner_ex owner = {.type = d->owner_type, .pid = d->owner_id};
+		uint64_t fd = (uint64_t)plan_number_of(p, i);
+
+		if (d->owner_signal)
+			PLAN_SYS(p, SYS_fcntl, "the signal of its events", fd, F_SETSIG, (uint64_t)d->owner_signal);
+		if (d->owner_id)
+			PLAN_SYS(p, SYS_fcntl, "who is told of its events", fd, F_SETOWN_EX,
+			         plan_data(p, &owner, sizeof(owner), 4));
+		if (d->flags & O_ASYNC && d->kind != WARM__IMAGE__DESCRIPTION_KIND__TAKEN)
+			PLAN_SYS(p, SYS_fcntl, "signal-driven I/O", fd, F_SETFL, d->flags);
+	}
 }

@@ -218,8 +218,14 @@ int plan_locks(struct plan *p, struct err *err)
 			PLAN_SYS(p, SYS_madvise, "advise: not for children", vma->start, vma->end - vma->start,
 			         MADV_DONTFORK);
 		if (has_flag(vma, "lo"))
-			PLAN_SYS(p, SYS_mlock, "lock memory", vma->start, vma->end - vma->start);
+			PLAN_SYS(p, SYS_mlock2, "lock memory", vma->start, vma->end - vma->start,
+			         has_flag(vma, "lf") ? MLOCK_ONFAULT : 0);
 	}
+	if (p->image->mm->lock_future)
+		PLAN_SYS(p, SYS_mlockall, "lock memory to come",
+		         MCL_FUTURE |
+		                 (p->image->mm->lock_future == WARM__IMAGE__LOCK_FUTURE__LOCKED_ON_FAULT ? MCL_ONFAULT
+		                                                                                         : 0));
 	return 0;
 }
 
@@ -251,7 +257,8 @@ static void plan_mm(struct plan *p)
 	                     .args = {PR_SET_MM, PR_SET_MM_MAP, plan_data(p, &map, sizeof(map), 8), sizeof(map), 0}},
 	        "set heap, stack, arguments and executable %s", mm->exe);
 	if (mm->thp_disabled)
-		PLAN_SYS(p, SYS_prctl, "no transparent huge pages", PR_SET_THP_DISABLE, 1);
+		PLAN_SYS(p, SYS_prctl, "no transparent huge pages", PR_SET_THP_DISABLE, 1, mm->thp_disabled & ~1u, 0,
+		         0);
 }
 
 int plan_memory(struct plan *p, struct err *err)

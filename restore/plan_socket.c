@@ -95,17 +95,46 @@ static void shut(struct plan *p, const sock_t *sock, uint32_t slot)
 		        "shut down");
 }
 
+/* In this thread's name, whose own rights come back behind it: a pair knows who made it, a message who sent it. */
+static bool become(struct plan *p, uint32_t uid, uint32_t gid)
+{
+	const Warm__Image__Credentials *cred = p->image->process->cred;
+
+	if (uid == p->place->uid && gid == p->place->gid && !p->place->other_groups)
+		return false;
+	PLAN_SYS(p, SYS_setgroups, "as its maker: groups", cred->n_group,
+	         plan_data(p, cred->group, cred->n_group * sizeof(cred->group[0]), 4));
+	PLAN_SYS(p, SYS_setresgid, "as its maker", gid, gid, (uint64_t)-1);
+	PLAN_SYS(p, SYS_setresuid, "as its maker", uid, uid, (uint64_t)-1);
+	return true;
+}
+
+static void become_again(struct plan *p, bool was)
+{
+	if (!was)
+		return;
+	PLAN_SYS(p, SYS_setresuid, "as before", p->place->uid, p->place->uid, (uint64_t)-1);
+	PLAN_SYS(p, SYS_setresgid, "as before", p->place->gid, p->place->gid, (uint64_t)-1);
+}
+
 static void make_pair(struct plan *p, size_t i, size_t j)
 {
 	const desc_t *one = p->image->description[i], *other = p->image->description[j];
+	const Warm__Image__Credentials *cred = p->image->process->cred;
+	bool is_orphan = i == j, became;
 
+	became = become(p, is_orphan ? cred->uid[1] : one->socket->peer_uid,
+	                is_orphan ? cred->gid[1] : one->socket->peer_gid);
 	plan_two(p, SYS_socketpair, AF_UNIX, (uint64_t)one->socket->type | SOCK_CLOEXEC, 0, SLOT_ONE);
+	become_again(p, became);
 	plan_socket_options(p, one->socket, SLOT_ONE);
 	if (i != j)
 		plan_socket_options(p, other->socket, SLOT_OTHER);
+	became = become(p, cred->uid[0], cred->gid[0]);
 	fill_queue(p, one->socket, SLOT_OTHER);
 	if (i != j)
 		fill_queue(p, other->socket, SLOT_ONE);
+	become_again(p, became);
 	shut(p, one->socket, SLOT_ONE);
 	plan_socket_flags(p, one, SLOT_ONE);
 	plan_socket_flags(p, other, SLOT_OTHER);

@@ -2,7 +2,6 @@
 /* Process-wide state, and credentials (which the kernel keeps per thread). */
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/ioprio.h>
 #include <linux/prctl.h>
 #include <linux/securebits.h>
 #include <stdio.h>
@@ -51,8 +50,6 @@ int plan_task(struct plan *p, struct err *err)
 	for (uint32_t bit = 1; bit && bit <= process->membarrier; bit <<= 1)
 		if (process->membarrier & bit)
 			PLAN_SYS(p, SYS_membarrier, "register for membarrier", bit, 0, 0);
-	if (process->io_priority)
-		PLAN_SYS(p, SYS_ioprio_set, "I/O priority", IOPRIO_WHO_PROCESS, 0, process->io_priority);
 	if (process->coredump_filter && process->coredump_filter != p->place->coredump_filter)
 		plan_coredump_filter(p, process->coredump_filter);
 	return 0;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
-#include <linux/sched/types.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,24 +13,12 @@
 #include "base/err.h"
 #include "plugins/warm_plugin.h"
 #include "restore/plan.h"
+#include "restore/threads_internal.h"
 
-#define ARCH_SET_GS   0x1001
-#define ARCH_SET_FS   0x1002
-#define DEFAULT_SLACK 50000 /* ns: prctl(2) */
+#define ARCH_SET_GS 0x1001
+#define ARCH_SET_FS 0x1002
 
 typedef Warm__Image__Thread thread_t;
-
-static void plan_scheduling(struct plan *p, const thread_t *t)
-{
-	struct sched_attr attr = {.size = sizeof(attr),
-	                          .sched_policy = t->sched_policy,
-	                          .sched_flags = t->reset_on_fork ? 1 : 0,
-	                          .sched_nice = t->nice,
-	                          .sched_priority = t->sched_priority};
-
-	if (t->sched_policy || t->sched_priority || t->reset_on_fork)
-		PLAN_SYS(p, SYS_sched_setattr, "scheduling policy", 0, plan_data(p, &attr, sizeof(attr), 8), 0);
-}
 
 static void plan_pending(struct plan *p, const thread_t *t)
 {
@@ -61,8 +48,6 @@ int plan_thread_state(struct plan *p, const thread_t *t, struct err *err)
 		PLAN_SYS(p, SYS_arch_prctl, "gs base", ARCH_SET_GS, regs.gs_base);
 	PLAN_SYS(p, SYS_set_tid_address, "tid address", t->tid_address);
 	PLAN_SYS(p, SYS_prctl, "thread name", PR_SET_NAME, plan_string(p, t->name));
-	if (t->timer_slack_ns && t->timer_slack_ns != DEFAULT_SLACK)
-		PLAN_SYS(p, SYS_prctl, "timer slack", PR_SET_TIMERSLACK, t->timer_slack_ns);
 	if (t->robust_list)
 		PLAN_SYS(p, SYS_set_robust_list, "robust list", t->robust_list, t->robust_len);
 	/* A thread that is on its alternate stack now cannot set it; the signal frame does (uc_stack). */
@@ -70,7 +55,7 @@ int plan_thread_state(struct plan *p, const thread_t *t, struct err *err)
 		stack.ss_flags = (int)(t->altstack_flags & ~(uint32_t)SS_ONSTACK);
 		PLAN_SYS(p, SYS_sigaltstack, "alternate stack", plan_data(p, &stack, sizeof(stack), 8), 0);
 	}
-	plan_scheduling(p, t);
+	plan_thread_settings(p, t);
 	plan_pending(p, t);
 	return 0;
 }
@@ -158,7 +143,9 @@ int plan_go(struct plan *p, struct err *err)
 	plan_plugin_ops(p, WARM_GO);
 	plan_task_root(p);
 	plan_op(p, (struct rop){.kind = ROP_GO}, "what this launch brings");
+	plan_threads_apart(p);
 	plan_files_watch(p);
+	plan_files_owner(p);
 	plan_files_lock(p);
 	plan_timers_arm(p);
 	plan_signals_redraw(p);

@@ -49,6 +49,7 @@ int collect_timerfd(struct subject *s, struct open_file *f, struct err *err)
 {
 	Warm__Image__Timerfd *t = malloc(sizeof(*t));
 	struct itimerspec value;
+	struct timespec now;
 	CLEAN(free) char *info = NULL;
 	char name[32];
 	uint64_t clock = 0, flags = 0;
@@ -74,6 +75,10 @@ int collect_timerfd(struct subject *s, struct open_file *f, struct err *err)
 	t->settime_flags = (uint32_t)flags;
 	t->value_ns = nanoseconds(&value.it_value);
 	t->interval_ns = nanoseconds(&value.it_interval);
+	if (t->settime_flags & TFD_TIMER_CANCEL_ON_SET && t->value_ns) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		t->expires_ns = nanoseconds(&now) + t->value_ns;
+	}
 	return said(s, f, "timerfd", err);
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "plugins/plugins.h"
+
+#define MQUEUE_MAGIC 0x19800202 /* statfs(2) */
 
 typedef int collector(struct subject *s, struct open_file *f, struct err *err);
 
@@ -65,6 +68,26 @@ static bool memory_device(dev_t rdev)
 	return major(rdev) == 1 && (m == 3 || m == 5 || m == 7 || m == 8 || m == 9); /* null zero full random urandom */
 }
 
+/* /dev/ptmx, /dev/pts/N */
+static bool is_pty(dev_t rdev)
+{
+	return rdev == makedev(5, 2) || (major(rdev) >= 136 && major(rdev) < 144);
+}
+
+/* /proc/PID/...: a clone's /proc has other numbers, and what it says is about another process. */
+static bool is_of_a_process(const struct open_file *f)
+{
+	return strncmp(f->link, "/proc/", 6) == 0 && f->link[6] >= '1' && f->link[6] <= '9';
+}
+
+/* Its name is not one of a path. */
+static bool is_message_queue(const struct open_file *f)
+{
+	struct statfs fs;
+
+	return f->local >= 0 && fstatfs(f->local, &fs) == 0 && fs.f_type == MQUEUE_MAGIC;
+}
+
 static const char *kind_words(mode_t mode)
 {
 	return S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "directory" : S_ISCHR(mode) ? "device" : "special file";
@@ -91,6 +114,8 @@ int collect_regular(struct subject *s, struct open_file *f, struct err *err)
 
 	if (len > 10 && strcmp(f->link + len - 10, " (deleted)") == 0)
 		return err_set(err, ENOTSUP, "fd %d: deleted file %.*s", f->fd, (int)len - 10, f->link);
+	if (S_ISCHR(f->st.st_mode) && is_pty(f->st.st_rdev))
+		return err_set(err, ENOTSUP, "fd %d: pseudo-terminal %s", f->fd, f->link);
 	if (S_ISCHR(f->st.st_mode) && !memory_device(f->st.st_rdev))
 		return err_set(err, ENOTSUP, "fd %d: device %s", f->fd, f->link);
 	if (!S_ISREG(f->st.st_mode) && !S_ISDIR(f->st.st_mode) && !S_ISCHR(f->st.st_mode))
@@ -103,6 +128,10 @@ int collect_regular(struct subject *s, struct open_file *f, struct err *err)
 		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__DEVICE;
 	else
 		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__REGULAR;
+	if (is_of_a_process(f))
+		return err_set(err, ENOTSUP, "fd %d: %s, which is about one process", f->fd, f->link);
+	if (is_message_queue(f))
+		return err_set(err, ENOTSUP, "fd %d: POSIX message queue %s", f->fd, f->link);
 	info_number(f, "pos", 10, &pos);
 	f->desc->position = pos;
 	f->desc->path = strdup(f->link);
@@ -131,6 +160,8 @@ static int collect_by_kind(struct subject *s, struct open_file *f, struct err *e
 		f->desc->kind = anonymous[i].kind;
 		return anonymous[i].collect(s, f, err);
 	}
+	if (f->link[0] != '/' && strstr(f->link, ":["))
+		return err_set(err, ENOTSUP, "fd %d: a namespace, %s", f->fd, f->link);
 	if (f->link[0] != '/')
 		return err_set(err, ENOTSUP, "fd %d: %s is not supported", f->fd, f->link);
 	if (strncmp(f->link, "/memfd:", 7) == 0)
@@ -201,6 +232,36 @@ static int offer(struct subject *s, struct open_file *f, uint32_t index, struct 
 	return offer_description(s, f->desc, index, &object, err);
 }
 
+/* Who is told of its events, and how: fcntl(2). A directory's owner is made by F_NOTIFY. */
+static int take_owner(struct subject *s, struct open_file *f, struct err *err)
+{
+	struct f_owner_ex owner = {0};
+	bool known = false;
+	int sig;
+
+	if (f->fd <= 2 && f->desc->flags & O_ASYNC)
+		return err_set(err, ENOTSUP, "fd %d: signal-driven I/O (O_ASYNC) on what the launch brings", f->fd);
+	if (f->fd <= 2 || f->fd == s->hook_fd || f->local < 0)
+		return 0;
+	sig = fcntl(f->local, F_GETSIG);
+	if (sig < 0 || fcntl(f->local, F_GETOWN_EX, &owner) < 0)
+		return err_sys(err, errno, "fd %d: who is told of its events", f->fd);
+	f->desc->owner_signal = sig;
+	if (owner.pid == 0)
+		return 0;
+	if (S_ISDIR(f->st.st_mode))
+		return err_set(err, ENOTSUP, "fd %d: notification of changes in %s (F_NOTIFY)", f->fd, f->link);
+	for (size_t i = 0; owner.type != F_OWNER_PGRP && i < s->n_threads; i++)
+		if (s->thread[i].tid == owner.pid) {
+			f->desc->owner_id = s->image->thread[i]->tid;
+			known = true;
+		}
+	if (!known)
+		return err_set(err, ENOTSUP, "fd %d: another process is told of its events (F_SETOWN)", f->fd);
+	f->desc->owner_type = owner.type;
+	return 0;
+}
+
 static int new_description(struct subject *s, struct open_file *f, uint32_t *ret_index, struct err *err)
 {
 	uint64_t flags = 0;
@@ -222,8 +283,8 @@ static int new_description(struct subject *s, struct open_file *f, uint32_t *ret
 		return r < 0 ? r : 0;
 	if ((r = collect_lock(f, err)) < 0)
 		return r;
-	if (f->desc->flags & O_ASYNC)
-		return err_set(err, ENOTSUP, "fd %d: signal-driven I/O (O_ASYNC)", f->fd);
+	if ((r = take_owner(s, f, err)) < 0)
+		return r;
 	if (shares_with_launch(s, f) >= 0)
 		return err_set(err, ENOTSUP, "fd %d: a duplicate of fd %d, which the program was started with", f->fd,
 		               shares_with_launch(s, f));

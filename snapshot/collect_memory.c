@@ -23,9 +23,10 @@ struct line { /* the first line of an area in smaps */
 	unsigned major, minor;
 	char perms[8];
 	const char *path; /* "" = none */
+	unsigned key;     /* of protection: pkeys(7) */
 };
 
-static const char *const kept_flags[] = {"gd", "nr", "lo", "sr", "rr", "dc", "dd", "hg", "nh", "mg", "wf", "dp"};
+static const char *const kept_flags[] = {"gd", "nr", "lo", "sr", "rr", "dc", "dd", "hg", "nh", "mg", "wf", "dp", "lf"};
 static const char *const plain_flags[] = {"rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "ac", "sd", "de", "um", "uw"};
 
 static bool among(const char *flag, const char *const *list, size_t n)
@@ -47,8 +48,7 @@ static const char *refusal_of(const char *flag)
 	                                       {"uw", "memory write-protected by userfaultfd"},
 	                                       {"ui", "memory under userfaultfd"},
 	                                       {"mt", "tagged memory"},
-	                                       {"sl", "sealed memory"},
-	                                       {"pk", "memory with a protection key"}};
+	                                       {"sl", "sealed memory"}};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(flag, words[i][0]) == 0)
@@ -94,6 +94,14 @@ static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line
 
 	if (strcmp(line->path, "/dev/zero (deleted)") == 0)
 		return err_set(err, ENOTSUP, "memory at %#lx: shared anonymous memory", (unsigned long)line->start);
+	if (strncmp(line->path, "/[aio]", 6) == 0)
+		return err_set(err, ENOTSUP, "memory at %#lx: asynchronous I/O (io_setup)", (unsigned long)line->start);
+	if (strncmp(line->path, "/secretmem", 10) == 0)
+		return err_set(err, ENOTSUP, "memory at %#lx: secret memory (memfd_secret)",
+		               (unsigned long)line->start);
+	if (strncmp(line->path, "/SYSV", 5) == 0)
+		return err_set(err, ENOTSUP, "memory at %#lx: System V shared memory, %s", (unsigned long)line->start,
+		               line->path);
 	if (len > 10 && strcmp(line->path + len - 10, " (deleted)") == 0)
 		return err_set(err, ENOTSUP, "memory at %#lx maps a deleted file: %s", (unsigned long)line->start,
 		               line->path);
@@ -134,6 +142,18 @@ static int add_page_area(struct subject *s, const Warm__Image__Vma *vma, bool dr
 	return grow(&s->area, &s->n_areas, sizeof(area), &area);
 }
 
+/* What the process has asked for memory that comes later, nobody tells: the memory that was borrowed a moment ago has
+ * it. */
+static int take_defaults(struct subject *s, const char *flags, struct err *err)
+{
+	if (has_flag(flags, "mg"))
+		return err_set(err, ENOTSUP, "process %d has its equal pages merged (PR_SET_MEMORY_MERGE)", s->pid);
+	if (has_flag(flags, "lo"))
+		s->lock_future = has_flag(flags, "lf") ? WARM__IMAGE__LOCK_FUTURE__LOCKED_ON_FAULT
+		                                       : WARM__IMAGE__LOCK_FUTURE__LOCKED;
+	return 0;
+}
+
 static int take_area(struct subject *s, const struct line *line, char *flags, struct err *err)
 {
 	Warm__Image__Vma *vma;
@@ -141,7 +161,9 @@ static int take_area(struct subject *s, const struct line *line, char *flags, st
 	bool droppable = has_flag(flags, "dp") || has_flag(flags, "wf");
 	int r;
 
-	if (line->start == s->scratch || strcmp(line->path, "[vsyscall]") == 0)
+	if (line->start == s->scratch)
+		return take_defaults(s, flags, err);
+	if (strcmp(line->path, "[vsyscall]") == 0)
 		return 0;
 	vma = malloc(sizeof(*vma));
 	if (!vma)
@@ -153,6 +175,8 @@ static int take_area(struct subject *s, const struct line *line, char *flags, st
 	vma->end = line->end;
 	vma->prot = (line->perms[0] == 'r' ? PROT_READ : 0) | (line->perms[1] == 'w' ? PROT_WRITE : 0) |
 	            (line->perms[2] == 'x' ? PROT_EXEC : 0);
+	if (line->key && vma->prot != PROT_EXEC) /* the kernel has one of its own for that */
+		return err_set(err, ENOTSUP, "memory at %#lx has a protection key", (unsigned long)line->start);
 	vma->shared = line->perms[3] == 's';
 	vma->offset = line->offset;
 	if (strcmp(line->path, "[vdso]") == 0)
@@ -194,6 +218,8 @@ static int take_areas(struct subject *s, char *smaps, struct err *err)
 			r = take_area(s, &line, text + 9, err);
 			if (r < 0)
 				return r;
+		} else if (sscanf(text, "ProtectionKey: %u", &line.key) == 1) {
+			continue;
 		} else if (sscanf(text, "%lx-%lx %7s %lx %x:%x %lu %n", &start, &end, line.perms, &offset, &line.major,
 		                  &line.minor, &ino, &path_at) >= 7) {
 			line.start = start;
@@ -201,6 +227,7 @@ static int take_areas(struct subject *s, char *smaps, struct err *err)
 			line.offset = offset;
 			line.ino = ino;
 			line.path = text + path_at;
+			line.key = 0;
 		}
 	}
 	return 0;
@@ -249,7 +276,8 @@ static int collect_mm(struct subject *s, struct err *err)
 		return r;
 	mm->brk = (uint64_t)ret;
 	r = subject_syscall(s, &ret, SYS_prctl, PR_GET_THP_DISABLE, 0, 0, 0, err);
-	mm->thp_disabled = ret == 1;
+	mm->thp_disabled = ret > 0 ? (uint32_t)ret : 0;
+	mm->lock_future = s->lock_future;
 	return r;
 }
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets: their options and addresses; unix ones that listen or are not connected, and unix pairs whose two ends are
+ * Sockets and their addresses; unix ones that listen or are not connected, and unix pairs whose two ends are
  * both in the process, with the bytes in them (MSG_PEEK: nothing is taken out).
  */
 #include "snapshot/files_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -25,85 +24,6 @@
 #include "snapshot/unix_diag.h"
 
 #define DATAGRAM_MAX (1u << 20)
-
-static const struct {
-	int level, name;
-	bool size; /* of a buffer: the kernel answers twice what was set */
-} options[] = {
-        {SOL_SOCKET, SO_REUSEADDR, false},
-        {SOL_SOCKET, SO_REUSEPORT, false},
-        {SOL_SOCKET, SO_KEEPALIVE, false},
-        {SOL_SOCKET, SO_BROADCAST, false},
-        {SOL_SOCKET, SO_OOBINLINE, false},
-        {SOL_SOCKET, SO_SNDBUF, true},
-        {SOL_SOCKET, SO_RCVBUF, true},
-        {SOL_SOCKET, SO_LINGER, false},
-        {SOL_SOCKET, SO_RCVTIMEO, false},
-        {SOL_SOCKET, SO_SNDTIMEO, false},
-        {SOL_SOCKET, SO_PASSCRED, false},
-        {SOL_SOCKET, SO_PRIORITY, false},
-        {SOL_SOCKET, SO_RCVLOWAT, false},
-        {SOL_SOCKET, SO_MARK, false},
-        {IPPROTO_IP, IP_TOS, false},
-        {IPPROTO_IP, IP_TTL, false},
-        {IPPROTO_IP, IP_FREEBIND, false},
-        {IPPROTO_IP, IP_TRANSPARENT, false},
-        {IPPROTO_IPV6, IPV6_V6ONLY, false},
-        {IPPROTO_TCP, TCP_NODELAY, false},
-        {IPPROTO_TCP, TCP_DEFER_ACCEPT, false},
-        {IPPROTO_TCP, TCP_KEEPIDLE, false},
-        {IPPROTO_TCP, TCP_KEEPINTVL, false},
-        {IPPROTO_TCP, TCP_KEEPCNT, false},
-        {IPPROTO_TCP, TCP_FASTOPEN, false},
-        {IPPROTO_TCP, TCP_USER_TIMEOUT, false},
-        {IPPROTO_TCP, TCP_CONGESTION, false},
-        {SOL_SOCKET, SO_BINDTODEVICE, false},
-        {SOL_SOCKET, SO_TIMESTAMP, false},
-        {IPPROTO_IP, IP_PKTINFO, false},
-        {IPPROTO_IPV6, IPV6_RECVPKTINFO, false},
-};
-
-/* Buffers of a connection grow by themselves. An older kernel does not tell the one from the other. */
-static bool size_was_set(int fd, int name)
-{
-	int locked = fd_socket_option(fd, SO_BUF_LOCK);
-
-	return locked < 0 || locked & (name == SO_SNDBUF ? SOCK_SNDBUF_LOCK : SOCK_RCVBUF_LOCK);
-}
-
-/* Options that differ from those of a new socket of the same kind. */
-static int take_options(struct open_file *f, Warm__Image__Socket *sock, struct err *err)
-{
-	CLEAN(fd) int fresh = socket(sock->family, sock->type | SOCK_CLOEXEC, sock->protocol);
-
-	if (fresh < 0)
-		return err_sys(err, errno, "fd %d: a socket like it", f->fd);
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		char ours[64] = {0}, theirs[64] = {0};
-		socklen_t len = sizeof(theirs), fresh_len = sizeof(ours);
-		Warm__Image__SocketOption *option;
-
-		if (getsockopt(f->local, options[i].level, options[i].name, theirs, &len) < 0 ||
-		    getsockopt(fresh, options[i].level, options[i].name, ours, &fresh_len) < 0)
-			continue;
-		if (len == fresh_len && memcmp(ours, theirs, len) == 0)
-			continue;
-		if (options[i].size && !size_was_set(f->local, options[i].name))
-			continue;
-		if (options[i].size)
-			*(int *)theirs /= 2;
-		option = malloc(sizeof(*option));
-		if (!option)
-			return err_sys(err, ENOMEM, "descriptors");
-		warm__image__socket_option__init(option);
-		option->level = options[i].level;
-		option->name = options[i].name;
-		option->value = bytes_copy(theirs, len);
-		if (!option->value.data || GROW(sock, option, option) < 0)
-			return err_sys(err, ENOMEM, "descriptors");
-	}
-	return 0;
-}
 
 int collect_address(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err)
 {
@@ -189,6 +109,8 @@ static int take_file(struct subject *s, struct open_file *f, Warm__Image__Socket
 static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err)
 {
 	struct unix_diag_answer diag;
+	struct ucred peer = {0};
+	socklen_t len = sizeof(peer);
 	int r = unix_diag_ask(f->st.st_ino, &diag);
 
 	if (r < 0)
@@ -199,6 +121,10 @@ static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Soc
 	sock->shut_write = (diag.shutdown & 2) != 0;
 	sock->listening = diag.state == TCP_LISTEN;
 	sock->backlog = (int32_t)diag.write_queue;
+	if (diag.peer && getsockopt(f->local, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
+		sock->peer_uid = peer.uid;
+		sock->peer_gid = peer.gid;
+	}
 	r = collect_address(s, f, sock, err);
 	if (r == 0)
 		r = take_file(s, f, sock, diag.file_ino, err);
@@ -229,6 +155,22 @@ static int check_filter(struct open_file *f, struct err *err)
 	return 0;
 }
 
+static const char *family_words(int family)
+{
+	switch (family) {
+	case AF_NETLINK:
+		return "netlink";
+	case AF_PACKET:
+		return "packet";
+	case AF_VSOCK:
+		return "vsock";
+	case AF_ALG:
+		return "cryptography";
+	default:
+		return "unusual";
+	}
+}
+
 int collect_socket(struct subject *s, struct open_file *f, struct err *err)
 {
 	Warm__Image__Socket *sock = malloc(sizeof(*sock));
@@ -248,10 +190,11 @@ int collect_socket(struct subject *s, struct open_file *f, struct err *err)
 	else if (sock->family == AF_UNIX)
 		r = collect_unix(s, f, sock, err);
 	else
-		r = err_set(err, ENOTSUP, "fd %d: socket of address family %d", f->fd, sock->family);
+		r = err_set(err, ENOTSUP, "fd %d: %s socket (address family %d)", f->fd, family_words(sock->family),
+		            sock->family);
 	if (r == 0)
 		r = check_filter(f, err);
-	return r < 0 ? r : take_options(f, sock, err);
+	return r < 0 ? r : collect_options(f, sock, err);
 }
 
 int check_sockets(struct subject *s, struct err *err)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Credentials, and what else belongs to the process as a whole: umask, directories, personality, prctl(2) state. */
+/* Credentials, and what else belongs to the process as a whole: umask, directories, prctl(2) state. */
+#include <asm/ldt.h>
+#include <asm/prctl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/capability.h>
-#include <linux/ioprio.h>
+#include <linux/keyctl.h>
 #include <linux/membarrier.h>
+#include <linux/mempolicy.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -65,7 +68,56 @@ static int take_directory(struct subject *s, const char *link, char **ret_path, 
 	return *ret_path ? 0 : err_sys(err, ENOMEM, "directories");
 }
 
-/* What the kernel keeps for a process and prctl(2), membarrier(2) or ioprio_get(2) tell. */
+/* The session's keyring is not the process's own. */
+static int refuse_keyrings(struct subject *s, struct err *err)
+{
+	static const struct {
+		int64_t id;
+		const char *whose;
+	} keyring[] = {{KEY_SPEC_PROCESS_KEYRING, "process"}, {KEY_SPEC_THREAD_KEYRING, "main thread"}};
+
+	for (size_t i = 0; i < sizeof(keyring) / sizeof(keyring[0]); i++) {
+		long ret;
+		int r = subject_syscall(s, &ret, SYS_keyctl, KEYCTL_GET_KEYRING_ID, (uint64_t)keyring[i].id, 0, 0, err);
+
+		if (r < 0)
+			return r;
+		if (ret > 0)
+			return err_set(err, ENOTSUP, "process %d: its %s has a keyring", s->pid, keyring[i].whose);
+	}
+	return 0;
+}
+
+/* What a copy would not have. The main thread is asked: others get it from there. */
+static int refuse_switches(struct subject *s, struct err *err)
+{
+	uint32_t tsc = PR_TSC_ENABLE, policy = MPOL_DEFAULT;
+	long ret;
+	int r;
+
+	if ((r = ask(s, PR_GET_TSC, s->scratch, &ret, err)) < 0 ||
+	    (r = subject_read(s, s->scratch, &tsc, sizeof(tsc), err)) < 0)
+		return r;
+	if (tsc != PR_TSC_ENABLE)
+		return err_set(err, ENOTSUP, "process %d has its time stamp counter switched off (PR_SET_TSC)", s->pid);
+	if ((r = subject_syscall(s, &ret, SYS_arch_prctl, ARCH_GET_CPUID, 0, 0, 0, err)) < 0)
+		return r;
+	if (ret == 0)
+		return err_set(err, ENOTSUP, "process %d has the cpuid instruction switched off (ARCH_SET_CPUID)",
+		               s->pid);
+	if ((r = subject_syscall(s, &ret, SYS_modify_ldt, 0, s->scratch, LDT_ENTRY_SIZE, 0, err)) < 0)
+		return r;
+	if (ret > 0)
+		return err_set(err, ENOTSUP, "process %d has segments of its own (modify_ldt)", s->pid);
+	if ((r = subject_syscall(s, &ret, SYS_get_mempolicy, s->scratch, 0, 0, 0, err)) < 0 ||
+	    (r = subject_read(s, s->scratch, &policy, sizeof(policy), err)) < 0)
+		return r;
+	if (ret == 0 && policy != MPOL_DEFAULT)
+		return err_set(err, ENOTSUP, "process %d has a NUMA policy (set_mempolicy)", s->pid);
+	return refuse_keyrings(s, err);
+}
+
+/* What the kernel keeps for a process and prctl(2) or membarrier(2) tell. */
 static int take_settings(struct subject *s, Warm__Image__Process *process, struct err *err)
 {
 	CLEAN(free) char *filter = NULL;
@@ -90,8 +142,6 @@ static int take_settings(struct subject *s, Warm__Image__Process *process, struc
 	if ((r = subject_syscall(s, &ret, SYS_membarrier, MEMBARRIER_CMD_GET_REGISTRATIONS, 0, 0, 0, err)) < 0)
 		return r;
 	process->membarrier = ret > 0 ? (uint32_t)ret : 0;
-	ret = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, s->pid);
-	process->io_priority = ret > 0 ? (uint32_t)ret : 0;
 	r = fd_read_file_at(s->proc_fd, "coredump_filter", 64, &filter, NULL);
 	if (r < 0)
 		return err_sys(err, -r, "coredump_filter of process %d", s->pid);
@@ -102,7 +152,6 @@ static int take_settings(struct subject *s, Warm__Image__Process *process, struc
 int collect_task(struct subject *s, struct err *err)
 {
 	Warm__Image__Process *process = s->image->process;
-	CLEAN(free) char *text = NULL;
 	int r;
 
 	process->cred = malloc(sizeof(*process->cred));
@@ -115,12 +164,9 @@ int collect_task(struct subject *s, struct err *err)
 		return r;
 	process->umask = s->status.umask;
 	process->no_new_privs = s->status.no_new_privs;
-	r = fd_read_file_at(s->proc_fd, "personality", 64, &text, NULL);
-	if (r < 0)
-		return err_sys(err, -r, "personality of process %d", s->pid);
-	process->personality = (uint32_t)strtoul(text, NULL, 16);
 	if (strcmp(process->root, "/") != 0 && !(s->status.cap_effective >> CAP_SYS_CHROOT & 1))
 		return err_set(err, ENOTSUP, "process %d lives in %s and may not chroot there again", s->pid,
 		               process->root);
-	return take_settings(s, process, err);
+	r = refuse_switches(s, err);
+	return r < 0 ? r : take_settings(s, process, err);
 }

@@ -3,39 +3,22 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched/types.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "snapshot/subject.h"
+#include "snapshot/threads_internal.h"
 
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1u << 31) /* <linux/signal.h> does not go together with <signal.h> */
 #endif
-
-static int take_scheduling(Warm__Image__Thread *thread, pid_t tid, struct err *err)
-{
-	struct sched_attr attr = {.size = sizeof(attr)};
-
-	if (syscall(SYS_sched_getattr, tid, &attr, sizeof(attr), 0) < 0)
-		return err_sys(err, errno, "scheduling of thread %d", tid);
-	if (attr.sched_policy == 6)
-		return err_set(err, ENOTSUP, "thread %d has a deadline scheduling policy", tid);
-	thread->sched_policy = attr.sched_policy;
-	thread->sched_priority = attr.sched_priority;
-	thread->nice = attr.sched_nice;
-	thread->reset_on_fork = attr.sched_flags & 1;
-	return 0;
-}
 
 /* Told to who may change it (CAP_SYS_NICE), else to the thread alone. */
 static int take_timer_slack(struct subject *s, struct tracee *t, Warm__Image__Thread *thread, struct err *err)
@@ -96,9 +79,11 @@ static int take_pending(Warm__Image__Thread *thread, const struct tracee *t, str
 	return r;
 }
 
-static int own_tid(struct subject *s, pid_t tid, int32_t *ret_tid, char **ret_name, struct err *err)
+/* Its number in its own namespace, and what else its files in /proc say. */
+static int take_files(struct subject *s, pid_t tid, Warm__Image__Thread *thread, struct err *err)
 {
 	CLEAN(free) char *text = NULL;
+	CLEAN(free) char *comm = NULL;
 	struct proc_status status = {0};
 	char path[64];
 	int r;
@@ -109,16 +94,15 @@ static int own_tid(struct subject *s, pid_t tid, int32_t *ret_tid, char **ret_na
 		r = proc_status_parse(text, &status);
 	if (r < 0)
 		return err_sys(err, -r, "status of thread %d", tid);
-	*ret_tid = status.nspid[status.n_nspid - 1];
+	thread->tid = status.nspid[status.n_nspid - 1];
 	proc_status_fini(&status);
-	CLEAN(free) char *comm = NULL;
 	snprintf(path, sizeof(path), "task/%d/comm", tid);
 	r = fd_read_file_at(s->proc_fd, path, 64, &comm, NULL);
 	if (r < 0)
 		return err_sys(err, -r, "name of thread %d", tid);
 	comm[strcspn(comm, "\n")] = 0;
-	*ret_name = take_ptr(comm);
-	return 0;
+	thread->name = take_ptr(comm);
+	return take_thread_settings(s, thread, tid, text, err);
 }
 
 static int collect_thread(struct subject *s, struct tracee *t, struct err *err)
@@ -136,8 +120,7 @@ static int collect_thread(struct subject *s, struct tracee *t, struct err *err)
 	if (GROW(s->image, thread, thread) < 0)
 		return err_sys(err, ENOMEM, "threads");
 	thread->name = NULL;
-	if ((r = own_tid(s, t->tid, &thread->tid, &thread->name, err)) < 0 ||
-	    (r = tracee_xstate(t, &xstate, &len, err)) < 0)
+	if ((r = take_files(s, t->tid, thread, err)) < 0 || (r = tracee_xstate(t, &xstate, &len, err)) < 0)
 		return r;
 	thread->xstate.data = xstate;
 	thread->xstate.len = len;
@@ -147,8 +130,7 @@ static int collect_thread(struct subject *s, struct tracee *t, struct err *err)
 	thread->robust_list = (uint64_t)robust;
 	thread->robust_len = robust_len;
 	if ((r = tracee_rseq(t, &thread->rseq_addr, &thread->rseq_len, &thread->rseq_signature, err)) < 0 ||
-	    (r = take_scheduling(thread, t->tid, err)) < 0 || (r = take_pending(thread, t, err)) < 0 ||
-	    (r = ask_thread(s, t, thread, err)) < 0)
+	    (r = take_pending(thread, t, err)) < 0 || (r = ask_thread(s, t, thread, err)) < 0)
 		return r;
 	thread->regs = bytes_copy(&t->regs, sizeof(t->regs));
 	return thread->regs.data ? 0 : err_sys(err, ENOMEM, "threads");

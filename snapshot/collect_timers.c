@@ -89,6 +89,8 @@ static int take_posix_timers(struct subject *s, const char *text, struct err *er
 			for (size_t i = 0; i < s->n_threads; i++)
 				if (s->thread[i].tid == target)
 					timer->tid = s->image->thread[i]->tid;
+			if (!timer->tid)
+				return err_set(err, ENOTSUP, "timer %d signals a thread that has ended", id);
 		}
 		if (clock < 0)
 			return err_set(err, ENOTSUP, "timer %d runs on another process's or a device's clock", id);

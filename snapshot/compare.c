@@ -127,26 +127,43 @@ static bool has_signal(const ProtobufCBinaryData *pending, size_t n, int signo)
 	return false;
 }
 
-static int signal_of(const ProtobufCBinaryData *pending)
+static const siginfo_t *info_of(const ProtobufCBinaryData *pending)
 {
-	return ((const siginfo_t *)pending->data)->si_signo;
+	return (const siginfo_t *)pending->data;
 }
 
-/* A timer may have expired on the way: that signal is one more. */
+/* A timer may have expired on the way: that signal is one more. So is one that plan_signals_redraw() sends. */
+static bool comes_by_itself(const siginfo_t *info)
+{
+	return info->si_code == SI_TIMER || info->si_code == SI_KERNEL || info->si_signo == SIGWINCH;
+}
+
+static size_t next_sent(const ProtobufCBinaryData *pending, size_t n, size_t i)
+{
+	while (i < n && comes_by_itself(info_of(&pending[i])))
+		i++;
+	return i;
+}
+
+/* What somebody has sent: the same, in the same order. */
 static int compare_pending(const ProtobufCBinaryData *was, size_t n_was, const ProtobufCBinaryData *is, size_t n_is,
                            const char *whose, struct err *err)
 {
-	for (size_t i = 0; i < n_was; i++)
-		if (!has_signal(is, n_is, signal_of(&was[i])))
-			return err_set(err, EUCLEAN, "pending signal %d of %s is gone", signal_of(&was[i]), whose);
-	for (size_t i = 0; i < n_is; i++) {
-		const siginfo_t *info = (const siginfo_t *)is[i].data;
-		bool by_time = info->si_code == SI_TIMER || info->si_code == SI_KERNEL;
+	size_t i = next_sent(was, n_was, 0), j = next_sent(is, n_is, 0);
+	int r;
 
-		if (!by_time && info->si_signo != SIGWINCH /* plan_signals_redraw() */ &&
-		    !has_signal(was, n_was, info->si_signo))
-			return err_set(err, EUCLEAN, "signal %d of %s is pending, was not", info->si_signo, whose);
-	}
+	for (; i < n_was && j < n_is; i = next_sent(was, n_was, i + 1), j = next_sent(is, n_is, j + 1))
+		if ((r = same_bytes(was[i], is[j], err, "pending signal %d of %s", info_of(&was[i])->si_signo, whose)) <
+		    0)
+			return r;
+	if (i < n_was)
+		return err_set(err, EUCLEAN, "pending signal %d of %s is gone", info_of(&was[i])->si_signo, whose);
+	if (j < n_is)
+		return err_set(err, EUCLEAN, "signal %d of %s is pending, was not", info_of(&is[j])->si_signo, whose);
+	for (i = 0; i < n_was; i++)
+		if (!has_signal(is, n_is, info_of(&was[i])->si_signo))
+			return err_set(err, EUCLEAN, "pending signal %d of %s is gone", info_of(&was[i])->si_signo,
+			               whose);
 	return 0;
 }
 
@@ -165,7 +182,6 @@ static int compare_process(const process_t *was, const process_t *is, struct err
 	        {"membarrier registrations", was->membarrier, is->membarrier},
 	        {"parent death signal", was->parent_death_signal, is->parent_death_signal},
 	        {"memory-deny-write-execute", was->mdwe, is->mdwe},
-	        {"I/O priority", was->io_priority, is->io_priority},
 	        {"core dump filter", was->coredump_filter, is->coredump_filter},
 	        {"number of signal actions", was->n_sigaction, is->n_sigaction},
 	};
@@ -203,6 +219,7 @@ static int compare_mm(const Warm__Image__Mm *was, const Warm__Image__Mm *is, str
 	        {"start of the environment", was->env_start, is->env_start},
 	        {"end of the environment", was->env_end, is->env_end},
 	        {"huge page switch", was->thp_disabled, is->thp_disabled},
+	        {"locking of memory to come", was->lock_future, is->lock_future},
 	};
 	int r = 0;
 
@@ -301,6 +318,10 @@ static int compare_thread(const thread_t *was, const thread_t *is, struct err *e
 	        {"scheduling priority", was->sched_priority, is->sched_priority},
 	        {"reset-on-fork flag", was->reset_on_fork, is->reset_on_fork},
 	        {"timer slack", was->timer_slack_ns, is->timer_slack_ns},
+	        {"I/O priority", was->io_priority, is->io_priority},
+	        {"machine check policy", was->mce_kill, is->mce_kill},
+	        {"speculation of store bypass", was->store_bypass, is->store_bypass},
+	        {"speculation of indirect branches", was->indirect_branch, is->indirect_branch},
 	};
 	char whose[32];
 	int r = 0;
@@ -325,6 +346,18 @@ static const thread_t *thread_of(const image_t *image, int32_t tid)
 	return NULL;
 }
 
+/* Niceness and processors are the launch's, but of a thread that had others than the main thread. */
+static int compare_apart(const thread_t *first, const thread_t *was, const thread_t *is, struct err *err)
+{
+	int r = 0;
+
+	if (was->nice != first->nice)
+		r = same_number((uint64_t)was->nice, (uint64_t)is->nice, err, "niceness of thread %d", was->tid);
+	if (r == 0 && same_bytes(first->cpus, was->cpus, NULL, "processors") < 0)
+		r = same_bytes(was->cpus, is->cpus, err, "processors of thread %d", was->tid);
+	return r;
+}
+
 static int compare_threads(const image_t *want, const image_t *got, struct err *err)
 {
 	int r = same_number(want->n_thread, got->n_thread, err, "number of threads");
@@ -334,6 +367,8 @@ static int compare_threads(const image_t *want, const image_t *got, struct err *
 
 		r = is ? compare_thread(want->thread[i], is, err)
 		       : err_set(err, EUCLEAN, "thread %d is not there", want->thread[i]->tid);
+		if (r == 0)
+			r = compare_apart(want->thread[0], want->thread[i], is, err);
 	}
 	return r;
 }

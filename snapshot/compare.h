@@ -2,7 +2,8 @@
 /*
  * Whether a clone equals its original: what the collectors found in the one is compared with what they had found in
  * the other. The first difference ends it, and is named. Not compared is what a launch brings and what time does:
- * niceness, expirations meanwhile, a stack's dead part below the red zone, words that the kernel itself writes (rseq).
+ * niceness of the process, expirations meanwhile, a stack's dead part below the red zone, words that the kernel itself
+ * writes (rseq).
  */
 #ifndef WARM_SNAPSHOT_COMPARE_H
 #define WARM_SNAPSHOT_COMPARE_H

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 
 #include "base/err.h"
 #include "snapshot/compare.h"
@@ -104,6 +105,8 @@ static int compare_socket(const struct pair *p, struct err *err)
 	    (r = same_number(was->shut_read, is->shut_read, err, "fd %d: shut for reading", p->fd)) < 0 ||
 	    (r = same_number(was->shut_write, is->shut_write, err, "fd %d: shut for writing", p->fd)) < 0 ||
 	    (r = same_number(was->file_mode, is->file_mode, err, "fd %d: permissions of its file", p->fd)) < 0 ||
+	    (r = same_number(was->peer_uid, is->peer_uid, err, "fd %d: user at its other end", p->fd)) < 0 ||
+	    (r = same_number(was->peer_gid, is->peer_gid, err, "fd %d: group at its other end", p->fd)) < 0 ||
 	    (r = same_number(was->connection, is->connection, err, "fd %d: connection", p->fd)) < 0 ||
 	    (!p->apart &&
 	     (r = same_bytes(was->remote, is->remote, err, "fd %d: address that it is connected to", p->fd)) < 0) ||
@@ -153,6 +156,10 @@ static int compare_timerfd(const struct pair *p, struct err *err)
 	if ((r = same_number((uint64_t)was->clock, (uint64_t)is->clock, err, "fd %d: clock", p->fd)) < 0 ||
 	    (r = same_number((uint64_t)was->interval_ns, (uint64_t)is->interval_ns, err, "fd %d: period", p->fd)) < 0)
 		return r;
+	r = same_number(was->settime_flags & TFD_TIMER_CANCEL_ON_SET, is->settime_flags & TFD_TIMER_CANCEL_ON_SET, err,
+	                "fd %d: whether setting the clock cancels it", p->fd);
+	if (r < 0 || (r = same_remaining(was->expires_ns, is->expires_ns, err, "fd %d: the date", p->fd)) < 0)
+		return r;
 	if (was->value_ns == 0)
 		return same_number(was->ticks, is->ticks, err, "fd %d: expirations", p->fd);
 	if (is->ticks < was->ticks)
@@ -196,8 +203,11 @@ static int compare_description(const struct pair *p, struct err *err)
 		ignored = O_LARGEFILE_FLAG;
 	if ((r = same_number(p->was->flags & ~ignored, p->is->flags & ~ignored, err, "fd %d: flags", p->fd)) < 0)
 		return r;
-	r = same_number((uint64_t)p->was->owner_signal, (uint64_t)p->is->owner_signal, err, "fd %d: signal", p->fd);
-	if (r < 0)
+	if ((r = same_number((uint64_t)p->was->owner_signal, (uint64_t)p->is->owner_signal, err, "fd %d: signal",
+	                     p->fd)) < 0 ||
+	    (r = same_number((uint64_t)p->was->owner_type, (uint64_t)p->is->owner_type, err, "fd %d: kind of owner",
+	                     p->fd)) < 0 ||
+	    (r = same_number((uint64_t)p->was->owner_id, (uint64_t)p->is->owner_id, err, "fd %d: owner", p->fd)) < 0)
 		return r;
 	switch (p->was->kind) {
 	case WARM__IMAGE__DESCRIPTION_KIND__TAKEN:

@@ -41,6 +41,7 @@ int collect_handed(struct subject *s, struct open_file *f, int number, bool cloe
 
 int collect_inet(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err);
 int collect_groups(struct subject *s, struct open_file *f, const Warm__Image__Socket *sock, struct err *err);
+int collect_options(struct open_file *f, Warm__Image__Socket *sock, struct err *err);
 int collect_address(struct subject *s, struct open_file *f, Warm__Image__Socket *sock, struct err *err);
 
 /* Once all are known: ends that are in other processes are refused. */

@@ -56,7 +56,8 @@ struct subject {
 	struct area *area; /* of those with pages to store */
 	size_t n_areas;
 
-	struct plugins *plugins; /* NULL: none is asked */
+	Warm__Image__LockFuture lock_future; /* as the borrowed memory shows it */
+	struct plugins *plugins;             /* NULL: none is asked */
 	/* A trial: what plugins took in the original is taken here, too, and nobody is asked. Else NULL. */
 	const Warm__Image__Image *original;
 

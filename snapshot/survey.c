@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sem.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -115,6 +116,32 @@ static int no_dispatch(struct subject *s, struct err *err)
 	return 0;
 }
 
+/*
+ * What a process gives back at its end by SEM_UNDO, nobody tells; a semaphore tells who changed it last. Who has not
+ * changed any has nothing to give back.
+ */
+static int no_semaphores(struct subject *s, struct err *err)
+{
+	CLEAN(free) char *table = NULL;
+	int r = fd_read_file_at(AT_FDCWD, "/proc/sysvipc/sem", 1u << 20, &table, NULL);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : err_sys(err, -r, "System V semaphores");
+	for (const char *at = strchr(table, '\n'); at; at = strchr(at + 1, '\n')) {
+		int set, n = 0;
+
+		if (sscanf(at, " %*d %d %*o %d", &set, &n) != 2)
+			continue;
+		for (int i = 0; i < n; i++)
+			if (semctl(set, i, GETPID) == s->pid)
+				return err_set(err, ENOTSUP,
+				               "process %d has changed semaphore set %d, and may give it back at its "
+				               "end (SEM_UNDO)",
+				               s->pid, set);
+	}
+	return 0;
+}
+
 int survey_status(struct subject *s, struct err *err)
 {
 	int r = proc_status_read(s->proc_fd, &s->status);
@@ -138,7 +165,7 @@ int survey(struct subject *s, struct err *err)
 	if (s->status.seccomp)
 		return err_set(err, ENOTSUP, "process %d has a seccomp filter", s->pid);
 	if ((r = still_theirs(s, err)) < 0 || (r = no_children(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 ||
-	    (r = same_credentials(s, err)) < 0 || (r = no_dispatch(s, err)) < 0)
+	    (r = same_credentials(s, err)) < 0 || (r = no_dispatch(s, err)) < 0 || (r = no_semaphores(s, err)) < 0)
 		return r;
 	s->summary->pid = s->own_pid;
 	s->summary->processes = 1;

@@ -59,14 +59,16 @@ class InTheHook:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(path)
             listener.listen(1)
-            listener.settimeout(10)
+            listener.settimeout(0.05)
             self.process = subprocess.Popen([os.path.join(harness.BUILD, "tests", "victims", name)], stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, cwd=directory, env=dict(os.environ, WARM_SOCKET=path))
-            try:
-                self.connection = listener.accept()[0]
-            except TimeoutError:
-                self.connection = None      # it has skipped itself
-                return
+            self.connection = None
+            while not self.connection:
+                try:
+                    self.connection = listener.accept()[0]
+                except TimeoutError:
+                    if self.process.poll() is not None:
+                        return              # it has skipped itself
         kind = wire.HELLO
         while kind in (wire.HELLO, wire.DEPENDS):
             (kind, _), = wire.fields(self.connection.recv(1 << 20)[4:])

@@ -33,8 +33,6 @@ static const char *const not_compared[] = {
         /* compare_pages() looks at these */
         "Image.run_addr",
         "Image.run_pages",
-        /* the launch's */
-        "Thread.nice",
         /* how it was armed, not how it is */
         "Timerfd.settime_flags",
         /* an index: what is behind it counts */
@@ -91,6 +89,8 @@ static void add_threads(Warm__Image__Image *image)
 		uint8_t xstate[1024] = {1};
 
 		t->tid = 10 + i;
+		t->nice = i; /* the second one has chosen its own */
+		t->cpus = bytes(i ? "\1" : "\3", 1);
 		t->name = strdup("name");
 		t->regs = bytes(&regs, sizeof(regs));
 		t->xstate = bytes(xstate, sizeof(xstate));

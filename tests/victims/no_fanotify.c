@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* An fanotify group. victim: refused fanotify */
+#include <sys/fanotify.h>
+
+#include "victim.h"
+
+int main(void)
+{
+	int fd = fanotify_init(FAN_CLOEXEC | FAN_CLASS_NOTIF, O_RDONLY);
+
+	if (fd < 0)
+		SKIP("fanotify: %s", strerror(errno));
+	CHECK_EQ(fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, "."), 0);
+	hook();
+	return pass();
+}

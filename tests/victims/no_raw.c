@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* A raw inet socket. victim: refused raw */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "victim.h"
+
+int main(void)
+{
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+
+	if (fd < 0)
+		SKIP("a raw socket: %s", strerror(errno));
+	hook();
+	return pass();
+}
