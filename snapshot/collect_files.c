@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,12 +81,18 @@ static bool is_of_a_process(const struct open_file *f)
 	return strncmp(f->link, "/proc/", 6) == 0 && f->link[6] >= '1' && f->link[6] <= '9';
 }
 
-/* Its name is not one of a path. */
-static bool is_message_queue(const struct open_file *f)
+/* MQUEUE_MAGIC: its name is not one of a path. */
+static bool is_on(const struct open_file *f, long magic)
 {
 	struct statfs fs;
 
-	return f->local >= 0 && fstatfs(f->local, &fs) == 0 && fs.f_type == MQUEUE_MAGIC;
+	return f->local >= 0 && fstatfs(f->local, &fs) == 0 && fs.f_type == magic;
+}
+
+/* Each read asks the kernel, and times and sizes say nothing. */
+static bool is_of_the_machine(const struct open_file *f)
+{
+	return is_on(f, PROC_SUPER_MAGIC) || is_on(f, SYSFS_MAGIC);
 }
 
 static const char *kind_words(mode_t mode)
@@ -130,7 +137,7 @@ int collect_regular(struct subject *s, struct open_file *f, struct err *err)
 		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__REGULAR;
 	if (is_of_a_process(f))
 		return err_set(err, ENOTSUP, "fd %d: %s, which is about one process", f->fd, f->link);
-	if (is_message_queue(f))
+	if (is_on(f, MQUEUE_MAGIC))
 		return err_set(err, ENOTSUP, "fd %d: POSIX message queue %s", f->fd, f->link);
 	info_number(f, "pos", 10, &pos);
 	f->desc->position = pos;
@@ -141,7 +148,7 @@ int collect_regular(struct subject *s, struct open_file *f, struct err *err)
 	f->desc->ino = f->st.st_ino;
 	if (summary_descriptor(s, "%d: %s %s", f->fd, kind_words(f->st.st_mode), f->link) < 0)
 		return err_sys(err, ENOMEM, "descriptors");
-	if (summary_file(s, f->link, f->st.st_dev, f->st.st_ino, use_of(f), err) < 0)
+	if (!is_of_the_machine(f) && summary_file(s, f->link, f->st.st_dev, f->st.st_ino, use_of(f), err) < 0)
 		return err_step(err, "fd %d", f->fd);
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipes and FIFOs whose ends are all in the process, with the bytes in them (tee(2): nothing is taken out). */
+/* Pipes and FIFOs whose ends are all in the process, or closed, with the bytes in them (tee(2): nothing is taken out).
+ */
 #include "snapshot/files_internal.h"
 
 #include <errno.h>
@@ -54,6 +55,14 @@ static bool has_data(const struct subject *s, uint64_t id)
 	return false;
 }
 
+/* Has nobody its other end, neither here nor in another process? A reader that never had a writer does not tell. */
+static bool is_lonely(const struct open_file *f, uint32_t mode)
+{
+	struct pollfd end = {.fd = f->local, .events = POLLIN | POLLOUT};
+
+	return mode != O_RDWR && poll(&end, 1, 0) >= 0 && end.revents & (mode == O_RDONLY ? POLLHUP : POLLERR);
+}
+
 int collect_pipe(struct subject *s, struct open_file *f, struct err *err)
 {
 	Warm__Image__Pipe *pipe = malloc(sizeof(*pipe));
@@ -74,6 +83,7 @@ int collect_pipe(struct subject *s, struct open_file *f, struct err *err)
 	pipe->id = f->st.st_ino;
 	pipe->write_end = mode == O_WRONLY;
 	pipe->both_ends = mode == O_RDWR;
+	pipe->lonely = is_lonely(f, mode);
 	pipe->capacity = (uint32_t)capacity;
 	pipe->mode = f->st.st_mode;
 	if (f->link[0] == '/') {
@@ -93,14 +103,15 @@ int collect_pipe(struct subject *s, struct open_file *f, struct err *err)
 	return pipe->write_end || has_data(s, pipe->id) ? 0 : copy_bytes(f, pipe, err);
 }
 
-/* A pipe with one end here and the other elsewhere belongs to two processes; a clone would have half of it. */
+/* A pipe with one end here and the other elsewhere belongs to two processes; a clone would have half of it. One whose
+ * other end is closed is whole. */
 int check_pipes(struct subject *s, struct err *err)
 {
 	for (size_t i = 0; i < s->image->n_description; i++) {
 		const Warm__Image__Pipe *pipe = s->image->description[i]->pipe;
 		bool reader = false, writer = false;
 
-		if (!pipe)
+		if (!pipe || pipe->lonely)
 			continue;
 		for (size_t j = 0; j < s->image->n_description; j++) {
 			const Warm__Image__Pipe *other = s->image->description[j]->pipe;
@@ -111,7 +122,7 @@ int check_pipes(struct subject *s, struct err *err)
 			writer |= other->both_ends || other->write_end;
 		}
 		if (!reader || !writer)
-			return err_set(err, ENOTSUP, "fd %d: a pipe whose %s end is in another process, or closed",
+			return err_set(err, ENOTSUP, "fd %d: a pipe whose %s end is in another process",
 			               descriptor_of(s, i), reader ? "write" : "read");
 	}
 	return 0;

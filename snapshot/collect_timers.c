@@ -14,6 +14,9 @@
 #include "base/fd.h"
 #include "snapshot/subject.h"
 
+/* CPU time of the process that makes the timer: clock_getcpuclockid(3) of 0 */
+#define CLOCK_OF_PROCESS (-6)
+
 static int take_itimers(struct subject *s, struct err *err)
 {
 	for (uint64_t which = ITIMER_REAL; which <= ITIMER_PROF; which++) {
@@ -92,8 +95,9 @@ static int take_posix_timers(struct subject *s, const char *text, struct err *er
 			if (!timer->tid)
 				return err_set(err, ENOTSUP, "timer %d signals a thread that has ended", id);
 		}
-		if (clock < 0)
-			return err_set(err, ENOTSUP, "timer %d runs on another process's or a device's clock", id);
+		if (clock < 0 && clock != CLOCK_OF_PROCESS)
+			return err_set(err, ENOTSUP,
+			               "timer %d runs on the clock of a thread, another process or a device", id);
 		r = take_remaining(s, timer, err);
 		if (r < 0)
 			return r;

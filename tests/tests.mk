@@ -23,7 +23,10 @@ $(T)/unit/%: tests/unit/%.c $(T)/libunder.a | $(GEN_H)
 # Victims and the application of the end-to-end tests are what a user would write: the SDK and libc, no sanitizer.
 $(T)/victims/%: tests/victims/%.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a -lpthread -lrt -ldl -lm
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(KIND) -MF $@.d -o $@ $< $(BUILD)/libwarm.a -lpthread -lrt -ldl -lm
+$(T)/victims/exe_static: KIND := -static
+$(T)/victims/exe_static_pie: KIND := -static-pie -fPIE
+$(T)/victims/exe_nopie: KIND := -no-pie -fno-pie
 E2E_PROGRAMS := $(patsubst tests/e2e/%.c,$(T)/%,$(wildcard tests/e2e/*.c))
 $(T)/dice: LDLIBS := -lcrypto
 $(E2E_PROGRAMS): $(T)/%: tests/e2e/%.c $(BUILD)/libwarm.a

@@ -59,14 +59,13 @@ def launcher(daemon, victim, workdir):
     return launch
 
 
-def why_not(daemon, again):
-    """Everything that was said about a missing snapshot."""
-    reasons = [again.reason or ""]
-    stats = daemon.warm("--json", "stats")
-    return " | ".join(reasons + [stats.out if stats.code == 0 else ""] + daemon.log().splitlines()[-20:])
+def why_not(daemon, again, log_from):
+    """Everything that was said about this victim's missing snapshot, and nothing of what was said about others."""
+    said = [line for line in daemon.log()[log_from:].splitlines() if "no snapshot" in line]
+    return " | ".join([again.reason or ""] + said)
 
 
-def publish(daemon, victim, launch):
+def publish(daemon, victim, launch, log_from):
     """Waits for the snapshot that the first launch made. Returns its row, or None where it was refused as expected."""
     def row():
         for found in daemon.ls():
@@ -87,7 +86,7 @@ def publish(daemon, victim, launch):
             again = harness.finish(launch("--require") if not wanted else launch())
             if wanted:
                 expect_pass(again, "second launch")
-            reason = why_not(daemon, again).replace(victim.path, "").replace(victim.name, "")  # a path is no reason
+            reason = why_not(daemon, again, log_from).replace(victim.path, "").replace(victim.name, "")  # a path is no reason
             if wanted and wanted.lower() in reason.lower():
                 return None
             if not wanted and again.code == 125 and row() is None:
@@ -103,11 +102,12 @@ def take_through(daemon, victim, n_clones):
     if victim.as_nobody and os.geteuid() == 0:
         os.chown(workdir, NOBODY, NOBODY)
     launch = launcher(daemon, victim, workdir)
+    log_from = len(daemon.log())
     first = harness.finish(launch())
     if victim.as_nobody and first.code in (125, 126, 127):
         raise Skipped(f"uid {NOBODY} cannot reach the build directory")
     expect_pass(first, "original")
-    row = publish(daemon, victim, launch)
+    row = publish(daemon, victim, launch, log_from)
     if row is None:
         return "refused by name"
     tiers = []

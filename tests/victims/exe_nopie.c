@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* A program at the fixed addresses of old. */
+#include "exe.h"

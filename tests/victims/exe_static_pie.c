@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* A static program that may lie anywhere. */
+#include "exe.h"
