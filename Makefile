@@ -151,9 +151,14 @@ NODE         ?= $(shell command -v node)
 NODE_INCLUDE ?= $(patsubst %/node_api.h,%,$(firstword $(wildcard $(addsuffix /include/node/node_api.h,$(if $(NODE),$(dir $(realpath $(NODE)))..) /usr))))
 NODE_FILES   := $(patsubst sdk/node/%,$(BUILD)/node/warm/%,$(wildcard sdk/node/*.js sdk/node/*.mjs sdk/node/*.ts sdk/node/*.json sdk/node/lib/*.js))
 NODE_OBJS    := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/node/*.c) $(filter-out sdk/c/hook.c,$(wildcard sdk/c/*.c)))
+# Loaded into a node that `warm exec` starts, to stop it before its program.
+STOP_JS      := $(addprefix $(BUILD)/warm-node/,stop.cjs inside.js loaded.js package.json)
+STOP_LIB     := $(addprefix $(BUILD)/warm-node/lib/,depends.js inspector.js random.js timers.js)
+STOP_OBJS    := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/node/stop/*.c) sdk/node/random.c sdk/node/streams.c sdk/node/values.c \
+                sdk/c/ask.c sdk/c/connect.c sdk/c/launch.c sdk/c/wire.c sdk/prewarm/process.c policy/node.c base/fd.c base/proc.c)
 .PHONY: node
 ifneq ($(NODE_INCLUDE),)
-node: $(NODE_FILES) $(BUILD)/node/warm/warm.node
+node: $(NODE_FILES) $(BUILD)/node/warm/warm.node $(STOP_JS) $(STOP_LIB) $(BUILD)/warm-node/warm-stop.node
 else
 node:
 	@echo "no node with headers (node_api.h) here: its package is not built" >&2
@@ -165,6 +170,16 @@ $(BUILD)/pic/sdk/node/%.o: CPPFLAGS += -isystem $(NODE_INCLUDE)
 $(BUILD)/node/warm/warm.node: $(NODE_OBJS)
 	@mkdir -p $(@D)
 	$(CC) -shared -o $@ $^
+$(STOP_JS): $(BUILD)/warm-node/%: sdk/node/stop/%
+	@mkdir -p $(@D)
+	cp $< $@
+$(STOP_LIB): $(BUILD)/warm-node/lib/%: sdk/node/lib/%
+	@mkdir -p $(@D)
+	cp $< $@
+# What is missing is found when it is loaded, not by a copy.
+$(BUILD)/warm-node/warm-stop.node: $(STOP_OBJS)
+	@mkdir -p $(@D)
+	$(CC) -shared -Wl,-z,now -o $@ $^
 
 # The SDK for Java is built where there is a JDK (17 or newer). One archive: a copy opens and watches one file. build/java itself is
 # the class path of build/env, and holds the classes.
@@ -237,6 +252,9 @@ ifneq ($(NODE_INCLUDE),)
 	install -d $(DESTDIR)$(NODE_DIR)/warm/lib
 	install -m 644 sdk/node/*.js sdk/node/*.mjs sdk/node/*.ts sdk/node/package.json $(BUILD)/node/warm/warm.node $(DESTDIR)$(NODE_DIR)/warm/
 	install -m 644 sdk/node/lib/*.js $(DESTDIR)$(NODE_DIR)/warm/lib/
+	install -d $(DESTDIR)$(PREFIX)/libexec/warm/warm-node/lib
+	install -m 644 $(STOP_JS) $(BUILD)/warm-node/warm-stop.node $(DESTDIR)$(PREFIX)/libexec/warm/warm-node/
+	install -m 644 $(STOP_LIB) $(DESTDIR)$(PREFIX)/libexec/warm/warm-node/lib/
 endif
 ifneq ($(JAVAC),)
 	install -d $(DESTDIR)$(PREFIX)/share/java

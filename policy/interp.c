@@ -5,14 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/node.h"
 #include "policy/python.h"
 
 static const char *const python_env[] = {"PYTHON*", "LD_*", "GLIBC_TUNABLES", "MALLOC_*", "LANG", "LANGUAGE",
                                          "LC_*",    "TZ",   "HOME",           NULL};
 static const char *const python_paths[] = {"PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "LD_*", NULL};
 
+static const char *const node_env[] = {"NODE_*", "LD_*", "GLIBC_TUNABLES", "MALLOC_*", "OPENSSL_*", "SSL_CERT_*",
+                                       "UV_*",   "LANG", "LANGUAGE",       "LC_*",     "TZ",        "HOME",
+                                       NULL};
+static const char *const node_paths[] = {"NODE_EXTRA_CA_CERTS", "OPENSSL_*", "SSL_CERT_*", "LD_*", NULL};
+
 static const struct interp interp_table[] = {
-        {INTERP_PYTHON, "python", "warm-python.so", python_env, python_paths},
+        {INTERP_PYTHON, "python", "LD_PRELOAD=", "warm-python.so", ":", python_env, python_paths},
+        {INTERP_NODE, "node", "NODE_OPTIONS=--require=", "warm-node/stop.cjs", " ", node_env, node_paths},
+        {INTERP_NODE, "nodejs", "NODE_OPTIONS=--require=", "warm-node/stop.cjs", " ", node_env, node_paths},
 };
 
 /* python, python3, python3.11 */
@@ -62,6 +70,32 @@ static int parse_python(char *const *argv, size_t n_argv, struct interp_line *re
 	return 0;
 }
 
+/* The words of -e are not in their place, but the last of all: one snapshot serves any code. */
+static int parse_node(char *const *argv, size_t n_argv, struct interp_line *ret, const char **why)
+{
+	static const char *const mark[] = {
+	        [NODE_STDIN] = "-", [NODE_FILE] = NULL, [NODE_EVAL] = "-e", [NODE_PRINT] = "-p"};
+	static const char what[] = {[NODE_STDIN] = 's', [NODE_FILE] = 'f', [NODE_EVAL] = 'c', [NODE_PRINT] = 'c'};
+	struct node_line line;
+	int r = node_line_parse(argv, n_argv, &line, why);
+
+	if (r)
+		return r;
+	if (line.n_options + 2 > INTERP_WORDS_MAX) {
+		*why = "too many options";
+		return -EINVAL;
+	}
+	for (size_t i = 0; i <= line.n_options; i++) {
+		if (i < line.code || i >= line.code + line.n_code)
+			ret->word[ret->n_words++] = argv[i];
+	}
+	if (mark[line.kind])
+		ret->word[ret->n_words++] = mark[line.kind];
+	ret->what = what[line.kind];
+	ret->program = line.program ? line.program : "";
+	return 0;
+}
+
 int interp_line_parse(const struct interp *interp, char *const *argv, size_t n_argv, struct interp_line *ret,
                       const char **why)
 {
@@ -69,6 +103,8 @@ int interp_line_parse(const struct interp *interp, char *const *argv, size_t n_a
 	switch (interp->kind) {
 	case INTERP_PYTHON:
 		return parse_python(argv, n_argv, ret, why);
+	case INTERP_NODE:
+		return parse_node(argv, n_argv, ret, why);
 	default:
 		*why = "not an interpreter that is known";
 		return -EINVAL;

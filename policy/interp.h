@@ -11,13 +11,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum interp_kind { INTERP_NONE, INTERP_PYTHON };
+enum interp_kind { INTERP_NONE, INTERP_PYTHON, INTERP_NODE };
 
 struct interp {
 	enum interp_kind kind;
 	const char *name;
-	const char *library;      /* what stops it: a file beside Warm's programs, loaded by LD_PRELOAD */
-	const char *const *env;   /* NAME or PREFIX*, NULL at the end: what it looks at before the program starts */
+	const char *variable;   /* what stops it is a file beside Warm's programs: put in front of this variable, behind
+	                           its = */
+	const char *library;    /* that file, */
+	const char *separator;  /* and what comes behind it: one byte */
+	const char *const *env; /* NAME or PREFIX*, NULL at the end: what it looks at before the program starts */
 	const char *const *paths; /* variables of these that hold paths: where one is relative, the working directory
 	                             counts */
 };

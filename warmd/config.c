@@ -4,7 +4,6 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "policy/interp.h"
 #include "policy/key.h"
 
 #include <ctype.h>
@@ -59,6 +58,22 @@ static char **list_copy(const char *const *list)
 	return copy;
 }
 
+static bool interp_init(struct config_interp *interp)
+{
+	interp->prewarm = true;
+	interp->preload = list_copy((const char *const[]){NULL});
+	interp->keep_env = list_copy((const char *const[]){NULL});
+	return interp->preload && interp->keep_env;
+}
+
+static void interp_fini(struct config_interp *interp)
+{
+	list_free(interp->preload);
+	list_free(interp->keep_env);
+	list_free(interp->env_from_launch);
+	free(interp->identity);
+}
+
 int config_init(struct config *config, struct err *err)
 {
 	memset(config, 0, sizeof(*config));
@@ -67,10 +82,7 @@ int config_init(struct config *config, struct err *err)
 	config->max_age_s = DEFAULT_MAX_AGE_S;
 	config->record_opened = true;
 	config->budget_bytes = memory_bytes() / 100 * DEFAULT_BUDGET_PERCENT;
-	config->python.prewarm = true;
-	config->python.preload = list_copy((const char *const[]){NULL});
-	config->python.keep_env = list_copy((const char *const[]){NULL});
-	if (config->never_warm && config->ignore_env && config->python.preload && config->python.keep_env)
+	if (config->never_warm && config->ignore_env && interp_init(&config->python) && interp_init(&config->node))
 		return 0;
 	config_fini(config);
 	return err_set(err, ENOMEM, "out of memory");
@@ -82,10 +94,8 @@ void config_fini(struct config *config)
 	list_free(config->ignore_env);
 	free(config->plugins_dir);
 	free(config->plugins_off);
-	list_free(config->python.preload);
-	list_free(config->python.keep_env);
-	list_free(config->python.env_from_launch);
-	free(config->python.identity);
+	interp_fini(&config->python);
+	interp_fini(&config->node);
 	memset(config, 0, sizeof(*config));
 }
 
@@ -174,18 +184,28 @@ static int value_names(char *text, char **names)
 }
 
 /* -ENOENT: there is no such key. */
+static int interp_set(struct config_interp *interp, const char *key, char *value)
+{
+	if (!strcmp(key, "prewarm"))
+		return value_bool(value, &interp->prewarm);
+	if (!strcmp(key, "preload"))
+		return value_list(value, &interp->preload);
+	if (!strcmp(key, "keep-env"))
+		return value_list(value, &interp->keep_env);
+	return -ENOENT;
+}
+
+/* -ENOENT: there is no such key. */
 static int config_set(struct config *config, const char *section, const char *key, char *value)
 {
 	if (!strcmp(section, "exec") && !strcmp(key, "never-warm"))
 		return value_list(value, &config->never_warm);
 	if (!strcmp(section, "key") && !strcmp(key, "ignore-env"))
 		return value_list(value, &config->ignore_env);
-	if (!strcmp(section, "python") && !strcmp(key, "prewarm"))
-		return value_bool(value, &config->python.prewarm);
-	if (!strcmp(section, "python") && !strcmp(key, "preload"))
-		return value_list(value, &config->python.preload);
-	if (!strcmp(section, "python") && !strcmp(key, "keep-env"))
-		return value_list(value, &config->python.keep_env);
+	if (!strcmp(section, "python"))
+		return interp_set(&config->python, key, value);
+	if (!strcmp(section, "node"))
+		return interp_set(&config->node, key, value);
 	if (!strcmp(section, "cache") && !strcmp(key, "max-age"))
 		return value_age(value, &config->max_age_s);
 	if (!strcmp(section, "pool") && !strcmp(key, "budget"))
@@ -325,15 +345,23 @@ static int settle_env(struct config_interp *interp, const char *const *own)
 	return env[n - 1] ? 0 : -ENOMEM;
 }
 
+static int interp_settle(struct config_interp *interp, const char *name)
+{
+	free(interp->identity);
+	interp->identity = joined(name, interp);
+	return interp->identity ? settle_env(interp, interp_of(name)->env) : -ENOMEM;
+}
+
 int config_settle(struct config *config, struct err *err)
 {
-	struct config_interp *python = &config->python;
-
-	free(python->identity);
-	python->identity = joined("python", python);
-	if (!python->identity || settle_env(python, interp_of("python")->env))
+	if (interp_settle(&config->python, "python") || interp_settle(&config->node, "node"))
 		return err_set(err, ENOMEM, "out of memory");
 	return 0;
+}
+
+struct config_interp *config_interp(struct config *config, enum interp_kind kind)
+{
+	return kind == INTERP_NODE ? &config->node : &config->python;
 }
 
 bool config_never_warm(const struct config *config, const char *cmd)

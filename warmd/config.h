@@ -7,7 +7,7 @@
  *     [pool]   budget = 25%               memory of templates and standbys (a share of all memory, or 512M, 2G)
  *     [snapshot] record-opened = yes      whether files that a program opens before it is ready are recorded
  *     [plugins] dir = /path               another folder of plugins; disable = name ...   those that are not loaded
- *     [python] prewarm = yes              stop it before programs that do not call the hook
+ *     [python] prewarm = yes              stop it before programs that do not call the hook; [node] likewise
  *              preload = json re ...      modules that are loaded before
  *              keep-env = DJANGO_* ...    environment variables that these look at
  *     [key]    ignore-env = PWD SSH_* ... environment variables that are never looked at
@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "policy/interp.h"
 
 struct err;
 
@@ -40,7 +41,7 @@ struct config {
 	bool record_opened;
 	char *plugins_dir; /* NULL: where workers look by themselves */
 	char *plugins_off; /* names, separated by commas, or NULL */
-	struct config_interp python;
+	struct config_interp python, node;
 };
 
 #define CONFIG_PLUGIN_ARGS 4 /* at most */
@@ -61,6 +62,9 @@ int config_parse(struct config *config, const char *name, char *text, struct err
 
 /* Once all is read. */
 int config_settle(struct config *config, struct err *err);
+
+/* Those of an interpreter. */
+struct config_interp *config_interp(struct config *config, enum interp_kind kind);
 
 bool config_never_warm(const struct config *config, const char *cmd);
 

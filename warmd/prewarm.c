@@ -165,7 +165,7 @@ static bool has_relative_paths(const struct interp *interp, const struct request
 
 static void set_conditions(struct prewarm *prewarm, struct daemon *daemon, const struct request *request)
 {
-	struct config_interp *config = &daemon->config.python;
+	struct config_interp *config = config_interp(&daemon->config, prewarm->interp->kind);
 	Warm__Rpc__Conditions *conditions = &prewarm->conditions;
 
 	for (size_t i = 0; i < prewarm->line.n_words; i++)
@@ -204,12 +204,13 @@ void prewarm_look(struct daemon *daemon, const struct caller *caller, const stru
 	const char *why;
 
 	memset(ret, 0, sizeof(*ret));
-	if (!daemon->config.python.prewarm || !daemon->prewarm.dir[0] || (daemon->prewarm.root_only && caller->msg.uid))
+	if (!daemon->prewarm.dir[0] || (daemon->prewarm.root_only && caller->msg.uid))
 		return;
 	ret->conditions = caller->msg;
 	ret->argv = calloc(n, sizeof(*ret->argv));
 	ret->words = calloc(INTERP_WORDS_MAX, sizeof(*ret->words));
 	if (!ret->argv || !ret->words || !look_at_command(ret, caller, request) ||
+	    !config_interp(&daemon->config, ret->interp->kind)->prewarm ||
 	    interp_line_parse(ret->interp, (char *const *)ret->argv, ret->n_argv, &ret->line, &why)) {
 		ret->interp = NULL;
 		return;
@@ -416,19 +417,6 @@ void prewarm_published(struct daemon *daemon, const Warm__Rpc__Conditions *condi
 		withdraw(daemon, one);
 }
 
-bool prewarm_offer(struct daemon *daemon, const struct prewarm *prewarm, char *ret_env, size_t size)
-{
-	struct err err;
-
-	if (privileged_file(prewarm->conditions.cmd, &err) || !is_elf64(prewarm->conditions.cmd) ||
-	    !snap_job_is_new(daemon, &prewarm->conditions, &err) ||
-	    (size_t)snprintf(ret_env, size, "LD_PRELOAD=%s/%s:", daemon->prewarm.dir, prewarm->interp->library) >= size)
-		return false;
-	return try_now(daemon, &prewarm->conditions);
-}
-
-/* ---- life -------------------------------------------------------------------------------------------------------- */
-
 /* Whether everybody can read what is there: for whom the dynamic linker cannot, it says so on standard error. */
 static bool is_public(const char *path)
 {
@@ -446,6 +434,35 @@ static bool is_public(const char *path)
 	return true;
 }
 
+/* A program that is told to load what it cannot read would not run at all. */
+static bool is_there(struct daemon *daemon, const struct prewarm *prewarm)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", daemon->prewarm.dir, prewarm->interp->library);
+	return prewarm->conditions.uid ? is_public(path) : access(path, R_OK) == 0;
+}
+
+bool prewarm_offer(struct daemon *daemon, const struct prewarm *prewarm, char *ret_env, size_t size)
+{
+	const struct interp *interp = prewarm->interp;
+	struct err err;
+
+	if (!is_there(daemon, prewarm) || privileged_file(prewarm->conditions.cmd, &err) ||
+	    !is_elf64(prewarm->conditions.cmd) || !snap_job_is_new(daemon, &prewarm->conditions, &err) ||
+	    (size_t)snprintf(ret_env, size, "%s%s/%s%s", interp->variable, daemon->prewarm.dir, interp->library,
+	                     interp->separator) >= size)
+		return false;
+	return try_now(daemon, &prewarm->conditions);
+}
+
+char **prewarm_modules(struct daemon *daemon, const Warm__Rpc__Conditions *interpreter)
+{
+	return config_interp(&daemon->config, interp_of(interpreter->cmd)->kind)->preload;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
 void prewarm_init(struct daemon *daemon)
 {
 	char path[PATH_MAX];
@@ -460,8 +477,8 @@ void prewarm_init(struct daemon *daemon)
 	}
 	daemon->prewarm.root_only = !is_public(path);
 	*strrchr(path, '/') = '\0';
-	if (strpbrk(path, ": ") || strlen(path) >= sizeof(daemon->prewarm.dir)) {
-		log_line("no interpreter is pre-warmed: %s cannot be named in LD_PRELOAD", path);
+	if (strpbrk(path, ": \"\\") || strlen(path) >= sizeof(daemon->prewarm.dir)) {
+		log_line("no interpreter is pre-warmed: %s cannot be named in $LD_PRELOAD and $NODE_OPTIONS", path);
 		return;
 	}
 	strcpy(daemon->prewarm.dir, path);

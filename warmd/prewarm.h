@@ -64,6 +64,9 @@ bool prewarm_offer(struct daemon *daemon, const struct prewarm *prewarm, char *r
 /* Something has come of it. */
 void prewarm_published(struct daemon *daemon, const Warm__Rpc__Conditions *conditions);
 
+/* What is loaded into it first: names, NULL at the end. */
+char **prewarm_modules(struct daemon *daemon, const Warm__Rpc__Conditions *interpreter);
+
 /* A process that is a copy of an interpreter: noted until it ends, so that its hook is understood. pid: as seen from
  * here. */
 void prewarm_running(struct daemon *daemon, pid_t pid, const struct prewarm *prewarm);

@@ -530,7 +530,6 @@ void snap_job_hello(struct client *client, const Warm__Rpc__Hello *hello)
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
 	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
 	struct first_run *run = first_run_of(client);
-	char **preload = client->daemon->config.python.preload;
 
 	if (!run && prewarm_hook_called(client)) {
 		hook_answer(client, WARM__RPC__OUTCOME__COLD,
@@ -541,7 +540,8 @@ void snap_job_hello(struct client *client, const Warm__Rpc__Hello *hello)
 		hook_answer(client, WARM__RPC__OUTCOME__COLD, NOT_LAUNCHED);
 		return;
 	}
-	for (hook.preload = preload; hello->interpreter && preload[hook.n_preload];)
+	hook.preload = hello->interpreter ? prewarm_modules(client->daemon, run->interpreter) : NULL;
+	for (; hook.preload && hook.preload[hook.n_preload];)
 		hook.n_preload++;
 	hook.outcome = WARM__RPC__OUTCOME__PENDING;
 	reply.hook = &hook;

@@ -21,102 +21,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAPI_VERSION 8
-#include <node_api.h>
-
 #include "base/clean.h"
 #include "sdk/c/ask.h"
 #include "sdk/c/launch.h"
 #include "sdk/c/wire.h"
 #include "sdk/node/random.h"
 #include "sdk/node/streams.h"
-
-struct strings {
-	char **list;
-	size_t n;
-};
+#include "sdk/node/values.h"
 
 static int connection = -1; /* the process has one hook, and so one connection */
-
-/* ---- values ------------------------------------------------------------------------------------------------------ */
-
-static napi_value fail(napi_env env, const char *what, int r)
-{
-	char text[200];
-
-	snprintf(text, sizeof(text), "%s: %s", what, strerror(-r));
-	napi_throw_error(env, NULL, text);
-	return NULL;
-}
-
-static napi_value number(napi_env env, double value)
-{
-	napi_value ret = NULL;
-
-	napi_create_double(env, value, &ret);
-	return ret;
-}
-
-static napi_value boolean(napi_env env, bool value)
-{
-	napi_value ret = NULL;
-
-	napi_get_boolean(env, value, &ret);
-	return ret;
-}
-
-static void strings_fini(struct strings *strings)
-{
-	for (size_t i = 0; i < strings->n; i++)
-		free(strings->list[i]);
-	free(strings->list);
-	*strings = (struct strings){0};
-}
-
-/* An array of strings. On failure strings_fini() frees what is there. */
-static int get_strings(napi_env env, napi_value array, struct strings *ret)
-{
-	uint32_t n;
-
-	if (napi_get_array_length(env, array, &n) != napi_ok)
-		return -EINVAL;
-	ret->list = calloc(n + 1, sizeof(*ret->list));
-	if (!ret->list)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++) {
-		napi_value value;
-		size_t len;
-
-		if (napi_get_element(env, array, i, &value) != napi_ok ||
-		    napi_get_value_string_utf8(env, value, NULL, 0, &len) != napi_ok)
-			return -EINVAL;
-		ret->list[i] = malloc(len + 1);
-		if (!ret->list[i])
-			return -ENOMEM;
-		ret->n = i + 1;
-		napi_get_value_string_utf8(env, value, ret->list[i], len + 1, &len);
-	}
-	return 0;
-}
-
-static napi_value make_strings(napi_env env, char *const *list, size_t n)
-{
-	napi_value array = NULL, value;
-
-	napi_create_array_with_length(env, n, &array);
-	for (size_t i = 0; i < n; i++)
-		if (napi_create_string_utf8(env, list[i], NAPI_AUTO_LENGTH, &value) == napi_ok)
-			napi_set_element(env, array, (uint32_t)i, value);
-	return array;
-}
-
-static napi_value property(napi_env env, napi_value object, const char *name)
-{
-	napi_value ret = NULL;
-
-	napi_get_named_property(env, object, name, &ret);
-	return ret;
-}
 
 /* ---- the conversation -------------------------------------------------------------------------------------------- */
 
@@ -124,7 +37,7 @@ static napi_value wanted(napi_env env, napi_callback_info info)
 {
 	(void)info;
 	connection = ask_wanted();
-	return boolean(env, connection >= 0);
+	return value_boolean(env, connection >= 0);
 }
 
 static napi_value declare(napi_env env, napi_callback_info info)
@@ -135,14 +48,14 @@ static napi_value declare(napi_env env, napi_callback_info info)
 	int r;
 
 	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
-	r = get_strings(env, argv[0], &path);
+	r = value_get_strings(env, argv[0], &path);
 	if (r == 0)
-		r = get_strings(env, argv[1], &suffix);
+		r = value_get_strings(env, argv[1], &suffix);
 	if (r == 0)
 		r = ask_depends(connection, path.list, path.n, suffix.list, suffix.n);
 	strings_fini(&path);
 	strings_fini(&suffix);
-	return boolean(env, r == 0);
+	return value_boolean(env, r == 0);
 }
 
 static double now_ms(void)
@@ -169,11 +82,11 @@ static napi_value make_answer(napi_env env, const struct hook_answer *answer, do
 
 	napi_create_object(env, &object);
 	napi_create_bigint_uint64(env, answer->generation, &generation);
-	napi_set_named_property(env, object, "outcome", number(env, answer->outcome));
+	napi_set_named_property(env, object, "outcome", value_number(env, answer->outcome));
 	napi_set_named_property(env, object, "generation", generation);
-	napi_set_named_property(env, object, "elapsed", number(env, elapsed));
-	napi_set_named_property(env, object, "argv", make_strings(env, answer->argv, answer->argc));
-	napi_set_named_property(env, object, "fixedArgs", number(env, (double)answer->fixed_args));
+	napi_set_named_property(env, object, "elapsed", value_number(env, elapsed));
+	napi_set_named_property(env, object, "argv", value_strings(env, answer->argv, answer->argc));
+	napi_set_named_property(env, object, "fixedArgs", value_number(env, (double)answer->fixed_args));
 	return object;
 }
 
@@ -189,13 +102,13 @@ static napi_value ask(napi_env env, napi_callback_info info)
 	int r;
 
 	napi_get_cb_info(env, info, &argc, &options, NULL, NULL);
-	napi_get_value_bool(env, property(env, options, "argv"), &ready.argv_from_launch);
-	napi_get_value_bool(env, property(env, options, "cwd"), &ready.cwd_from_launch);
-	napi_get_value_uint32(env, property(env, options, "fixedArgs"), &ready.fixed_args);
-	r = get_strings(env, property(env, options, "env"), &names);
+	napi_get_value_bool(env, value_property(env, options, "argv"), &ready.argv_from_launch);
+	napi_get_value_bool(env, value_property(env, options, "cwd"), &ready.cwd_from_launch);
+	napi_get_value_uint32(env, value_property(env, options, "fixedArgs"), &ready.fixed_args);
+	r = value_get_strings(env, value_property(env, options, "env"), &names);
 	if (r < 0) {
 		strings_fini(&names);
-		return fail(env, "names of environment variables", r);
+		return value_fail(env, "names of environment variables", r);
 	}
 	ready.env = names.list;
 	ready.n_env = names.n;
@@ -205,7 +118,7 @@ static napi_value ask(napi_env env, napi_callback_info info)
 	if (r < 0)
 		answer.outcome = OUTCOME_COLD;
 	r = answer.outcome == OUTCOME_RESTORED ? become_launch(&answer, &names, nonblocking) : 0;
-	ret = r < 0 ? fail(env, "become the launch", r) : make_answer(env, &answer, now_ms() - began);
+	ret = r < 0 ? value_fail(env, "become the launch", r) : make_answer(env, &answer, now_ms() - began);
 	hook_answer_fini(&answer);
 	strings_fini(&names);
 	return ret;
@@ -227,8 +140,8 @@ static napi_value open_streams(napi_env env, napi_callback_info info)
 
 	(void)info;
 	if (napi_get_uv_event_loop(env, &loop) != napi_ok)
-		return number(env, 0);
-	return number(env, streams_open(loop));
+		return value_number(env, 0);
+	return value_number(env, streams_open(loop));
 }
 
 /* Without node's way to the end: a copy that could not become what was launched has nothing to clean up. */
@@ -252,28 +165,21 @@ static void forget(void *world)
 
 NAPI_MODULE_INIT()
 {
-	static const struct {
-		const char *name;
-		napi_callback fn;
-	} functions[] = {{"wanted", wanted},          {"declare", declare},          {"ask", ask},
-	                 {"close", close_connection}, {"openStreams", open_streams}, {"leave", leave}};
+	static const struct named_function functions[] = {
+	        {"wanted", wanted},          {"declare", declare},          {"ask", ask},
+	        {"close", close_connection}, {"openStreams", open_streams}, {"leave", leave}};
 	struct world *world = random_add_world();
 	napi_value buffer, copies;
 
 	if (!world)
-		return fail(env, "load warm", -ENOMEM);
+		return value_fail(env, "load warm", -ENOMEM);
 	napi_add_env_cleanup_hook(env, forget, world);
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-		napi_value fn = NULL;
-
-		napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].fn, NULL, &fn);
-		napi_set_named_property(env, exports, functions[i].name, fn);
-	}
+	value_export(env, exports, functions, sizeof(functions) / sizeof(functions[0]));
 	if (napi_create_external_arraybuffer(env, &random_copies, sizeof(random_copies), NULL, NULL, &buffer) !=
 	            napi_ok ||
 	    napi_create_typedarray(env, napi_uint32_array, 1, buffer, 0, &copies) != napi_ok)
-		return fail(env, "load warm", -ENOTSUP);
+		return value_fail(env, "load warm", -ENOTSUP);
 	napi_set_named_property(env, exports, "copies", copies);
-	napi_set_named_property(env, exports, "reseedsMathRandom", boolean(env, random_reaches_v8()));
+	napi_set_named_property(env, exports, "reseedsMathRandom", value_boolean(env, random_reaches_v8()));
 	return exports;
 }

@@ -169,7 +169,7 @@ static int change_again(const struct env_changes *changes)
 }
 
 int process_become(const struct proc_stat *areas, char *const *argv, size_t n_argv, char *const *env, size_t n_env,
-                   const struct env_changes *changes)
+                   const struct env_changes *changes, char **ret_argv)
 {
 	size_t size = 1;
 	char *area, *at, *env_start, **list = calloc(n_env + 1, sizeof(*list));
@@ -189,6 +189,8 @@ int process_become(const struct proc_stat *areas, char *const *argv, size_t n_ar
 		at = put(at, env[i]);
 	}
 	environ = list;
+	if (ret_argv)
+		*ret_argv = area;
 	show(areas, area, env_start, at);
 	return change_again(changes);
 }

@@ -28,8 +28,9 @@ int64_t process_written(void);
 /* Where the areas of this process are, to be looked up before the freeze: PR_SET_MM_MAP wants them all. 0 or -errno. */
 int process_look(struct proc_stat *ret);
 
-/* In a copy: makes argv and env the process's. The strings are copied; environ points to the copies. 0 or -errno. */
+/* In a copy: makes argv and env the process's. The strings are copied; environ points to the copies. 0 or -errno.
+ * *ret_argv (may be NULL): the first of the arguments; the others lie behind it. */
 int process_become(const struct proc_stat *areas, char *const *argv, size_t n_argv, char *const *env, size_t n_env,
-                   const struct env_changes *changes);
+                   const struct env_changes *changes, char **ret_argv);
 
 #endif

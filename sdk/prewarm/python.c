@@ -257,7 +257,8 @@ static void become(struct hook_answer *answer)
 
 	if (!answer->argc || python_line_parse(answer->argv, answer->argc, &line, &why))
 		give_up("understand the launch's command line");
-	if (process_become(&python.areas, answer->argv, answer->argc, answer->env, answer->n_env, &python.changes) ||
+	if (process_become(&python.areas, answer->argv, answer->argc, answer->env, answer->n_env, &python.changes,
+	                   NULL) ||
 	    !set_environment())
 		give_up("take the launch's environment");
 	if (!program_set(api, &python.fields, &line, answer->argv, answer->argc))

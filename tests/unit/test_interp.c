@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "policy/interp.h"
+#include "policy/node.h"
 #include "policy/python.h"
 
 #define WORDS_MAX 16
@@ -103,6 +104,97 @@ static void test_lines_without_a_program_are_refused(void **state)
 	check_line("python3 -W", "an option lacks its value");
 }
 
+/* want: "WORDS|WHAT|PROGRAM|execArgv|process.argv", or what is wrong with it. */
+static void check_node(const char *text, const char *want)
+{
+	char copy[256], got[512] = "", *argv[WORDS_MAX];
+	const struct interp *interp = interp_of("/usr/bin/node");
+	const char *why = "";
+	struct interp_line line;
+	struct node_line node;
+	size_t n, len = 0;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	n = split(copy, argv);
+	assert_non_null(interp);
+	if (interp_line_parse(interp, argv, n, &line, &why)) {
+		assert_string_equal(why, want);
+		return;
+	}
+	assert_int_equal(node_line_parse(argv, n, &node, &why), 0);
+	for (size_t i = 0; i < line.n_words; i++)
+		len += (size_t)snprintf(got + len, sizeof(got) - len, "%s%s", i ? " " : "", line.word[i]);
+	len += (size_t)snprintf(got + len, sizeof(got) - len, "|%c|%s|", line.what, line.program);
+	for (size_t i = 1; i <= node.n_options; i++)
+		len += (size_t)snprintf(got + len, sizeof(got) - len, "%s%s", i > 1 ? " " : "", argv[i]);
+	for (size_t i = node.args; i < n; i++)
+		len += (size_t)snprintf(got + len, sizeof(got) - len, "%c%s", i > node.args ? ' ' : '|', argv[i]);
+	assert_string_equal(got, want);
+}
+
+static void test_node_programs(void **state)
+{
+	(void)state;
+	check_node("node", "node -|s||");
+	check_node("node a.js", "node|f|a.js||a.js");
+	check_node("node a.js -e x", "node|f|a.js||a.js -e x");
+	check_node("node - a -b", "node -|s|||- a -b");
+	check_node("node -- -x.js a", "node|f|-x.js||-x.js a");
+	check_node("node -- - a", "node -|s|||- a");
+	check_node("node ~ a", "node -|s||| a");
+	check_node("node -e x a -b", "node -e|c|x|-e x|a -b");
+	check_node("node -e x -- -b", "node -e|c|x|-e x|-b");
+	check_node("node --eval=x a", "node -e|c|x|--eval=x|a");
+	check_node("node --eval= a", "node -e|c||--eval=|a");
+	check_node("node -e ~ a", "node -e|c||-e |a");
+	check_node("node -p x", "node -p|c|x|-p x");
+	check_node("node -pe x -r m a", "node -r m -p|c|x|-pe x -r m|a");
+	check_node("node -r m --print x", "node -r m -p|c|x|-r m --print x");
+}
+
+static void test_node_options(void **state)
+{
+	static const char unknown[] = "an option that is not known, or that does more than run a program";
+
+	(void)state;
+	check_node("node --no-warnings a.js", "node --no-warnings|f|a.js|--no-warnings|a.js");
+	check_node("node --expose_gc a.js", "node --expose_gc|f|a.js|--expose_gc|a.js");
+	check_node("node --no-experimental-fetch a.js",
+	           "node --no-experimental-fetch|f|a.js|--no-experimental-fetch|a.js");
+	check_node("node -r ./x.js a.js", "node -r ./x.js|f|a.js|-r ./x.js|a.js");
+	check_node("node --import=x a.js", "node --import=x|f|a.js|--import=x|a.js");
+	check_node("node --max-old-space-size=9 a.js",
+	           "node --max-old-space-size=9|f|a.js|--max-old-space-size=9|a.js");
+	check_node("node --max-old-space-size 9 a.js", unknown);
+	check_node("node -r", unknown);
+	check_node("node -r -x a.js", unknown);
+	check_node("node --require= a.js", unknown);
+	check_node("node --no-warnings=x a.js", unknown);
+	check_node("node --inspect a.js", unknown);
+	check_node("node --version", unknown);
+	check_node("node -i", unknown);
+	check_node("node --experimental-default-type=module a.js", unknown);
+	check_node("node --print=true -e x", "an option lacks its value");
+	check_node("node -e", "an option lacks its value");
+	check_node("node -e -x", "an option lacks its value");
+	check_node("node -p -e x", "an option lacks its value");
+	check_node("node -e x -e y", "two programs");
+	check_node("node inspect a.js", "it starts the debugger");
+	check_node("node -e x inspect", "it starts the debugger");
+}
+
+static void test_node_options_of_the_environment(void **state)
+{
+	(void)state;
+	assert_true(node_options_known(""));
+	assert_true(node_options_known("--no-warnings  -r ./x.js --max-old-space-size=100"));
+	assert_false(node_options_known("--inspect"));
+	assert_false(node_options_known("--require"));
+	assert_false(node_options_known("--require \"./a b.js\""));
+	assert_false(node_options_known("--no-warnings x"));
+	assert_false(node_options_known("-e x"));
+}
+
 static void test_interpreters_are_known_by_name(void **state)
 {
 	(void)state;
@@ -113,6 +205,8 @@ static void test_interpreters_are_known_by_name(void **state)
 	assert_null(interp_of("/usr/bin/pythonista"));
 	assert_null(interp_of("/usr/bin/python3/x"));
 	assert_null(interp_of("/usr/bin/perl"));
+	assert_non_null(interp_of("/usr/bin/nodejs"));
+	assert_null(interp_of("/usr/bin/nodemon"));
 }
 
 static void test_relative_paths_are_noticed(void **state)
@@ -168,6 +262,9 @@ int main(void)
 	        cmocka_unit_test(test_options_share_words),
 	        cmocka_unit_test(test_options_have_values),
 	        cmocka_unit_test(test_lines_without_a_program_are_refused),
+	        cmocka_unit_test(test_node_programs),
+	        cmocka_unit_test(test_node_options),
+	        cmocka_unit_test(test_node_options_of_the_environment),
 	        cmocka_unit_test(test_interpreters_are_known_by_name),
 	        cmocka_unit_test(test_relative_paths_are_noticed),
 	        cmocka_unit_test(test_script_lines_are_read_as_the_kernel_reads_them),

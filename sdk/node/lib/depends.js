@@ -13,13 +13,13 @@ const EXTENSIONS = [".js", ".json", ".node"]; // what require() tries behind a n
 // Of a directory of packages new sub-directories count, and files that are packages.
 const PACKAGES = ["/", ".js", ".mjs", ".cjs", ".json", ".node"];
 
-// [{paths, suffixes}]: absolute paths, each once.
-function collect(declared) {
+// [{paths, suffixes}]: absolute paths, each once. withScript: whether the program itself has begun.
+function collect(declared, withScript = true) {
   const exact = new Set(["/etc/localtime"]);
   const places = new Set();
   for (const name of declared) exact.add(path.resolve(name));
   for (const name of fromEnvironment()) exact.add(path.resolve(name));
-  const files = loadedFiles();
+  const files = loadedFiles(withScript);
   for (const file of files) {
     exact.add(file);
     for (const name of shadows(file)) exact.add(name);
@@ -43,9 +43,9 @@ function* fromEnvironment() {
 }
 
 // CommonJS modules are in require.cache; of ES modules only the inspector knows.
-function loadedFiles() {
+function loadedFiles(withScript) {
   const files = new Set(Object.keys(require.cache).filter(path.isAbsolute));
-  const script = process._eval === undefined && process.argv[1];
+  const script = withScript && process._eval === undefined && process.argv[1];
   if (script && path.isAbsolute(script)) files.add(script); // by the name it was started by: a symbolic link, perhaps
   look((post, on) => {
     on("Debugger.scriptParsed", ({ params: { url } }) => {
