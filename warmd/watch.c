@@ -2,11 +2,14 @@
 #include "warmd/watch.h"
 
 #include "base/err.h"
+#include "warmd/above.h"
 #include "warmd/daemon.h"
 #include "warmd/files.h"
 #include "warmd/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -15,14 +18,17 @@
 
 #define WATCH_EVENTS                                                                                                   \
 	(IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
+#define ABOVE_EVENTS (IN_DELETE_SELF | IN_MOVE_SELF)
+#define ABOVE_GONE   (ABOVE_EVENTS | IN_UNMOUNT | IN_IGNORED)
+#define ABOVE        UINT32_MAX
 
 enum trust { TRUSTED, SUSPECT, BLIND }; /* BLIND: looked at in each launch, for ever */
 
-/* One file of one set, on the list of everybody who watches the same inode. */
+/* One file of one set, or a directory above its files, on the list of everybody who watches the same inode. */
 struct watch_ref {
 	LIST_ENTRY(watch_ref) link;
 	struct watch_set *set;
-	uint32_t index;
+	uint32_t index; /* ABOVE: the directory */
 	int wd;
 };
 LIST_HEAD(watch_refs, watch_ref);
@@ -35,12 +41,12 @@ struct watch_set {
 	uint8_t *trust; /* enum trust, by file */
 	uint32_t *look; /* files that are not trusted */
 	size_t n_look;
-	struct watch_ref *ref; /* two for a file that is reached by a symbolic link */
+	struct watch_ref *ref; /* two for what is reached by a symbolic link */
 };
 
 struct watch {
 	struct daemon *daemon;
-	int fd;
+	int fd, mounts_fd;
 	ev_io io;
 	struct watch_refs **by_wd; /* watch descriptors are small numbers */
 	size_t n_wd;
@@ -69,6 +75,15 @@ static void suspect_all(struct watch *watch)
 	}
 }
 
+/* Paths lead elsewhere now: what is watched is no longer what a launch would open. */
+static void distrust(struct watch_set *set)
+{
+	for (uint32_t i = 0; i < set->n_file; i++) {
+		suspect(set, i);
+		set->trust[i] = BLIND;
+	}
+}
+
 static void event(struct watch *watch, const struct inotify_event *event)
 {
 	struct watch_refs *refs;
@@ -83,10 +98,23 @@ static void event(struct watch *watch, const struct inotify_event *event)
 	refs = watch->by_wd[event->wd];
 	LIST_FOREACH(ref, refs, link)
 	{
+		if (ref->index == ABOVE) {
+			if (event->mask & ABOVE_GONE)
+				distrust(ref->set);
+			continue;
+		}
 		suspect(ref->set, ref->index);
 		if (event->mask & IN_IGNORED)
 			ref->set->trust[ref->index] = BLIND; /* already on the list to be looked at */
 	}
+}
+
+/* A mount hides files from whom they hear of nothing, and shows others. */
+static bool mounts_changed(const struct watch *watch)
+{
+	struct pollfd mounts = {.fd = watch->mounts_fd, .events = POLLPRI};
+
+	return poll(&mounts, 1, 0) > 0 && mounts.revents & POLLPRI;
 }
 
 void watch_drain(struct watch *watch)
@@ -94,6 +122,8 @@ void watch_drain(struct watch *watch)
 	char buf[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
 	ssize_t len;
 
+	if (mounts_changed(watch))
+		suspect_all(watch);
 	while ((len = read(watch->fd, buf, sizeof(buf))) > 0) {
 		for (char *at = buf; at < buf + len;) {
 			const struct inotify_event *one = (const struct inotify_event *)at;
@@ -123,6 +153,14 @@ int watch_new(struct daemon *daemon, struct watch **ret, struct err *err)
 		free(watch);
 		return err_sys(err, errno, "inotify: see /proc/sys/fs/inotify/max_user_instances");
 	}
+	watch->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (watch->mounts_fd < 0) {
+		int code = errno;
+
+		close(watch->fd);
+		free(watch);
+		return err_sys(err, code, "open /proc/self/mountinfo");
+	}
 	ev_io_init(&watch->io, watch_readable, watch->fd, EV_READ);
 	watch->io.data = watch;
 	ev_set_priority(&watch->io, EV_MINPRI);
@@ -136,6 +174,7 @@ void watch_free(struct watch *watch)
 	if (!watch)
 		return;
 	ev_io_stop(watch->daemon->loop, &watch->io);
+	close(watch->mounts_fd);
 	close(watch->fd);
 	for (size_t i = 0; i < watch->n_wd; i++)
 		free(watch->by_wd[i]);
@@ -162,12 +201,12 @@ static struct watch_refs *refs_of(struct watch *watch, int wd)
 	return watch->by_wd[wd];
 }
 
-/* Returns whether events for the file will be seen. */
-static bool add_watch(struct watch_set *set, uint32_t index, uint32_t flags)
+/* Returns whether events will be seen. */
+static bool add_watch(struct watch_set *set, uint32_t index, const char *path, uint32_t events)
 {
 	struct watch *watch = set->watch;
 	struct watch_ref *ref = &set->ref[set->n_refs];
-	int wd = inotify_add_watch(watch->fd, set->file[index]->path, WATCH_EVENTS | flags);
+	int wd = inotify_add_watch(watch->fd, path, events);
 	struct watch_refs *refs;
 
 	if (wd < 0) {
@@ -189,39 +228,68 @@ static bool add_watch(struct watch_set *set, uint32_t index, uint32_t flags)
 
 static bool watch_file(struct watch_set *set, uint32_t index)
 {
+	const char *path = set->file[index]->path;
 	struct stat st;
 
-	if (lstat(set->file[index]->path, &st) || file_blind(set->file[index]->path))
+	if (lstat(path, &st) || file_blind(path))
 		return false;
 	/* A symbolic link is replaced without its target hearing of it. */
-	if (S_ISLNK(st.st_mode) && !add_watch(set, index, IN_DONT_FOLLOW))
+	if (S_ISLNK(st.st_mode) && !add_watch(set, index, path, WATCH_EVENTS | IN_DONT_FOLLOW))
 		return false;
-	return add_watch(set, index, 0);
+	return add_watch(set, index, path, WATCH_EVENTS);
+}
+
+/* What is not there has no file below it that could be watched. */
+static bool watch_directory(struct watch_set *set, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return errno == ENOENT || errno == ENOTDIR;
+	/* The directory may be a file of the set, too, and keeps what is asked for that. */
+	if (S_ISLNK(st.st_mode) && !add_watch(set, ABOVE, path, ABOVE_EVENTS | IN_MASK_ADD | IN_DONT_FOLLOW))
+		return false;
+	return add_watch(set, ABOVE, path, ABOVE_EVENTS | IN_MASK_ADD);
+}
+
+static void watch_files(struct watch_set *set)
+{
+	for (uint32_t i = 0; i < set->n_file; i++) {
+		suspect(set, i);
+		/* The command itself is worth a stat each time: somebody may have linked it elsewhere. */
+		if (!watch_file(set, i) || i == 0)
+			set->trust[i] = BLIND;
+	}
 }
 
 struct watch_set *watch_set_new(struct watch *watch, Warm__Rpc__File *const *file, size_t n_file)
 {
 	struct watch_set *set = calloc(1, sizeof(*set));
+	struct above above = {0};
+	int r = 0;
 
 	if (!set)
 		return NULL;
 	set->watch = watch;
 	set->file = file;
 	set->n_file = n_file;
+	LIST_INSERT_HEAD(&watch->sets, set, link);
+	for (size_t i = 0; i < n_file && !r; i++)
+		r = above_add(&above, file[i]->path);
 	set->trust = calloc(n_file + 1, sizeof(*set->trust));
 	set->look = calloc(n_file + 1, sizeof(*set->look));
-	set->ref = calloc(2 * n_file + 1, sizeof(*set->ref));
-	LIST_INSERT_HEAD(&watch->sets, set, link);
-	if (!set->trust || !set->look || !set->ref) {
+	set->ref = calloc(2 * (n_file + above.n) + 1, sizeof(*set->ref));
+	if (r || !set->trust || !set->look || !set->ref) {
+		above_fini(&above);
 		watch_set_free(set);
 		return NULL;
 	}
-	for (uint32_t i = 0; i < n_file; i++) {
-		suspect(set, i);
-		/* The command itself is worth a stat each time: its directories may be other ones by now. */
-		if (!watch_file(set, i) || i == 0)
-			set->trust[i] = BLIND;
+	watch_files(set);
+	for (size_t i = 0; i < above.n; i++) {
+		if (!watch_directory(set, above.path[i]))
+			distrust(set);
 	}
+	above_fini(&above);
 	return set;
 }
 

@@ -93,6 +93,63 @@ class Python(WarmCase):
         self.assertCold(self.daemon.exec(PYTHON, "-O", self.main, "x"))
 
 
+class Elsewhere(WarmCase):
+    """The files stay as they are, and their paths lead to others."""
+    publish_app = False
+
+    def setUp(self):
+        super().setUp()
+        self.home = self.folder(self._testMethodName)
+        for version in ("old", "new"):
+            os.makedirs(os.path.join(self.home, version, "lib"))
+            write(os.path.join(self.home, version, "lib", "words.py"), f"WORD = {version!r}\n")
+        self.at = os.path.join(self.home, "at")
+
+    def publish(self):
+        os.mkdir(os.path.join(self.home, "bin"))
+        text = f"import sys\nsys.path.insert(0, {self.at!r} + '/lib')\nimport words, warm\nwarm.ready()\nprint(words.WORD)\n"
+        self.main = write(os.path.join(self.home, "bin", "main.py"), text)
+        make_snapshot(self.daemon, PYTHON, self.main)
+        self.assertEqual(self.assertClone(self.run_main()).out, "old\n")
+
+    def run_main(self):
+        self.daemon.full_pool()
+        return self.daemon.exec(PYTHON, self.main)
+
+    def test_directory_above_is_replaced(self):
+        os.rename(os.path.join(self.home, "old"), self.at)
+        self.publish()
+        os.rename(self.at, self.at + ".was")
+        os.rename(os.path.join(self.home, "new"), self.at)
+        self.assertEqual(self.assertCold(self.run_main(), self.at).out, "new\n")
+
+    def test_link_above_is_pointed_elsewhere(self):
+        os.symlink("old", self.at)
+        self.publish()
+        os.symlink("new", self.at + ".new")
+        os.rename(self.at + ".new", self.at)
+        self.assertEqual(self.assertCold(self.run_main(), self.at).out, "new\n")
+
+    def test_what_the_link_above_points_to_is_replaced(self):
+        os.symlink("old", self.at)
+        self.publish()
+        os.rename(os.path.join(self.home, "old"), os.path.join(self.home, "was"))
+        os.rename(os.path.join(self.home, "new"), os.path.join(self.home, "old"))
+        self.assertEqual(self.assertCold(self.run_main(), self.at).out, "new\n")
+
+    def test_mount_above_comes_and_goes(self):
+        os.rename(os.path.join(self.home, "old"), self.at)
+        self.publish()
+        subprocess.run(["mount", "--bind", os.path.join(self.home, "new"), self.at], check=True)
+        try:
+            self.assertEqual(self.assertCold(self.run_main(), self.at).out, "new\n")
+            make_snapshot(self.daemon, PYTHON, self.main)
+            self.assertEqual(self.assertClone(self.run_main()).out, "new\n")
+        finally:
+            subprocess.run(["umount", self.at], check=True)
+        self.assertEqual(self.assertCold(self.run_main(), self.at).out, "old\n")
+
+
 HOLDER = """import mmap, os, sys
 import warm
 with open(sys.argv[1], "rb") as file:

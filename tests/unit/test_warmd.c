@@ -10,6 +10,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "warmd/above.h"
 #include "warmd/config.h"
 #include "warmd/daemon.h"
 #include "warmd/files.h"
@@ -539,10 +540,39 @@ static void test_file_changed_after_the_start_is_newer(void **state)
 	assert_false(file_newer(&place->file[1], start - 1, which, sizeof(which)));
 }
 
+static void test_what_a_path_leads_through(void **state)
+{
+	char dir[] = "/tmp/warm-above-XXXXXX", path[64], link[64], loop[64];
+	struct above above = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(link, sizeof(link), "%s/l", dir);
+	snprintf(loop, sizeof(loop), "%s/m", dir);
+	assert_int_equal(symlink("../x//y/", link), 0);
+	assert_int_equal(symlink("./m", loop), 0);
+	snprintf(path, sizeof(path), "%s/l/a/f", dir);
+	assert_int_equal(above_add(&above, path), 0);
+	assert_int_equal(above.n, 7); /* /tmp, dir, l, l/a; dir/.., dir/../x, dir/../x//y */
+	for (size_t i = 1; i < above.n; i++)
+		assert_true(strcmp(above.path[i - 1], above.path[i]) < 0);
+	assert_string_equal(above.path[0], "/tmp");
+	assert_int_equal(above_add(&above, path), 0);
+	assert_int_equal(above_add(&above, "/f"), 0);
+	assert_int_equal(above.n, 7);
+	snprintf(path, sizeof(path), "%s/m/f", dir);
+	assert_int_equal(above_add(&above, path), 0); /* it ends */
+	unlink(link);
+	unlink(loop);
+	rmdir(dir);
+	above_fini(&above);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_sockets_are_handed_to_the_process_that_listen_pid_names),
+	        cmocka_unit_test(test_what_a_path_leads_through),
 	        cmocka_unit_test(test_config_reads_every_key),
 	        cmocka_unit_test(test_config_says_what_of_the_environment_is_an_interpreters),
 	        cmocka_unit_test(test_config_names_line_and_word),
