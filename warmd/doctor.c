@@ -181,13 +181,17 @@ static int probe_pagemap_scan(void)
 
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
 
+#define USE_ROOTS "`export WARM_SOCKET=/run/warm/warmd.sock` finds it"
+
 static const struct probe {
 	const char *name;
 	int (*run)(void);
 	bool needed;
 	const char *cost;
 } probes[] = {
-        {"root", probe_root, true, "hot launches need root with CAP_SYS_ADMIN: every program starts cold"},
+        {"root", probe_root, true,
+         "hot launches need a daemon of root's with CAP_SYS_ADMIN: every program starts cold; where there is "
+         "one, " USE_ROOTS},
         {"ptrace", probe_ptrace, true, "no snapshot can be taken: every program starts cold"},
         {"namespaces", probe_namespaces, true, "clones need pid and mount namespaces: every program starts cold"},
         {"set_tid", probe_set_tid, true,
@@ -230,7 +234,8 @@ static void examine(struct daemon *daemon, const struct probe *probe, Warm__Rpc_
 	if (probe->needed && daemon->machine.hot) {
 		daemon->machine.hot = false;
 		snprintf(daemon->machine.cold_reason, sizeof(daemon->machine.cold_reason), "%s",
-		         probe->run == probe_root ? "hot launches need root" : probe->cost);
+		         probe->run == probe_root ? "hot launches need root: where its daemon runs, " USE_ROOTS
+		                                  : probe->cost);
 	}
 }
 

@@ -30,6 +30,12 @@ class ExitCodes(WarmCase):
         self.assertEqual(result.code, 127)
         self.assertOneLine(result.err, "no-such-command-anywhere")
 
+    def test_no_interpreter_is_127(self):
+        script = write(os.path.join(self.daemon.dir, "crlf.sh"), "#!/bin/sh\r\necho\r\n", 0o755)
+        result = self.daemon.exec(script, options=())
+        self.assertEqual(result.code, 127)
+        self.assertOneLine(result.err, script, "interpreter")
+
     def test_not_executable_is_126(self):
         path = write(os.path.join(self.daemon.dir, "not-executable"), "text\n")
         result = self.daemon.exec(path, options=())
@@ -212,7 +218,7 @@ class WhatALaunchBrings(WarmCase):
 
     def test_niceness_is_the_launchs(self):
         result = self.app("file", "/proc/self/stat", preexec_fn=lambda: os.nice(7))
-        self.assertEqual(self.assertClone(result).out.rsplit(")", 1)[1].split()[16], "7")
+        self.assertEqual(self.assertClone(result).out.rsplit(")", 1)[1].split()[16], str(os.nice(0) + 7))
 
     def test_affinity_is_the_launchs(self):
         result = self.app("file", "/proc/self/status", preexec_fn=lambda: os.sched_setaffinity(0, {0}))

@@ -141,6 +141,9 @@ void command_execute(struct launch *l)
 			sys_execve(script[0], script, l->env);
 		}
 	}
+	if (ret == -ENOENT && try_path(l->path) == 0)
+		hot_fail(l, EXIT_NOT_FOUND, l->path,
+		         ": the interpreter that it names is not there: see its first line, or `readelf -l` it");
 	text_init(&text, words, sizeof(words));
 	text_error(&text, -ret);
 	hot_fail(l, ret == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, l->path, ": ", words);
