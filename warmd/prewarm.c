@@ -456,6 +456,16 @@ bool prewarm_offer(struct daemon *daemon, const struct prewarm *prewarm, char *r
 	return try_now(daemon, &prewarm->conditions);
 }
 
+bool prewarm_is_itself(pid_t pid, const Warm__Rpc__Conditions *interpreter)
+{
+	char exe[32];
+	struct stat runs, named;
+
+	snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
+	return !stat(exe, &runs) && !stat(interpreter->cmd, &named) && runs.st_dev == named.st_dev &&
+	       runs.st_ino == named.st_ino;
+}
+
 char **prewarm_modules(struct daemon *daemon, const Warm__Rpc__Conditions *interpreter)
 {
 	return config_interp(&daemon->config, interp_of(interpreter->cmd)->kind)->preload;

@@ -64,6 +64,9 @@ bool prewarm_offer(struct daemon *daemon, const struct prewarm *prewarm, char *r
 /* Something has come of it. */
 void prewarm_published(struct daemon *daemon, const Warm__Rpc__Conditions *conditions);
 
+/* Whether the process still is the interpreter: what was started by its name may have executed another one. */
+bool prewarm_is_itself(pid_t pid, const Warm__Rpc__Conditions *interpreter);
+
 /* What is loaded into it first: names, NULL at the end. */
 char **prewarm_modules(struct daemon *daemon, const Warm__Rpc__Conditions *interpreter);
 

@@ -33,6 +33,7 @@
 #define N_SNAP_ARGS     16 /* of warm-snap, before those of the launch's descriptors */
 
 #define NOT_LAUNCHED "not started by `warm exec`, by one that did not miss, or with another --ready"
+#define EXECUTED     "the program of this name has executed another one"
 
 _Static_assert(N_SNAP_ARGS + LAUNCH_FDS_MAX + CONFIG_PLUGIN_ARGS <= SPAWN_ARGS_MAX,
                "warm-snap's command line must fit");
@@ -610,6 +611,12 @@ void snap_job_start(struct client *client, Warm__Rpc__Ready *ready)
 	struct first_run *run = first_run_of(client);
 	struct snap_job *job = NULL;
 
+	if (run && ready->interpreter && run->interpreter && !prewarm_is_itself(run->pid, run->interpreter)) {
+		note_refusal(client->daemon, run->interpreter, EXECUTED);
+		hook_answer(client, WARM__RPC__OUTCOME__COLD, EXECUTED);
+		warm__rpc__ready__free_unpacked(ready, NULL);
+		return;
+	}
 	if (ready->interpreter && ready->refused[0]) {
 		if (run && run->interpreter)
 			note_refusal(client->daemon, run->interpreter, ready->refused);

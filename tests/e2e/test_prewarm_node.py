@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -42,6 +43,8 @@ new Worker("const { parentPort } = require('worker_threads'); parentPort.postMes
   .on("exit", () => setTimeout(() => show("timer",
     execFileSync(process.execPath, ["-p", "[process.env, process.execArgv]"], { encoding: "utf8" })), 5));
 """
+
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 MODULE = """
 import { createRequire } from "node:module";
@@ -236,7 +239,7 @@ class Options(NodeCase):
 
     def test_variables(self):
         for env in ({"NODE_OPTIONS": "--no-warnings  -r ./early.js", "NODE_PATH": os.path.join(self.place, "node_modules")},
-                    {"NODE_OPTIONS": ""}):
+                    {"NODE_OPTIONS": "", "NODE_EXTRA_CA_CERTS": CERTIFICATES if os.path.exists(CERTIFICATES) else ""}):
             with self.subTest(env):
                 self.check_same(NODE, "-p", "[require('module').globalPaths, process.env.NODE_OPTIONS, 'NODE_OPTIONS' in process.env, "
                                 "require('known'), process._preload_modules]", cwd=self.place, env=env)
@@ -257,11 +260,17 @@ class Options(NodeCase):
         words = ["-p", "[process.env.NODE_OPTIONS, process._preload_modules]"]
         for env, why in (({"NODE_DEBUG": "module"}, "$NODE_DEBUG is set"), ({"NODE_OPTIONS": "--trace-sigint"}, "$NODE_OPTIONS"),
                          ({"NODE_V8_COVERAGE": self.folder("coverage")}, "$NODE_V8_COVERAGE is set"),
-                         ({"NODE_OPTIONS": "--no-addons"}, ""), ({"NODE_PENDING_DEPRECATION": "1"}, "deprecated")):
+                         ({"NODE_OPTIONS": "--no-addons"}, ""), ({"NODE_EXTRA_CA_CERTS": "/no/such"}, "$NODE_EXTRA_CA_CERTS"), ({"NODE_PENDING_DEPRECATION": "1"}, "deprecated")):
             cold = self.daemon.exec(NODE, *words, options=("--cold",), env=env)
             for again in range(2):
                 done = self.assertCold(self.daemon.exec(NODE, *words, env=env), *[why] * again)
                 self.assertEqual((done.code, done.out), (cold.code, cold.out), env)
+
+    def test_launcher_of_another_node(self):
+        shim = shutil.copy("/usr/bin/env", os.path.join(self.folder("shim"), "node"))
+        for again in range(2):
+            done = self.assertCold(self.daemon.exec(shim, NODE, self.script("console.log(1)")), *["executed another"] * again)
+            self.assertEqual(done.out, "1\n")
 
 
 @needs_node

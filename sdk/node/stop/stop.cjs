@@ -108,11 +108,24 @@ function understand(native, options) {
   if (variable) throw new Error(`$${variable} is set`);
   if (!PARENT) throw new Error("node is to warn of everything that is deprecated");
   if (!native.reseedsMathRandom) throw new Error("this node's Math.random() cannot be seeded anew");
+  if (!certificatesAreRead()) throw new Error("$NODE_EXTRA_CA_CERTS cannot be read, and node has said so");
   if (process.channel || require("node:inspector").url()) throw new Error("it is a child of node's, or being debugged");
   if (line.kind === "stdin" && require("node:tty").isatty(0)) throw new Error("it is a dialogue");
   if (line.kind === "file") argv[0] = line.rest[0]; // made absolute
   if (!same(process.execArgv, line.execArgv) || !same(argv, line.rest) || typeof Module.runMain !== "function")
     throw new Error("this node reads its command line in an unknown way");
+}
+
+function certificatesAreRead() {
+  if (!process.env.NODE_EXTRA_CA_CERTS) return true;
+  const { X509Certificate } = require("node:crypto");
+  try {
+    const text = fs.readFileSync(process.env.NODE_EXTRA_CA_CERTS, "latin1");
+    for (const [one] of text.matchAll(/-----BEGIN [^]*?-----END [A-Z0-9 ]*-----/g)) new X509Certificate(one);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function same(a, b) {
