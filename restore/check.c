@@ -52,6 +52,17 @@ static bool threads_are_whole(const Warm__Image__Image *image)
 	return image->n_thread > 0;
 }
 
+static bool shared_is_whole(const Warm__Image__Image *image, const Warm__Image__Vma *vma)
+{
+	uint64_t size;
+
+	if (vma->object >= image->n_shared_memory)
+		return false;
+	size = image->shared_memory[vma->object]->size;
+	return size < UINT64_C(1) << 46 && vma->offset % PAGE == 0 && vma->offset < size &&
+	       vma->end - vma->start <= (size + PAGE - 1) / PAGE * PAGE - vma->offset;
+}
+
 static bool memory_is_whole(const Warm__Image__Image *image, uint64_t n_pages)
 {
 	uint64_t pages = 0;
@@ -60,7 +71,8 @@ static bool memory_is_whole(const Warm__Image__Image *image, uint64_t n_pages)
 		const Warm__Image__Vma *vma = image->vma[i];
 
 		if (vma->start >= vma->end || vma->start % PAGE || vma->end % PAGE ||
-		    (vma->kind == WARM__IMAGE__VMA_KIND__FILE && vma->file >= image->n_file))
+		    (vma->kind == WARM__IMAGE__VMA_KIND__FILE && vma->file >= image->n_file) ||
+		    (vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON && !shared_is_whole(image, vma)))
 			return false;
 	}
 	if (image->n_run_addr != image->n_run_pages || image->n_guard_addr != image->n_guard_len)
@@ -158,7 +170,7 @@ int check_image(const Warm__Image__Image *image, uint64_t n_pages, const char *l
 	if (image->version != IMAGE_VERSION)
 		return err_set(err, ENOTSUP, "image %s: version %u is not known", label, image->version);
 	for (size_t i = 0; i < image->n_feature; i++)
-		if (strcmp(image->feature[i], "plugins") != 0)
+		if (strcmp(image->feature[i], "plugins") != 0 && strcmp(image->feature[i], "shared") != 0)
 			return err_set(err, ENOTSUP, "image %s: feature %s is not known", label, image->feature[i]);
 	if (!process_is_whole(image->process))
 		part = "process";

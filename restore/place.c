@@ -80,11 +80,21 @@ static uint64_t align_up(uint64_t n)
 	return align_to(n, ROOM_ALIGN);
 }
 
+static uint64_t shared_room(const Warm__Image__Image *image)
+{
+	uint64_t room = 0;
+
+	for (size_t i = 0; i < image->n_shared_memory; i++)
+		if (image->shared_memory[i]->size > room)
+			room = image->shared_memory[i]->size;
+	return align_up(room);
+}
+
 static int find_room(struct place *place, const Warm__Image__Image *image, uint64_t staging_len, struct err *err)
 {
 	size_t room = image->n_vma + 4096, n = 0;
 	CLEAN(free) struct range *range = calloc(room, sizeof(*range));
-	uint64_t need = ARENA_ROOM + align_up(staging_len) + ROOM_ALIGN, at = ROOM_FROM;
+	uint64_t need = ARENA_ROOM + align_up(staging_len) + shared_room(image) + ROOM_ALIGN, at = ROOM_FROM;
 	int r = range ? own_areas(place, range, room - image->n_vma, &n) : -ENOMEM;
 
 	if (r < 0)
@@ -105,6 +115,7 @@ static int find_room(struct place *place, const Warm__Image__Image *image, uint6
 	place->arena = at;
 	place->staging = at + ARENA_ROOM;
 	place->staging_len = staging_len;
+	place->shared = place->staging + align_up(staging_len);
 	return 0;
 }
 

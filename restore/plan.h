@@ -33,6 +33,7 @@ struct place {
 	uint64_t arena;   /* base of the arena; ARENA_ROOM bytes are free there */
 	uint64_t staging; /* the image's pages lie here, back to back, in private anonymous memory */
 	uint64_t staging_len;
+	uint64_t shared; /* room for the largest of Image.shared_memory, in a standby */
 	struct vdso_area vdso[4];
 	size_t n_vdso;
 	int fd_base;  /* service descriptors: */

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/uapi.h"
 #include "plugins/warm_plugin.h"
+#include "restore/memory_internal.h"
 #include "restore/plan.h"
 
 #define PAGE     4096u
@@ -22,7 +23,7 @@
 
 typedef Warm__Image__Vma vma_t;
 
-static bool has_flag(const vma_t *vma, const char *flag)
+bool vma_has_flag(const vma_t *vma, const char *flag)
 {
 	for (size_t i = 0; i < vma->n_flag; i++)
 		if (strcmp(vma->flag[i], flag) == 0)
@@ -88,17 +89,42 @@ static uint32_t filling_prot(const vma_t *vma, bool has_pages)
 	return has_pages ? PROT_READ | PROT_WRITE : vma->prot;
 }
 
+void plan_area_name(struct plan *p, const vma_t *vma)
+{
+	if (vma->name && vma->name[0])
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .want = WANT_ANY,
+		                     .nr = SYS_prctl,
+		                     .args = {PR_SET_VMA, PR_SET_VMA_ANON_NAME, vma->start, vma->end - vma->start,
+		                              plan_string(p, vma->name)}},
+		        "name the area %s", vma->name);
+}
+
+/* Private, as long as it is the template's: restore/plan_shared.c */
+static void map_shared(struct plan *p, const vma_t *vma, bool has_pages)
+{
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .want = WANT_EXACT,
+	                     .nr = SYS_mmap,
+	                     .expect = vma->start,
+	                     .args = {vma->start, vma->end - vma->start, has_pages ? PROT_READ | PROT_WRITE : PROT_NONE,
+	                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, (uint64_t)-1, 0}},
+	        "place for shared memory at %#lx-%#lx", (unsigned long)vma->start, (unsigned long)vma->end);
+}
+
 static void map_area(struct plan *p, const vma_t *vma, bool has_pages)
 {
 	bool file = vma->kind == WARM__IMAGE__VMA_KIND__FILE;
 	uint64_t flags = MAP_FIXED | (vma->shared ? MAP_SHARED : MAP_PRIVATE) | (file ? 0 : MAP_ANONYMOUS);
 	int fd = file ? p->place->file_fd[vma->file] : -1;
 
-	if (has_flag(vma, "dp"))
+	if (vma_has_flag(vma, "dp"))
 		flags = (flags & ~(uint64_t)MAP_PRIVATE) | MAP_DROPPABLE;
-	if (has_flag(vma, "gd"))
+	if (vma_has_flag(vma, "gd"))
 		flags |= MAP_GROWSDOWN; /* MAP_STACK would add "no huge pages" */
-	if (has_flag(vma, "nr"))
+	if (vma_has_flag(vma, "nr"))
 		flags |= MAP_NORESERVE;
 	plan_op(p,
 	        (struct rop){.kind = ROP_SYSCALL,
@@ -109,14 +135,7 @@ static void map_area(struct plan *p, const vma_t *vma, bool has_pages)
 	                              (uint64_t)fd, file ? vma->offset : 0}},
 	        "map %s at %#lx-%#lx", file ? p->image->file[vma->file]->path : "anonymous memory",
 	        (unsigned long)vma->start, (unsigned long)vma->end);
-	if (vma->name && vma->name[0])
-		plan_op(p,
-		        (struct rop){.kind = ROP_SYSCALL,
-		                     .want = WANT_ANY,
-		                     .nr = SYS_prctl,
-		                     .args = {PR_SET_VMA, PR_SET_VMA_ANON_NAME, vma->start, vma->end - vma->start,
-		                              plan_string(p, vma->name)}},
-		        "name the area %s", vma->name);
+	plan_area_name(p, vma);
 }
 
 struct run_cursor {
@@ -157,7 +176,8 @@ static void fill_run(struct plan *p, struct run_cursor *c, bool move)
 
 static void fill_area(struct plan *p, const vma_t *vma, struct run_cursor *c)
 {
-	bool move = p->place->uffd >= 0 && vma->kind == WARM__IMAGE__VMA_KIND__ANON && !vma->shared;
+	bool move = p->place->uffd >= 0 && ((vma->kind == WARM__IMAGE__VMA_KIND__ANON && !vma->shared) ||
+	                                    vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON);
 	struct uffdio_register reg = {.range = {vma->start, vma->end - vma->start},
 	                              .mode = UFFDIO_REGISTER_MODE_MISSING};
 
@@ -171,7 +191,7 @@ static void fill_area(struct plan *p, const vma_t *vma, struct run_cursor *c)
 		         plan_data(p, &reg.range, sizeof(reg.range), 8));
 }
 
-static void advise(struct plan *p, const vma_t *vma)
+void plan_area_advice(struct plan *p, const vma_t *vma)
 {
 	static const struct {
 		const char *flag;
@@ -181,7 +201,7 @@ static void advise(struct plan *p, const vma_t *vma)
 	              {"mg", MADV_MERGEABLE},  {"wf", MADV_WIPEONFORK}};
 
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
-		if (has_flag(vma, advice[i].flag) && strcmp(advice[i].flag, "dc") != 0)
+		if (vma_has_flag(vma, advice[i].flag) && strcmp(advice[i].flag, "dc") != 0)
 			plan_op(p,
 			        (struct rop){.kind = ROP_SYSCALL,
 			                     .nr = SYS_madvise,
@@ -193,6 +213,12 @@ static void plan_area(struct plan *p, const vma_t *vma, struct run_cursor *c)
 {
 	bool has_pages = run_in(p, c, vma);
 
+	if (vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON) {
+		map_shared(p, vma, has_pages);
+		if (has_pages)
+			fill_area(p, vma, c);
+		return;
+	}
 	map_area(p, vma, has_pages);
 	if (has_pages) {
 		fill_area(p, vma, c);
@@ -203,23 +229,24 @@ static void plan_area(struct plan *p, const vma_t *vma, struct run_cursor *c)
 			                     .args = {vma->start, vma->end - vma->start, vma->prot}},
 			        "protect %#lx", (unsigned long)vma->start);
 	}
-	advise(p, vma);
+	plan_area_advice(p, vma);
 }
 
-/* What fork does not hand down, each standby does for itself: MADV_DONTFORK areas would be lost, locks are not
- * inherited. */
+/* What fork does not hand down, each standby does for itself: memory is shared with nobody, MADV_DONTFORK areas would
+ * be lost, locks are not inherited. */
 int plan_locks(struct plan *p, struct err *err)
 {
 	(void)err;
+	plan_shared(p);
 	for (size_t i = 0; i < p->image->n_vma; i++) {
 		const vma_t *vma = p->image->vma[i];
 
-		if (has_flag(vma, "dc"))
+		if (vma_has_flag(vma, "dc"))
 			PLAN_SYS(p, SYS_madvise, "advise: not for children", vma->start, vma->end - vma->start,
 			         MADV_DONTFORK);
-		if (has_flag(vma, "lo"))
+		if (vma_has_flag(vma, "lo"))
 			PLAN_SYS(p, SYS_mlock2, "lock memory", vma->start, vma->end - vma->start,
-			         has_flag(vma, "lf") ? MLOCK_ONFAULT : 0);
+			         vma_has_flag(vma, "lf") ? MLOCK_ONFAULT : 0);
 	}
 	if (p->image->mm->lock_future)
 		PLAN_SYS(p, SYS_mlockall, "lock memory to come",
@@ -270,7 +297,8 @@ int plan_memory(struct plan *p, struct err *err)
 	for (size_t i = 0; i < p->image->n_vma; i++) {
 		const vma_t *vma = p->image->vma[i];
 
-		if (vma->kind == WARM__IMAGE__VMA_KIND__ANON || vma->kind == WARM__IMAGE__VMA_KIND__FILE)
+		if (vma->kind == WARM__IMAGE__VMA_KIND__ANON || vma->kind == WARM__IMAGE__VMA_KIND__FILE ||
+		    vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON)
 			plan_area(p, vma, &cursor);
 	}
 	if (cursor.run != p->image->n_run_addr)

@@ -14,7 +14,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "snapshot/subject.h"
+#include "snapshot/shared_internal.h"
 
 #define SMAPS_MAX (256u << 20)
 
@@ -92,8 +92,6 @@ static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line
 	size_t len = strlen(line->path);
 	int r;
 
-	if (strcmp(line->path, "/dev/zero (deleted)") == 0)
-		return err_set(err, ENOTSUP, "memory at %#lx: shared anonymous memory", (unsigned long)line->start);
 	if (strncmp(line->path, "/[aio]", 6) == 0)
 		return err_set(err, ENOTSUP, "memory at %#lx: asynchronous I/O (io_setup)", (unsigned long)line->start);
 	if (strncmp(line->path, "/secretmem", 10) == 0)
@@ -133,7 +131,8 @@ static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line
 
 static int add_page_area(struct subject *s, const Warm__Image__Vma *vma, bool droppable)
 {
-	struct area area = {vma->start, vma->end, vma->prot & PROT_READ, vma->kind == WARM__IMAGE__VMA_KIND__FILE};
+	struct area area = {vma->start, vma->end, vma->prot & PROT_READ,
+	                    vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON, vma->kind == WARM__IMAGE__VMA_KIND__FILE};
 
 	if (vma->shared && vma->kind == WARM__IMAGE__VMA_KIND__FILE)
 		return 0; /* the file has them */
@@ -185,18 +184,23 @@ static int take_area(struct subject *s, const struct line *line, char *flags, st
 		vma->kind = WARM__IMAGE__VMA_KIND__VVAR;
 	else if (strcmp(line->path, "[vvar_vclock]") == 0)
 		vma->kind = WARM__IMAGE__VMA_KIND__VVAR_VCLOCK;
+	else if (is_shared_anonymous(line->path))
+		vma->kind = WARM__IMAGE__VMA_KIND__SHARED_ANON;
 	else if (line->ino || line->path[0] == '/')
 		vma->kind = WARM__IMAGE__VMA_KIND__FILE;
-	if (vma->kind != WARM__IMAGE__VMA_KIND__ANON && vma->kind != WARM__IMAGE__VMA_KIND__FILE)
+	if (vma->kind == WARM__IMAGE__VMA_KIND__VDSO || vma->kind == WARM__IMAGE__VMA_KIND__VVAR ||
+	    vma->kind == WARM__IMAGE__VMA_KIND__VVAR_VCLOCK)
 		return 0; /* the kernel's: moved, not made */
 	if (strncmp(line->path, "[anon:", 6) == 0)
 		vma->name = strndup(line->path + 6, strlen(line->path + 6) - 1);
 	else if (strncmp(line->path, "[anon_shmem:", 12) == 0)
-		return err_set(err, ENOTSUP, "memory at %#lx: shared anonymous memory", (unsigned long)line->start);
+		vma->name = strndup(line->path + 12, strlen(line->path + 12) - 1);
 	r = line->path[0] ? offer_memory(s, vma, line->path, makedev(line->major, line->minor), line->ino, err) : 0;
 	if (r)
 		return r < 0 ? r : 0;
-	r = vma->kind == WARM__IMAGE__VMA_KIND__FILE ? take_file(s, vma, line, may_write, err) : 0;
+	r = vma->kind == WARM__IMAGE__VMA_KIND__FILE          ? take_file(s, vma, line, may_write, err)
+	    : vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON ? take_shared_area(s, vma, line->ino, err)
+	                                                      : 0;
 	if (r == 0)
 		r = take_flags(vma, flags, err);
 	if (r == 0 && add_page_area(s, vma, droppable) < 0)

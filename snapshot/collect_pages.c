@@ -15,7 +15,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/uapi.h"
-#include "snapshot/subject.h"
+#include "snapshot/shared_internal.h"
 
 #define PAGE    4096u
 #define REGIONS 512
@@ -59,7 +59,7 @@ int pages_prepare(struct subject *s, int pages_fd, struct err *err)
 	return map_pages(s, pages_fd, room, err);
 }
 
-static int add_run(struct subject *s, uint64_t addr, uint64_t pages)
+int pages_add_run(struct subject *s, uint64_t addr, uint64_t pages)
 {
 	while (pages) {
 		uint32_t n = pages > (1u << 20) ? 1u << 20 : (uint32_t)pages;
@@ -81,7 +81,7 @@ static int add_regions(struct subject *s, const struct page_region *regions, lon
 			if (GROW(s->image, guard_addr, (uint64_t)regions[i].start) < 0 ||
 			    GROW(s->image, guard_len, len) < 0)
 				return -ENOMEM;
-		} else if (add_run(s, regions[i].start, len / PAGE) < 0) {
+		} else if (pages_add_run(s, regions[i].start, len / PAGE) < 0) {
 			return -ENOMEM;
 		}
 	}
@@ -196,7 +196,8 @@ int find_pages(struct subject *s, struct err *err)
 		return err_sys(err, errno, "page map of process %d", s->pid);
 	guard = guard_category(pagemap);
 	for (size_t i = 0; i < s->n_areas; i++) {
-		int r = scan(s, pagemap, &s->area[i], regions, guard, err);
+		int r = s->area[i].shared ? find_shared_pages(s, s->area[i].start, err)
+		                          : scan(s, pagemap, &s->area[i], regions, guard, err);
 
 		if (r < 0)
 			return r;
@@ -239,7 +240,7 @@ int pages_pack(struct subject *s, int pages_fd, struct err *err)
 				held++;
 				continue;
 			}
-			if (held && add_run(s, addr[i] + (uint64_t)(p - held) * PAGE, held) < 0)
+			if (held && pages_add_run(s, addr[i] + (uint64_t)(p - held) * PAGE, held) < 0)
 				r = err_sys(err, ENOMEM, "page index");
 			held = 0;
 		}

@@ -387,14 +387,16 @@ static int compare_attributes(const image_t *want, const vma_t *was, const image
                               struct err *err)
 {
 	const unsigned long at = was->start;
-	bool file = was->kind == WARM__IMAGE__VMA_KIND__FILE;
+	bool file = was->kind == WARM__IMAGE__VMA_KIND__FILE, shared = was->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON;
 	const Warm__Image__MappedFile *f, *g;
 	int r;
 
 	if ((r = same_number(was->kind, is->kind, err, "kind of memory at %#lx", at)) < 0 ||
 	    (r = same_number(was->prot, is->prot, err, "protection of %#lx", at)) < 0 ||
 	    (r = same_number(was->shared, is->shared, err, "sharing of %#lx", at)) < 0 ||
-	    (r = same_number(file ? was->offset : 0, file ? is->offset : 0, err, "file offset of %#lx", at)) < 0 ||
+	    (r = same_number(file || shared ? was->offset : 0, file || shared ? is->offset : 0, err, "offset of %#lx",
+	                     at)) < 0 ||
+	    (r = same_number(was->object, is->object, err, "shared memory behind %#lx", at)) < 0 ||
 	    (r = same_text(was->name, is->name, err, "name of %#lx", at)) < 0 ||
 	    (r = same_number(was->n_flag, is->n_flag, err, "number of flags of %#lx", at)) < 0)
 		return r;
@@ -417,7 +419,8 @@ static bool one_area(const image_t *image, const vma_t *a, const vma_t *b)
 {
 	vma_t shifted = *b;
 
-	if (a->end != b->start || (a->kind != WARM__IMAGE__VMA_KIND__ANON && a->kind != WARM__IMAGE__VMA_KIND__FILE))
+	if (a->end != b->start || (a->kind != WARM__IMAGE__VMA_KIND__ANON && a->kind != WARM__IMAGE__VMA_KIND__FILE &&
+	                           a->kind != WARM__IMAGE__VMA_KIND__SHARED_ANON))
 		return false;
 	shifted.offset = b->offset - (a->end - a->start);
 	return compare_attributes(image, a, image, &shifted, NULL) == 0;
@@ -452,15 +455,27 @@ static int compare_guards(const image_t *want, const image_t *got, struct err *e
 	return r;
 }
 
+static int compare_shared(const image_t *want, const image_t *got, struct err *err)
+{
+	int r = same_number(want->n_shared_memory, got->n_shared_memory, err, "number of shared memories");
+
+	for (size_t i = 0; r == 0 && i < want->n_shared_memory; i++)
+		r = same_number(want->shared_memory[i]->size, got->shared_memory[i]->size, err,
+		                "size of shared memory %zu", i);
+	return r;
+}
+
 static int compare_areas(const image_t *want, const struct compared *clone, struct err *err)
 {
 	const image_t *got = clone->image;
 	size_t i = 0, j = 0;
+	int r = compare_shared(want, got, err);
 
+	if (r < 0)
+		return r;
 	for (;;) {
 		uint64_t was_end = 0, is_end = 0;
 		const vma_t *was = next_area(want, &i, &was_end, NULL), *is = next_area(got, &j, &is_end, clone);
-		int r;
 
 		if (!was && !is)
 			return compare_guards(want, got, err);

@@ -80,6 +80,8 @@ int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *a
 	if (r == 0)
 		r = pages_prepare(&s, req->pages_fd, err);
 	if (r == 0)
+		r = shared_prepare(&s, err);
+	if (r == 0)
 		r = inject_prepare(&s, err);
 	hold_signals(&before);
 	start = now_us();

@@ -63,6 +63,7 @@ void subject_close(struct subject *s)
 		tracee_release(&s->thread[i]);
 	free(s->thread);
 	free(s->area);
+	free(s->shared_ino);
 	if (s->pages)
 		munmap(s->pages, s->pages_room);
 	proc_status_fini(&s->status);

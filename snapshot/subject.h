@@ -26,6 +26,7 @@ struct warm_object;
 struct area { /* one line of /proc/PID/smaps, as collect_memory needs it again when it reads pages */
 	uint64_t start, end;
 	bool readable;
+	bool shared;    /* anonymous: snapshot/collect_shared.c */
 	bool anon_only; /* pages of a private file mapping that are still the file's are not wanted */
 };
 
@@ -56,6 +57,8 @@ struct subject {
 	struct area *area; /* of those with pages to store */
 	size_t n_areas;
 
+	uint64_t *shared_ino; /* shared anonymous memory that only this process has */
+	size_t n_shared;
 	Warm__Image__LockFuture lock_future; /* as the borrowed memory shows it */
 	struct plugins *plugins;             /* NULL: none is asked */
 	/* A trial: what plugins took in the original is taken here, too, and nobody is asked. Else NULL. */
@@ -114,6 +117,7 @@ int offer_description(struct subject *s, Warm__Image__Description *desc, uint32_
 
 int offer_process(struct subject *s, const struct plugins_place *place, struct err *err); /* plugins are loaded */
 int pages_prepare(struct subject *s, int pages_fd, struct err *err); /* before freeze: memory for the pages */
+int shared_prepare(struct subject *s, struct err *err);              /* before freeze: who else has its memory? */
 int inject_prepare(struct subject *s, struct err *err);              /* before freeze: the way back */
 int freeze(struct subject *s, struct err *err);                      /* every thread stopped */
 int borrow(struct subject *s, struct err *err);                      /* a scratch area */

@@ -136,6 +136,26 @@ class Refused(unittest.TestCase):
         self.assertRefused(program.pid, "traced already")
         self.assertGoesOn(program)
 
+    def test_memory_that_the_parent_shares(self):
+        program = self.program("""if True:
+            import mmap, signal
+            memory = mmap.mmap(-1, 8192)
+            memory[5000] = 7
+            child = os.fork()
+            if child:
+                os.write(1, b"up\\n%d\\n" % child)
+                sys.stdin.readline()
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                os.write(1, b"on\\n")
+            else:
+                signal.pause()
+            """)
+        child = int(program.stdout.readline())
+        harness.wait_for(lambda: state(child) == "S", 5)
+        self.assertRefused(child, f"shares anonymous memory with process {program.pid}")
+        self.assertGoesOn(program)
+
     def test_a_program_that_dispatches_its_system_calls(self):
         program = self.program("""
 import ctypes

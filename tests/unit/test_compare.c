@@ -37,6 +37,8 @@ static const char *const not_compared[] = {
         "Timerfd.settime_flags",
         /* an index: what is behind it counts */
         "Vma.file",
+        /* each clone has its own */
+        "SharedMemory.ino",
         /* a FIFO with bytes in it comes back as a pipe */
         "Pipe.mode",
         /* the original has them, the clone of a trial does without */
@@ -148,6 +150,7 @@ static void add_areas(Warm__Image__Image *image)
 		vma->name = strdup(i ? "" : "heap");
 		ADD_VALUE(vma, flag, strdup("nr"));
 	}
+	ADD(image, shared_memory, Warm__Image__SharedMemory, warm__image__shared_memory__init);
 	ADD_VALUE(image, guard_addr, 0x30000);
 	ADD_VALUE(image, guard_len, 0x1000);
 }

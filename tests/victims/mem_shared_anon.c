@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared anonymous memory: contents, and that a child shares it. victim: may-refuse shared */
+/* Shared anonymous memory: contents, and that a child shares it. */
 #include <sys/mman.h>
 #include <sys/wait.h>
 
