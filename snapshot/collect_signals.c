@@ -31,9 +31,11 @@ static int take_actions(struct subject *s, Warm__Image__Process *process, struct
 		if (ret < 0)
 			return err_sys(err, (int)-ret, "action of signal %d", sig);
 	}
-	r = subject_read(s, s->scratch, actions, sizeof(actions), err); /* fresh memory: zero where nothing was asked */
+	r = subject_read(s, s->scratch, actions, sizeof(actions), err);
 	if (r < 0)
 		return r;
+	memset(actions[SIGKILL - 1], 0, sizeof(actions[0]));
+	memset(actions[SIGSTOP - 1], 0, sizeof(actions[0]));
 	for (int i = 0; i < N_SIGNALS; i++) {
 		bool kept = memcmp(actions[i], untouched, sizeof(untouched)) != 0;
 

@@ -20,51 +20,30 @@
 #define SS_AUTODISARM (1u << 31) /* <linux/signal.h> does not go together with <signal.h> */
 #endif
 
-/* Told to who may change it (CAP_SYS_NICE), else to the thread alone. */
-static int take_timer_slack(struct subject *s, struct tracee *t, Warm__Image__Thread *thread, struct err *err)
+/* Told to who may change it (CAP_SYS_NICE), else to the thread alone: false. */
+static bool take_timer_slacks(struct subject *s, size_t first, size_t n)
 {
-	CLEAN(free) char *text = NULL;
-	char path[48];
-	long slack;
-	int r;
+	for (size_t i = first; i < first + n; i++) {
+		CLEAN(free) char *text = NULL;
+		char path[48];
 
-	snprintf(path, sizeof(path), "/proc/%d/timerslack_ns", t->tid);
-	if (fd_read_file_at(AT_FDCWD, path, 64, &text, NULL) == 0) {
-		thread->timer_slack_ns = strtoull(text, NULL, 10);
-		return 0;
+		snprintf(path, sizeof(path), "/proc/%d/timerslack_ns", s->thread[i].tid);
+		if (fd_read_file_at(AT_FDCWD, path, 64, &text, NULL) < 0)
+			return false;
+		s->image->thread[i]->timer_slack_ns = strtoull(text, NULL, 10);
 	}
-	r = subject_thread_syscall(s, t, &slack, SYS_prctl, PR_GET_TIMERSLACK, 0, 0, err);
-	thread->timer_slack_ns = (uint64_t)slack;
-	return r;
+	return true;
 }
 
-/* What only the thread itself can ask. */
-static int ask_thread(struct subject *s, struct tracee *t, Warm__Image__Thread *thread, struct err *err)
+/* Where it is asked from, its stack pointer is elsewhere. */
+static void take_altstack(Warm__Image__Thread *thread, stack_t *stack, uint64_t rsp)
 {
-	stack_t stack;
-	uint64_t tid_address;
-	long ret, ret2;
-	int r;
-
-	if ((r = subject_thread_syscall(s, t, &ret, SYS_sigaltstack, 0, s->scratch, 0, err)) < 0 ||
-	    (r = subject_thread_syscall(s, t, &ret2, SYS_prctl, PR_GET_TID_ADDRESS, s->scratch + sizeof(stack), 0,
-	                                err)) < 0 ||
-	    (r = take_timer_slack(s, t, thread, err)) < 0 ||
-	    (r = subject_read(s, s->scratch, &stack, sizeof(stack), err)) < 0 ||
-	    (r = subject_read(s, s->scratch + sizeof(stack), &tid_address, sizeof(tid_address), err)) < 0)
-		return r;
-	if (ret < 0 || ret2 < 0)
-		return err_sys(err, (int)-(ret < 0 ? ret : ret2), "alternate stack or tid address of thread %d",
-		               t->tid);
-	thread->altstack_sp = (uint64_t)stack.ss_sp;
-	thread->altstack_size = stack.ss_size;
-	/* Where it is asked from, its stack pointer is elsewhere. */
-	if (!(stack.ss_flags & (SS_DISABLE | (int)SS_AUTODISARM)) &&
-	    t->raw.rsp - thread->altstack_sp - 1 < thread->altstack_size)
-		stack.ss_flags |= SS_ONSTACK;
-	thread->altstack_flags = (uint32_t)stack.ss_flags;
-	thread->tid_address = tid_address;
-	return 0;
+	thread->altstack_sp = (uint64_t)stack->ss_sp;
+	thread->altstack_size = stack->ss_size;
+	if (!(stack->ss_flags & (SS_DISABLE | (int)SS_AUTODISARM)) &&
+	    rsp - thread->altstack_sp - 1 < thread->altstack_size)
+		stack->ss_flags |= SS_ONSTACK;
+	thread->altstack_flags = (uint32_t)stack->ss_flags;
 }
 
 static int take_pending(Warm__Image__Thread *thread, const struct tracee *t, struct err *err)
@@ -105,46 +84,96 @@ static int take_files(struct subject *s, pid_t tid, Warm__Image__Thread *thread,
 	return take_thread_settings(s, thread, tid, text, err);
 }
 
-static int collect_thread(struct subject *s, struct tracee *t, struct err *err)
+/* What is seen from here. */
+static int look_at(struct subject *s, struct tracee *t, Warm__Image__Thread *thread, struct err *err)
 {
-	Warm__Image__Thread *thread = malloc(sizeof(*thread));
-	uint8_t *xstate = NULL;
-	size_t len = 0;
 	void *robust = NULL;
 	size_t robust_len = 0;
 	int r;
 
-	if (!thread)
-		return err_sys(err, ENOMEM, "threads");
-	warm__image__thread__init(thread);
-	if (GROW(s->image, thread, thread) < 0)
-		return err_sys(err, ENOMEM, "threads");
-	thread->name = NULL;
-	if ((r = take_files(s, t->tid, thread, err)) < 0 || (r = tracee_xstate(t, &xstate, &len, err)) < 0)
+	if ((r = take_files(s, t->tid, thread, err)) < 0 ||
+	    (r = tracee_xstate(t, &thread->xstate.data, &thread->xstate.len, err)) < 0)
 		return r;
-	thread->xstate.data = xstate;
-	thread->xstate.len = len;
 	thread->sigmask = t->sigmask;
 	if (syscall(SYS_get_robust_list, t->tid, &robust, &robust_len) < 0)
 		return err_sys(err, errno, "robust list of thread %d", t->tid);
 	thread->robust_list = (uint64_t)robust;
 	thread->robust_len = robust_len;
-	if ((r = tracee_rseq(t, &thread->rseq_addr, &thread->rseq_len, &thread->rseq_signature, err)) < 0 ||
-	    (r = take_pending(thread, t, err)) < 0 || (r = ask_thread(s, t, thread, err)) < 0)
+	r = tracee_rseq(t, &thread->rseq_addr, &thread->rseq_len, &thread->rseq_signature, err);
+	return r < 0 ? r : take_pending(thread, t, err);
+}
+
+/* What only the threads themselves can ask. */
+static int ask(struct subject *s, size_t first, size_t n, struct err *err)
+{
+	Warm__Image__Thread **thread = s->image->thread + first;
+	uint8_t answer[THREADS_ASKED][ANSWER_SIZE];
+	long ret[THREADS_ASKED];
+	int r;
+
+	if ((r = subject_ask_threads(s, first, n, ret, SYS_sigaltstack, 0, err)) < 0 ||
+	    (r = subject_read(s, s->scratch, answer, n * ANSWER_SIZE, err)) < 0)
 		return r;
-	thread->regs = bytes_copy(&t->regs, sizeof(t->regs));
-	return thread->regs.data ? 0 : err_sys(err, ENOMEM, "threads");
+	for (size_t i = 0; i < n; i++) {
+		stack_t stack;
+
+		if (ret[i] < 0)
+			return err_sys(err, (int)-ret[i], "alternate stack of thread %d", thread[i]->tid);
+		memcpy(&stack, answer[i], sizeof(stack));
+		take_altstack(thread[i], &stack, s->thread[first + i].raw.rsp);
+	}
+	if ((r = subject_ask_threads(s, first, n, ret, SYS_prctl, PR_GET_TID_ADDRESS, err)) < 0 ||
+	    (r = subject_read(s, s->scratch, answer, n * ANSWER_SIZE, err)) < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (ret[i] < 0)
+			return err_sys(err, (int)-ret[i], "tid address of thread %d", thread[i]->tid);
+		memcpy(&thread[i]->tid_address, answer[i], sizeof(thread[i]->tid_address));
+	}
+	if (take_timer_slacks(s, first, n))
+		return 0;
+	r = subject_ask_threads(s, first, n, ret, SYS_prctl, PR_GET_TIMERSLACK, err);
+	for (size_t i = 0; i < n && r == 0; i++)
+		thread[i]->timer_slack_ns = (uint64_t)ret[i];
+	return r;
+}
+
+/* Behind the questions: whoever was in a critical section has left it. */
+static int take_registers(struct subject *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n_threads; i++) {
+		Warm__Image__Thread *thread = s->image->thread[i];
+
+		thread->regs = bytes_copy(&s->thread[i].regs, sizeof(s->thread[i].regs));
+		if (!thread->regs.data)
+			return err_sys(err, ENOMEM, "threads");
+	}
+	return 0;
 }
 
 int collect_threads(struct subject *s, struct err *err)
 {
-	for (size_t i = 0; i < s->n_threads; i++) {
-		int r = collect_thread(s, &s->thread[i], err);
+	int r = 0;
 
-		if (r < 0)
-			return r;
-		if (i && GROW(s->summary, tid, s->image->thread[i]->tid) < 0)
+	for (size_t i = 0; i < s->n_threads && r == 0; i++) {
+		Warm__Image__Thread *thread = malloc(sizeof(*thread));
+
+		if (thread)
+			warm__image__thread__init(thread);
+		if (!thread || GROW(s->image, thread, thread) < 0)
 			return err_sys(err, ENOMEM, "threads");
+		thread->name = NULL;
+		r = look_at(s, &s->thread[i], thread, err);
+		if (r == 0 && i && GROW(s->summary, tid, thread->tid) < 0)
+			r = err_sys(err, ENOMEM, "threads");
 	}
-	return 0;
+	/* The main thread keeps its frame: it is asked more. */
+	for (size_t i = 0, n; i < s->n_threads && r == 0; i += n) {
+		n = i ? s->n_threads - i : 1;
+		n = n < THREADS_ASKED ? n : THREADS_ASKED;
+		r = ask(s, i, n, err);
+		if (i && r == 0)
+			subject_threads_asked(s, i, n);
+	}
+	return r < 0 ? r : take_registers(s, err);
 }

@@ -7,7 +7,7 @@
  * into libc's rt_sigreturn trampoline and is what it was (base/sigframe.h). An interrupted call is then started again,
  * as in a clone. The scratch memory, if it was borrowed already, stays behind: nobody is left who would know of it.
  *
- *     scratch   | results of calls | room, frame of the main thread | room, frame of one other thread |
+ *     scratch   | results of calls | room, frame of the main thread | room, frame of another thread | ...
  *
  * The call that borrows scratch memory, and the one that gives it back, need their frame elsewhere: in a page of a
  * thread's stack, below all that it uses, that was never touched. It is zero again afterwards.
@@ -31,34 +31,42 @@
 #include "base/fd.h"
 #include "snapshot/subject.h"
 
-#define PAGE          4096u
-#define MAPS_MAX      (64u << 20)
-#define CODE_MAX      (32u << 20) /* a mapping of code with more than that is no libc */
-#define ROOM          (64u << 10) /* of a frame: a signal that comes in the worst moment is handled below it */
-#define SCRATCH_TOTAL (SCRATCH_SIZE + 2 * ROOM)
-#define ADDRESSES     (UINT64_C(1) << 47)
-#define LOOK_BELOW    2048 /* pages of a stack */
+#define PAGE       4096u
+#define MAPS_MAX   (64u << 20)
+#define CODE_MAX   (32u << 20) /* a mapping of code with more than that is no libc */
+#define ROOM       (64u << 10) /* of a frame: a signal that comes in the worst moment is handled below it */
+#define ADDRESSES  (UINT64_C(1) << 47)
+#define LOOK_BELOW 2048 /* pages of a stack */
 /* pagemap: present, swapped, of a file, a guard. None of them: never touched. */
 #define PM_TOUCHED (UINT64_C(1) << 63 | UINT64_C(1) << 62 | UINT64_C(1) << 61 | UINT64_C(1) << 58)
 
 struct map { /* one line of /proc/PID/maps */
 	uint64_t start, end;
 	char perms[8];
-	const char *name; /* "" where it has none; ends at the end of the line */
+	const char *name; /* ends at the end of the line */
 };
 
 /* Reads the line at `at`. Returns the next one, or NULL behind the last. */
 static const char *next_map(const char *at, struct map *m)
 {
-	unsigned long start, end;
-	int name = 0;
+	char *to;
 
-	if (!*at || sscanf(at, "%lx-%lx %7s %*s %*s %*s%n", &start, &end, m->perms, &name) < 3)
+	if (!*at)
 		return NULL;
-	m->start = start;
-	m->end = end;
-	m->name = at + name + strspn(at + name, " ");
-	return strchrnul(at + name, '\n') + 1;
+	m->start = strtoul(at, &to, 16); /* not sscanf, which measures all that follows */
+	m->end = *to == '-' ? strtoul(to + 1, &to, 16) : 0;
+	if (!m->end || strnlen(to, 5) < 5)
+		return NULL;
+	memcpy(m->perms, to + 1, 4);
+	m->perms[4] = 0;
+	m->name = to + 5;
+	for (int field = 0; field < 3; field++) { /* offset, device, inode */
+		m->name += strspn(m->name, " ");
+		m->name += strcspn(m->name, " \n");
+	}
+	m->name += strspn(m->name, " ");
+	to = strchrnul(m->name, '\n');
+	return *to ? to + 1 : to;
 }
 
 #define EACH_MAP(maps, m) (const char *at_ = next_map((maps), &(m)); at_; at_ = next_map(at_, &(m)))
@@ -173,15 +181,14 @@ static int find_syscall_insn(struct subject *s, const char *maps, struct err *er
  * A thread that was stopped inside a critical section leaves it by its abort handler, as the kernel makes it do after
  * any preemption: in the image, and in the original, which a call takes out of the section.
  */
-static int leave_critical_section(struct subject *s, struct tracee *t, struct err *err)
+static int leave_critical_section(struct subject *s, struct tracee *t, uint64_t rseq, struct err *err)
 {
 	struct rseq_cs cs;
-	uint64_t rseq, at = 0;
-	uint32_t len, signature;
-	int r = tracee_rseq(t, &rseq, &len, &signature, err);
+	uint64_t at = 0;
+	int r;
 
-	if (r < 0 || !rseq)
-		return r;
+	if (!rseq)
+		return 0;
 	r = subject_read(s, rseq + offsetof(struct rseq, rseq_cs), &at, sizeof(at), err);
 	if (r < 0 || !at)
 		return r;
@@ -191,26 +198,46 @@ static int leave_critical_section(struct subject *s, struct tracee *t, struct er
 	return r;
 }
 
-/* Gives the thread a frame below that address, 0: none, and whatever else must be before its registers change. */
-static int arm(struct subject *s, struct tracee *t, uint64_t below, struct err *err)
+/* What the frame needs: from the image, once the collector has been there. */
+struct state {
+	const uint8_t *xstate;
+	size_t xstate_len;
+	uint64_t rseq;
+	uint8_t *own; /* malloc'ed */
+};
+
+static int look_up(const struct subject *s, size_t i, struct state *ret, struct err *err)
+{
+	const Warm__Image__Thread *known = i < s->image->n_thread ? s->image->thread[i] : NULL;
+	uint32_t len, signature;
+	int r;
+
+	if (known) {
+		*ret = (struct state){known->xstate.data, known->xstate.len, known->rseq_addr, NULL};
+		return 0;
+	}
+	if ((r = tracee_rseq(&s->thread[i], &ret->rseq, &len, &signature, err)) < 0 ||
+	    (r = tracee_xstate(&s->thread[i], &ret->own, &ret->xstate_len, err)) < 0)
+		return r;
+	ret->xstate = ret->own;
+	return 0;
+}
+
+static int build_frame(struct subject *s, struct tracee *t, const struct state *state, uint64_t below, struct err *err)
 {
 	size_t len = sigframe_len(&s->xstate);
 	CLEAN(free) void *frame = malloc(len);
-	struct sigframe what = {
-	        .tid = t->tid, .regs = &t->regs, .sigmask = t->sigmask, .altstack_flags = SIGFRAME_SAME_STACK};
-	CLEAN(free) uint8_t *xstate = NULL;
-	uint64_t at;
-	int r = leave_critical_section(s, t, err);
+	const struct sigframe what = {.tid = t->tid,
+	                              .regs = &t->regs,
+	                              .sigmask = t->sigmask,
+	                              .altstack_flags = SIGFRAME_SAME_STACK,
+	                              .xstate = state->xstate,
+	                              .xstate_len = state->xstate_len};
+	uint64_t at = sigframe_place(&s->xstate, below);
+	int r;
 
-	t->frame = 0;
-	if (r < 0 || !below || !s->way.sigreturn)
-		return r;
 	if (!frame)
 		return err_sys(err, ENOMEM, "frame of thread %d", t->tid);
-	at = sigframe_place(&s->xstate, below);
-	if ((r = tracee_xstate(t, &xstate, &what.xstate_len, err)) < 0)
-		return r;
-	what.xstate = xstate;
 	if ((r = sigframe_build(frame, at, &what, &s->xstate, s->way.sigreturn, err)) < 0 ||
 	    (r = subject_write(s, at, frame, len, err)) < 0)
 		return r;
@@ -218,39 +245,75 @@ static int arm(struct subject *s, struct tracee *t, uint64_t below, struct err *
 	return 0;
 }
 
-static int arm_in_scratch(struct subject *s, struct tracee *t, struct err *err)
+/* Gives the thread a frame below that address, 0: none, and whatever else must be before its registers change. */
+static int arm(struct subject *s, size_t i, uint64_t below, struct err *err)
 {
-	uint64_t room = s->scratch + SCRATCH_SIZE;
+	struct tracee *t = &s->thread[i];
+	struct state state = {0};
+	int r = look_up(s, i, &state, err);
 
-	if (t == &s->thread[0])
-		return arm(s, t, room + ROOM, err);
-	if (s->guest)
-		tracee_settle(s->guest); /* done with, or it will be asked again: there is room for one */
-	s->guest = t;
-	return arm(s, t, room + 2 * ROOM, err);
+	t->frame = 0;
+	if (r == 0)
+		r = leave_critical_section(s, t, state.rseq, err);
+	if (r == 0 && below && s->way.sigreturn)
+		r = build_frame(s, t, &state, below, err);
+	free(state.own);
+	return r;
 }
 
-static int call(struct subject *s, struct tracee *t, long *ret, long nr, const uint64_t args[6], struct err *err)
+static size_t scratch_len(const struct subject *s)
 {
-	return tracee_syscall(t, t->frame ? s->way.syscall_ret : s->syscall_insn, ret, nr, args, err);
+	return SCRATCH_SIZE + (1 + s->n_rooms) * ROOM;
 }
 
-int subject_thread_syscall(struct subject *s, struct tracee *t, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c,
-                           struct err *err)
+/* The main thread has a room of its own; the others take turns, as many at a time as there are rooms. */
+static int arm_in_scratch(struct subject *s, size_t i, struct err *err)
 {
-	const uint64_t args[6] = {a, b, c};
-	int r = t->injected ? 0 : arm_in_scratch(s, t, err);
+	size_t room = i ? 1 + (i - 1) % s->n_rooms : 0;
 
-	return r < 0 ? r : call(s, t, ret, nr, args, err);
+	return arm(s, i, s->scratch + SCRATCH_SIZE + (room + 1) * ROOM, err);
+}
+
+static uint64_t insn_of(const struct subject *s, const struct tracee *t)
+{
+	return t->frame ? s->way.syscall_ret : s->syscall_insn;
 }
 
 int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                     struct err *err)
 {
+	struct tracee *t = &s->thread[0];
 	const uint64_t args[6] = {a, b, c, d};
-	int r = s->thread[0].injected ? 0 : arm_in_scratch(s, &s->thread[0], err);
+	int r = t->injected ? 0 : arm_in_scratch(s, 0, err);
 
-	return r < 0 ? r : call(s, &s->thread[0], ret, nr, args, err);
+	return r < 0 ? r : tracee_syscall(t, insn_of(s, t), ret, nr, args, err);
+}
+
+/* All of them run at the same time: a stop of one is waited for while others are on their way to theirs. */
+int subject_ask_threads(struct subject *s, size_t first, size_t n, long *ret, long nr, uint64_t a, struct err *err)
+{
+	struct tracee *t = &s->thread[first];
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const uint64_t args[6] = {a, s->scratch + i * ANSWER_SIZE};
+
+		if (!t[i].injected)
+			r = arm_in_scratch(s, first + i, err);
+		if (r == 0)
+			r = tracee_call_begin(&t[i], insn_of(s, &t[i]), nr, args, err);
+	}
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = tracee_call_enter(&t[i], err);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = tracee_call_end(&t[i], &ret[i], err);
+	return r;
+}
+
+void subject_threads_asked(struct subject *s, size_t first, size_t n)
+{
+	for (size_t i = first; i < first + n; i++)
+		tracee_settle(&s->thread[i]);
 }
 
 /* ---- scratch memory ---------------------------------------------------------------------------------------------- */
@@ -310,11 +373,11 @@ static int call_from_shelf(struct subject *s, long *ret, long nr, const uint64_t
 {
 	struct tracee *t = &s->thread[s->lender];
 	CLEAN(free) void *zero = calloc(1, shelf_len(s));
-	int r = zero ? arm(s, t, s->shelf, err) : err_sys(err, ENOMEM, "frame of thread %d", t->tid);
+	int r = zero ? arm(s, s->lender, s->shelf, err) : err_sys(err, ENOMEM, "frame of thread %d", t->tid);
 
 	if (r < 0)
 		return r;
-	r = call(s, t, ret, nr, args, err);
+	r = tracee_syscall(t, insn_of(s, t), ret, nr, args, err);
 	tracee_settle(t);
 	if (r == 0 && s->shelf)
 		r = subject_write(s, s->shelf - shelf_len(s), zero, shelf_len(s), err);
@@ -341,7 +404,7 @@ static uint64_t lonely_place(const char *maps)
 
 int borrow(struct subject *s, struct err *err)
 {
-	uint64_t args[6] = {0, SCRATCH_TOTAL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+	uint64_t args[6] = {0, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
 	                    (uint64_t)-1};
 	CLEAN(free) char *maps = NULL;
 	long ret;
@@ -353,7 +416,9 @@ int borrow(struct subject *s, struct err *err)
 		return r;
 	check_way_back(s, maps);
 	find_shelf(s, maps);
+	s->n_rooms = s->n_threads - 1 < THREADS_ASKED ? s->n_threads - 1 : THREADS_ASKED;
 	args[0] = lonely_place(maps);
+	args[1] = scratch_len(s);
 	r = call_from_shelf(s, &ret, SYS_mmap, args, err);
 	if (r < 0)
 		return r;
@@ -365,12 +430,11 @@ int borrow(struct subject *s, struct err *err)
 
 void give_back(struct subject *s)
 {
-	const uint64_t args[6] = {s->scratch, SCRATCH_TOTAL};
+	const uint64_t args[6] = {s->scratch, scratch_len(s)};
 	long ret;
 
 	for (size_t i = 0; i < s->n_threads; i++)
 		tracee_settle(&s->thread[i]);
-	s->guest = NULL;
 	if (s->scratch)
 		call_from_shelf(s, &ret, SYS_munmap, args, NULL);
 	s->scratch = 0;

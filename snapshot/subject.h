@@ -48,7 +48,7 @@ struct subject {
 	struct xstate_shape xstate;
 	uint64_t syscall_insn; /* a `syscall` instruction in the target's vdso */
 	uint64_t scratch;      /* SCRATCH_SIZE bytes and more in the target, ours until release; 0 = none */
-	struct tracee *guest;  /* beside the main thread, who has a frame in scratch */
+	size_t n_rooms;        /* frames of other threads than the main one that have room in scratch */
 	size_t lender;         /* index of the thread with a */
 	uint64_t shelf;        /* place on its stack for one frame; its end; 0 = none */
 
@@ -74,11 +74,16 @@ struct subject {
 int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err);
 void subject_close(struct subject *s);
 
-/* A system call by the main thread, or another; *ret is raw. Results that point to memory point into scratch. */
+/* A system call by the main thread; *ret is raw. Results that point to memory point into scratch. */
 int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                     struct err *err);
-int subject_thread_syscall(struct subject *s, struct tracee *t, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c,
-                           struct err *err);
+
+/* The same question to some threads at once, THREADS_ASKED at most: system call nr(a, place) by thread[first + i],
+ * whose raw result is ret[i]. The answer, ANSWER_SIZE bytes at most, is at scratch + i * ANSWER_SIZE. */
+#define THREADS_ASKED 32u
+#define ANSWER_SIZE   64u
+int subject_ask_threads(struct subject *s, size_t first, size_t n, long *ret, long nr, uint64_t a, struct err *err);
+void subject_threads_asked(struct subject *s, size_t first, size_t n); /* done with these */
 int subject_read(const struct subject *s, uint64_t addr, void *buf, size_t len, struct err *err);
 int subject_write(const struct subject *s, uint64_t addr, const void *buf, size_t len, struct err *err);
 

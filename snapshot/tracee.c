@@ -149,29 +149,32 @@ void tracee_release(struct tracee *t)
 		syscall(SYS_tkill, t->tid, SIGSTOP);
 }
 
-/* Runs until the next system call stop. Anything else that stops the thread there means that it is dying. */
-static int next_syscall_stop(struct tracee *t)
+/* Runs, to the next beginning or end of a system call. */
+static int run(const struct tracee *t)
 {
-	pid_t tid = t->tid;
-	int status;
+	return ptrace(PTRACE_SYSCALL, t->tid, 0, 0) < 0 ? -errno : 0;
+}
 
-	if (ptrace(PTRACE_SYSCALL, tid, 0, 0) < 0)
-		return -errno;
+/* Anything else that stops the thread there means that it is dying. */
+static int wait_syscall_stop(struct tracee *t)
+{
+	int status, r;
+
 	for (;;) {
-		int r = wait_stop(tid, &status);
-
+		r = wait_stop(t->tid, &status);
 		if (r < 0)
 			return r;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 			return 0;
 		if (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP) /* it cannot be blocked */
 			t->stop = 1;
-		if (ptrace(PTRACE_SYSCALL, tid, 0, 0) < 0)
-			return -errno;
+		r = run(t);
+		if (r < 0)
+			return r;
 	}
 }
 
-int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const uint64_t args[6], struct err *err)
+int tracee_call_begin(struct tracee *t, uint64_t insn, long nr, const uint64_t args[6], struct err *err)
 {
 	struct user_regs_struct regs = t->raw;
 	uint64_t mask = ALL_SIGNALS;
@@ -193,13 +196,37 @@ int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const ui
 	if (ptrace(PTRACE_SETREGS, t->tid, 0, &regs) < 0 ||
 	    (first && ptrace(PTRACE_SETSIGMASK, t->tid, SIGSET_BYTES, &mask) < 0))
 		return err_sys(err, errno, "prepare system call %ld in thread %d", nr, t->tid);
-	r = next_syscall_stop(t);
+	r = run(t);
+	return r < 0 ? err_sys(err, -r, "begin system call %ld in thread %d", nr, t->tid) : 0;
+}
+
+int tracee_call_enter(struct tracee *t, struct err *err)
+{
+	int r = wait_syscall_stop(t);
+
 	if (r == 0)
-		r = next_syscall_stop(t);
+		r = run(t);
+	return r < 0 ? err_sys(err, -r, "system call in thread %d", t->tid) : 0;
+}
+
+int tracee_call_end(struct tracee *t, long *ret, struct err *err)
+{
+	struct user_regs_struct regs;
+	int r = wait_syscall_stop(t);
+
 	if (r < 0 || ptrace(PTRACE_GETREGS, t->tid, 0, &regs) < 0)
-		return err_sys(err, r < 0 ? -r : errno, "system call %ld in thread %d", nr, t->tid);
+		return err_sys(err, r < 0 ? -r : errno, "end of a system call in thread %d", t->tid);
 	*ret = (long)regs.rax;
 	return 0;
+}
+
+int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const uint64_t args[6], struct err *err)
+{
+	int r;
+
+	if ((r = tracee_call_begin(t, insn, nr, args, err)) < 0 || (r = tracee_call_enter(t, err)) < 0)
+		return r;
+	return tracee_call_end(t, ret, err);
 }
 
 int tracee_xstate(const struct tracee *t, uint8_t **ret_data, size_t *ret_len, struct err *err)

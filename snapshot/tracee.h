@@ -37,8 +37,12 @@ void tracee_settle(struct tracee *t);
 void tracee_release(struct tracee *t);
 
 /* One system call by the thread, at an address that holds a `syscall` instruction (with `ret` behind it where the
- * thread has a frame). *ret is its raw result. */
+ * thread has a frame). *ret is its raw result. The same in three steps, for several threads at a time: each step lets
+ * the thread run, and the next one waits for it. */
 int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const uint64_t args[6], struct err *err);
+int tracee_call_begin(struct tracee *t, uint64_t insn, long nr, const uint64_t args[6], struct err *err);
+int tracee_call_enter(struct tracee *t, struct err *err);
+int tracee_call_end(struct tracee *t, long *ret, struct err *err);
 
 /* Regsets and queues of a stopped thread. */
 int tracee_xstate(const struct tracee *t, uint8_t **ret_data, size_t *ret_len, struct err *err);
