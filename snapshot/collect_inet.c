@@ -62,12 +62,14 @@ static int collect_udp(struct subject *s, struct open_file *f, Warm__Image__Sock
 {
 	struct sockaddr_storage peer = {0};
 	socklen_t len = sizeof(peer);
-	struct pollfd waits = {.fd = f->local, .events = POLLIN};
+	struct pollfd waits = {.fd = f->local, .events = POLLIN | POLLRDHUP};
 	char words[ADDRESS_WORDS_MAX];
 	uint32_t bound;
 	int r;
 
-	if (poll(&waits, 1, 0) > 0 && waits.revents & POLLIN) /* recv(2) would take an error that waits, too */
+	if (poll(&waits, 1, 0) > 0 && waits.revents & POLLRDHUP)
+		return err_set(err, ENOTSUP, "fd %d: a UDP socket that is shut down for reading", f->fd);
+	if (waits.revents & POLLIN) /* recv(2) would take an error that waits, too */
 		return err_set(err, ENOTSUP, "fd %d: datagrams wait in a UDP socket", f->fd);
 	r = collect_groups(s, f, sock, err);
 	if (r == 0)

@@ -50,6 +50,16 @@ int collect_address(struct subject *s, struct open_file *f, Warm__Image__Socket 
 
 /* ---- unix ------------------------------------------------------------------------------------------------------- */
 
+/* It is shown to who asks for it, and to nobody else. */
+static int check_urgent(const struct open_file *f, struct err *err)
+{
+	char byte;
+
+	if (recv(f->local, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) == 1)
+		return err_set(err, ENOTSUP, "fd %d: an urgent byte (MSG_OOB) waits in the socket", f->fd);
+	return 0;
+}
+
 static int take_queue(struct open_file *f, Warm__Image__Socket *sock, struct err *err)
 {
 	CLEAN(free) char *buf = malloc(DATAGRAM_MAX);
@@ -139,7 +149,9 @@ static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Soc
 		return diag.read_queue ? err_set(err, ENOTSUP, "fd %d: connections wait to be accepted", f->fd) : 0;
 	if (sock->address.len && (diag.peer || diag.state == TCP_ESTABLISHED))
 		return err_set(err, ENOTSUP, "fd %d: a connected unix socket with a name", f->fd);
-	r = take_queue(f, sock, err);
+	r = check_urgent(f, err);
+	if (r == 0)
+		r = take_queue(f, sock, err);
 	if (r == 0 && sock->n_queue && sock->address.len)
 		r = err_set(err, ENOTSUP, "fd %d: datagrams wait in a unix socket with a name", f->fd);
 	return r;
@@ -200,15 +212,18 @@ int collect_socket(struct subject *s, struct open_file *f, struct err *err)
 int check_sockets(struct subject *s, struct err *err)
 {
 	for (size_t i = 0; i < s->image->n_description; i++) {
-		const Warm__Image__Socket *sock = s->image->description[i]->socket;
-		bool here = false;
+		const Warm__Image__Socket *sock = s->image->description[i]->socket, *peer = NULL;
 
 		if (!sock || !sock->peer)
 			continue;
 		for (size_t j = 0; j < s->image->n_description; j++)
-			here |= s->image->description[j]->socket && s->image->description[j]->socket->id == sock->peer;
-		if (!here)
+			if (s->image->description[j]->socket && s->image->description[j]->socket->id == sock->peer)
+				peer = s->image->description[j]->socket;
+		if (!peer)
 			return err_set(err, ENOTSUP, "fd %d: unix socket connected to another process",
+			               descriptor_of(s, i));
+		if (peer->peer != sock->id)
+			return err_set(err, ENOTSUP, "fd %d: unix socket connected to one that is not connected to it",
 			               descriptor_of(s, i));
 	}
 	return 0;

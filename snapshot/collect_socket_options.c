@@ -18,6 +18,10 @@
 #include "base/uapi.h"
 #include "snapshot/files_internal.h"
 
+/* <net/udplite.h> of the kernel: udplite(7) */
+#define UDPLITE_SEND_CSCOV 10
+#define UDPLITE_RECV_CSCOV 11
+
 enum {
 	PLAIN,
 	SIZE,  /* of a buffer: the kernel answers twice what was set */
@@ -154,6 +158,8 @@ static const struct {
         {IPPROTO_TCP, TCP_TX_DELAY, PLAIN},
         {IPPROTO_TCP, TCP_RTO_MAX_MS, PLAIN},
         {IPPROTO_TCP, TCP_CONGESTION, PLAIN},
+        {IPPROTO_UDPLITE, UDPLITE_SEND_CSCOV, PLAIN},
+        {IPPROTO_UDPLITE, UDPLITE_RECV_CSCOV, PLAIN},
         {IPPROTO_UDP, UDP_CORK, PLAIN},
         {IPPROTO_UDP, UDP_ENCAP, PLAIN},
         {IPPROTO_UDP, UDP_NO_CHECK6_TX, PLAIN},

@@ -21,6 +21,8 @@
 #include "base/uapi.h"
 #include "snapshot/subject.h"
 
+#define XFEATURE_TILE_DATA 18 /* Documentation/arch/x86/xstate.rst */
+
 static int ask(struct subject *s, int option, uint64_t arg, long *ret, struct err *err)
 {
 	int r = subject_syscall(s, ret, SYS_prctl, (uint64_t)option, arg, 0, 0, err);
@@ -91,6 +93,7 @@ static int refuse_keyrings(struct subject *s, struct err *err)
 /* What a copy would not have. The main thread is asked: others get it from there. */
 static int refuse_switches(struct subject *s, struct err *err)
 {
+	uint64_t features = 0;
 	uint32_t tsc = PR_TSC_ENABLE, policy = MPOL_DEFAULT;
 	long ret;
 	int r;
@@ -105,6 +108,11 @@ static int refuse_switches(struct subject *s, struct err *err)
 	if (ret == 0)
 		return err_set(err, ENOTSUP, "process %d has the cpuid instruction switched off (ARCH_SET_CPUID)",
 		               s->pid);
+	if ((r = subject_syscall(s, &ret, SYS_arch_prctl, ARCH_GET_XCOMP_PERM, s->scratch, 0, 0, err)) < 0 ||
+	    (r = subject_read(s, s->scratch, &features, sizeof(features), err)) < 0)
+		return r;
+	if (ret == 0 && features >> XFEATURE_TILE_DATA & 1)
+		return err_set(err, ENOTSUP, "process %d has asked for AMX tiles (ARCH_REQ_XCOMP_PERM)", s->pid);
 	if ((r = subject_syscall(s, &ret, SYS_modify_ldt, 0, s->scratch, LDT_ENTRY_SIZE, 0, err)) < 0)
 		return r;
 	if (ret > 0)

@@ -133,12 +133,18 @@ static const struct option of_unix[] = {OPTION(SOL_SOCKET, SO_PASSCRED, 1),  OPT
                                         OPTION(SOL_SOCKET, SO_PASSPIDFD, 1), OPTION(SOL_SOCKET, SO_PASSRIGHTS, 0),
                                         OPTION(SOL_SOCKET, SO_PEEK_OFF, 5),  END};
 
+static const struct option of_udplite[] = {OPTION(IPPROTO_UDPLITE, 10, 24), OPTION(IPPROTO_UDPLITE, 11, 16), END};
+
 static const struct {
-	int family, type;
+	int family, type, protocol;
 	const struct option *list[4];
-} kind[] = {{AF_INET, SOCK_STREAM, {any, of_ip, of_tcp}},    {AF_INET, SOCK_DGRAM, {any, of_ip, of_udp}},
-            {AF_INET6, SOCK_STREAM, {any, of_ipv6, of_tcp}}, {AF_INET6, SOCK_DGRAM, {any, of_ipv6, of_udp}},
-            {AF_UNIX, SOCK_DGRAM, {any, of_unix}},           {AF_UNIX, SOCK_STREAM, {any, of_unix}}};
+} kind[] = {{AF_INET, SOCK_STREAM, 0, {any, of_ip, of_tcp}},
+            {AF_INET, SOCK_DGRAM, 0, {any, of_ip, of_udp}},
+            {AF_INET6, SOCK_STREAM, 0, {any, of_ipv6, of_tcp}},
+            {AF_INET6, SOCK_DGRAM, 0, {any, of_ipv6, of_udp}},
+            {AF_UNIX, SOCK_DGRAM, 0, {any, of_unix}},
+            {AF_UNIX, SOCK_STREAM, 0, {any, of_unix}},
+            {AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE, {any, of_ip, of_udplite}}};
 #define KINDS ((int)(sizeof kind / sizeof kind[0]))
 
 static int ask(int fd, const struct option *o)
@@ -155,8 +161,8 @@ int main(void)
 	int fd[KINDS], n_set = 0;
 
 	for (int i = 0; i < KINDS; i++) {
-		fd[i] = socket(kind[i].family, kind[i].type | SOCK_CLOEXEC, 0);
-		CHECK(fd[i] >= 0 || kind[i].family == AF_INET6);
+		fd[i] = socket(kind[i].family, kind[i].type | SOCK_CLOEXEC, kind[i].protocol);
+		CHECK(fd[i] >= 0 || kind[i].family == AF_INET6 || kind[i].protocol);
 		for (int j = 0; fd[i] >= 0 && j < 4 && kind[i].list[j]; j++)
 			for (const struct option *o = kind[i].list[j]; o->words; o++)
 				n_set += setsockopt(fd[i], o->level, o->name, &o->value, sizeof o->value) == 0;
