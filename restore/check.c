@@ -107,6 +107,8 @@ static bool description_is_whole(const desc_t *d)
 		return d->pipe;
 	case WARM__IMAGE__DESCRIPTION_KIND__TIMERFD:
 		return d->timerfd;
+	case WARM__IMAGE__DESCRIPTION_KIND__NAMELESS:
+		return d->nameless && d->path;
 	case WARM__IMAGE__DESCRIPTION_KIND__SOCKET:
 		return socket_is_whole(d->socket);
 	case WARM__IMAGE__DESCRIPTION_KIND__STDIO:

@@ -13,6 +13,7 @@ struct plan;
 
 /* Each description of one pipe, or of one socket pair, is met in turn; the first one makes both ends. */
 int plan_pipe(struct plan *p, size_t description, struct err *err);
+void plan_nameless(struct plan *p, size_t description);
 void plan_fifo_open(struct plan *p, size_t description); /* phase 3 */
 int plan_socket(struct plan *p, size_t description, struct err *err);
 void plan_socket_bind(struct plan *p, size_t description);

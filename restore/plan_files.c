@@ -244,6 +244,9 @@ void plan_files_open(struct plan *p)
 		case WARM__IMAGE__DESCRIPTION_KIND__PATH:
 			open_path(p, i);
 			break;
+		case WARM__IMAGE__DESCRIPTION_KIND__NAMELESS:
+			plan_nameless(p, i);
+			break;
 		case WARM__IMAGE__DESCRIPTION_KIND__TIMERFD:
 			arm_timerfd(p, i);
 			break;

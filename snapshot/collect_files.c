@@ -116,11 +116,12 @@ static enum file_use use_of(const struct open_file *f)
 
 int collect_regular(struct subject *s, struct open_file *f, struct err *err)
 {
-	size_t len = strlen(f->link);
 	uint64_t pos = 0;
 
-	if (len > 10 && strcmp(f->link + len - 10, " (deleted)") == 0)
-		return err_set(err, ENOTSUP, "fd %d: deleted file %.*s", f->fd, (int)len - 10, f->link);
+	if (is_deleted(f->link))
+		return S_ISREG(f->st.st_mode)
+		               ? collect_nameless(s, f, err)
+		               : err_set(err, ENOTSUP, "fd %d: %s %s", f->fd, kind_words(f->st.st_mode), f->link);
 	if (S_ISCHR(f->st.st_mode) && is_pty(f->st.st_rdev))
 		return err_set(err, ENOTSUP, "fd %d: pseudo-terminal %s", f->fd, f->link);
 	if (S_ISCHR(f->st.st_mode) && !memory_device(f->st.st_rdev))

@@ -184,6 +184,35 @@ static int compare_path(const struct pair *p, struct err *err)
 	return same_number(p->was->position, p->is->position, err, "fd %d: position", p->fd);
 }
 
+static size_t nameless_place(const image_t *image, const desc_t *d)
+{
+	size_t i = 0;
+
+	while (i < image->n_description && !(image->description[i]->nameless && image->description[i]->ino == d->ino &&
+	                                     image->description[i]->dev == d->dev))
+		i++;
+	return i;
+}
+
+/* A clone has a file of its own. */
+static int compare_nameless(const struct pair *p, struct err *err)
+{
+	const Warm__Image__Nameless *was = p->was->nameless, *is = p->is->nameless;
+	int r;
+
+	if (!was || !is)
+		return err_set(err, EBADMSG, "fd %d: a deleted file without its record", p->fd);
+	if ((r = same_text(p->was->path, p->is->path, err, "fd %d: directory of the deleted file", p->fd)) < 0 ||
+	    (r = same_number(nameless_place(p->want, p->was), nameless_place(p->got, p->is), err,
+	                     "fd %d: which deleted file", p->fd)) < 0 ||
+	    (r = same_number(was->mode, is->mode, err, "fd %d: permissions of the deleted file", p->fd)) < 0 ||
+	    (r = same_number((uint64_t)was->mtime_ns, (uint64_t)is->mtime_ns, err, "fd %d: time of the deleted file",
+	                     p->fd)) < 0 ||
+	    (r = same_number(p->was->position, p->is->position, err, "fd %d: position", p->fd)) < 0)
+		return r;
+	return same_bytes(was->content, is->content, err, "fd %d: bytes of the deleted file", p->fd);
+}
+
 static int compare_stdio(const struct pair *p, struct err *err)
 {
 	int r = same_number(p->was->stdio, p->is->stdio, err, "fd %d: standard stream", p->fd);
@@ -216,6 +245,8 @@ static int compare_description(const struct pair *p, struct err *err)
 	switch (p->was->kind) {
 	case WARM__IMAGE__DESCRIPTION_KIND__TAKEN:
 		return 0; /* what else it is, the plugin knows */
+	case WARM__IMAGE__DESCRIPTION_KIND__NAMELESS:
+		return compare_nameless(p, err);
 	case WARM__IMAGE__DESCRIPTION_KIND__PIPE:
 		return compare_pipe(p, err);
 	case WARM__IMAGE__DESCRIPTION_KIND__SOCKET:

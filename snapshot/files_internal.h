@@ -20,6 +20,8 @@ struct open_file {
 
 /* Each returns 0, or refuses with "fd N: ..." in *err. */
 int collect_regular(struct subject *s, struct open_file *f, struct err *err);
+int collect_nameless(struct subject *s, struct open_file *f, struct err *err);
+bool is_deleted(const char *path); /* as /proc has it */
 int collect_pipe(struct subject *s, struct open_file *f, struct err *err);
 int collect_eventfd(struct subject *s, struct open_file *f, struct err *err);
 int collect_epoll(struct subject *s, struct open_file *f, struct err *err);

@@ -205,6 +205,10 @@ static Warm__Image__Image *everything(void)
 	add_file(image, WARM__IMAGE__DESCRIPTION_KIND__EVENTFD);
 	add_file(image, WARM__IMAGE__DESCRIPTION_KIND__SIGNALFD);
 	add_file(image, WARM__IMAGE__DESCRIPTION_KIND__STDIO);
+	d = add_file(image, WARM__IMAGE__DESCRIPTION_KIND__NAMELESS);
+	d->nameless = calloc(1, sizeof(*d->nameless));
+	warm__image__nameless__init(d->nameless);
+	d->nameless->content = bytes("content", 7);
 	for (int i = 0; i < 2; i++) {
 		d = add_file(image, WARM__IMAGE__DESCRIPTION_KIND__TIMERFD);
 		d->timerfd = calloc(1, sizeof(*d->timerfd));
