@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A command line of Node (18 and later), read as node itself reads it (node(1)): which words are its own options, and
+ * A command line of Node 20, read as node itself reads it (node(1)): which words are its own options, and
  * which program it runs. Only options that are known to change nothing, or only what the key has, are let through: what
  * is printed, opened or watched because of an option would be missing from a copy. Pure; used by warmd for the key and
  * by the pre-warmed node for the launch.

@@ -17,7 +17,7 @@
 
 #define LONGEST_START_NS 600e9
 
-/* As node.cc has it, in every version since 12. */
+/* As node.cc of node 20 has it. */
 struct node_stdio {
 	int flags;
 	bool isatty;
@@ -25,8 +25,9 @@ struct node_stdio {
 	struct termios termios;
 };
 
-/* The first of performance.nodeTiming's numbers, in this order since 8: two times of the start, then others. */
-enum milestone { MILESTONE_WALL_US, MILESTONE_STEADY_NS, MILESTONE_OTHERS, MILESTONES = 8 };
+/* The numbers behind performance.nodeTiming, in node 20's order: the start by both clocks, then other times; -1: it has
+ * not come. */
+enum milestone { MILESTONE_WALL_US, MILESTONE_STEADY_NS, MILESTONES = 8 };
 
 /* ---- clocks ------------------------------------------------------------------------------------------------------ */
 
@@ -261,7 +262,7 @@ static void shift_clocks(struct start *start)
 		*start->wall[i] += by_us;
 	start->milestones[MILESTONE_WALL_US] += by_us;
 	for (int i = MILESTONE_STEADY_NS; i < MILESTONES; i++) {
-		if (start->milestones[i] > 0) /* it has come */
+		if (start->milestones[i] > 0)
 			start->milestones[i] += (double)by_ns;
 	}
 }
