@@ -61,6 +61,7 @@ int collect_timerfd(struct subject *s, struct open_file *f, struct err *err)
 	f->desc->timerfd = t;
 	if (f->local < 0 || timerfd_gettime(f->local, &value) < 0)
 		return err_sys(err, errno, "fd %d: state of the timerfd", f->fd);
+	clock_gettime(CLOCK_REALTIME, &now); /* its value counts from here */
 	snprintf(name, sizeof(name), "fdinfo/%d", f->fd);
 	r = fd_read_file_at(s->proc_fd, name, 1u << 16, &info, NULL);
 	if (r < 0)
@@ -75,10 +76,8 @@ int collect_timerfd(struct subject *s, struct open_file *f, struct err *err)
 	t->settime_flags = (uint32_t)flags;
 	t->value_ns = nanoseconds(&value.it_value);
 	t->interval_ns = nanoseconds(&value.it_interval);
-	if (t->settime_flags & TFD_TIMER_CANCEL_ON_SET && t->value_ns) {
-		clock_gettime(CLOCK_REALTIME, &now);
+	if (t->settime_flags & TFD_TIMER_CANCEL_ON_SET && t->value_ns)
 		t->expires_ns = nanoseconds(&now) + t->value_ns;
-	}
 	return said(s, f, "timerfd", err);
 }
 
