@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* A pipe in packet mode, with two packets in it. victim: refused packet */
+
+#include "victim.h"
+
+int main(void)
+{
+	char text[16];
+	int ends[2];
+
+	CHECK_EQ(pipe2(ends, O_DIRECT | O_CLOEXEC), 0);
+	CHECK(write(ends[1], "one", 3) == 3 && write(ends[1], "three", 5) == 5);
+	hook();
+	CHECK(read(ends[0], text, sizeof text) == 3 && read(ends[0], text, sizeof text) == 5);
+	return pass();
+}
