@@ -259,12 +259,19 @@ struct env_rules {
 	const Warm__Rpc__Conditions *snap;
 };
 
-static bool passed_over(const struct env_rules *rules, const ProtobufCBinaryData *entry)
+static bool ignored(const ProtobufCBinaryData *entry, const char *const *names)
 {
-	for (size_t i = 0; rules->ignored[i]; i++) {
-		if (key_env_matches((const char *)entry->data, entry->len, rules->ignored[i]))
+	for (; *names; names++) {
+		if (key_env_matches((const char *)entry->data, entry->len, *names))
 			return true;
 	}
+	return false;
+}
+
+static bool passed_over(const struct env_rules *rules, const ProtobufCBinaryData *entry)
+{
+	if (ignored(entry, rules->ignored))
+		return true;
 	for (size_t i = 0; i < rules->snap->n_env_from_launch; i++) {
 		const char *pattern = rules->snap->env_from_launch[i];
 		bool not_these = *pattern == '!';
@@ -273,6 +280,47 @@ static bool passed_over(const struct env_rules *rules, const ProtobufCBinaryData
 			return !not_these;
 	}
 	return false;
+}
+
+static size_t whole_name(const ProtobufCBinaryData *entry)
+{
+	const uint8_t *equals = entry->len ? memchr(entry->data, '=', entry->len) : NULL;
+
+	return equals ? (size_t)(equals - entry->data) : entry->len;
+}
+
+/* The first of its name, as getenv(3) has it. */
+static const ProtobufCBinaryData *namesake(const ProtobufCBinaryData *env, size_t n, const ProtobufCBinaryData *of)
+{
+	size_t len = whole_name(of);
+
+	for (size_t i = 0; i < n; i++) {
+		if (whole_name(&env[i]) == len && !memcmp(env[i].data, of->data, len))
+			return &env[i];
+	}
+	return NULL;
+}
+
+size_t key_ignored_changes(const Warm__Rpc__Conditions *snap, const ProtobufCBinaryData *now, size_t n_now,
+                           const char *const *ignored_env, ProtobufCBinaryData *ret)
+{
+	const char *const *names = ignored_env ? ignored_env : key_ignored_env;
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_now; i++) {
+		const ProtobufCBinaryData *was;
+
+		if (!ignored(&now[i], names) || namesake(now, i, &now[i]))
+			continue;
+		was = namesake(snap->env, snap->n_env, &now[i]);
+		if (!was || !same_bytes(was, &now[i]))
+			ret[n++] = now[i];
+	}
+	for (size_t i = 0; i < snap->n_env; i++) {
+		if (ignored(&snap->env[i], names) && !namesake(now, n_now, &snap->env[i]))
+			ret[n++] = (ProtobufCBinaryData){whole_name(&snap->env[i]), snap->env[i].data};
+	}
+	return n;
 }
 
 /* The usual launch: the same variables in the same order. Says nothing of any other. */

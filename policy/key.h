@@ -33,6 +33,11 @@ extern const char *const key_ignored_env[];
  * front, which is no part of it.) */
 bool key_env_matches(const char *name, size_t len, const char *pattern);
 
+/* Variables that are never looked at and that a launch with the environment now[] has otherwise than `snap`:
+ * NAME=VALUE, or NAME where they are gone. Points into both; room for n_now + snap->n_env. Returns how many. */
+size_t key_ignored_changes(const Warm__Rpc__Conditions *snap, const ProtobufCBinaryData *now, size_t n_now,
+                           const char *const *ignored_env, ProtobufCBinaryData *ret);
+
 /*
  * 0: the snapshot made under `snap` serves a launch under `now`. Otherwise *reason names the first thing that differs,
  * and the result is the larger the further the comparison came: of several snapshots that do not serve, the one with

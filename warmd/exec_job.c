@@ -235,6 +235,7 @@ static int send_application(struct exec_job *job, struct err *err)
 	        .traits = &job->client->caller.traits,
 	        .handover = &job->handover,
 	        .prewarm = &job->prewarm,
+	        .ignored_env = (const char *const *)job->daemon->config.ignore_env,
 	        .launcher = job->client->peer.pid,
 	        .generation = ++job->daemon->generation,
 	};

@@ -4,6 +4,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "policy/key.h"
 #include "policy/launch.h"
 #include "proto/launch.h"
 #include "proto/rpc.pb-c.h"
@@ -84,7 +85,7 @@ static int hook_answer(const Warm__Rpc__Record *record, const struct go_launch *
 	bool interpreter = conditions->interpreter[0];
 	const char *const *argv = interpreter ? launch->prewarm->argv : (const char *const *)request->argv;
 	size_t n_argv = interpreter ? launch->prewarm->n_argv : request->head.n_argv, n_env = request->head.n_env;
-	CLEAN(free) ProtobufCBinaryData *bytes = calloc(n_argv + n_env + 1, sizeof(*bytes));
+	CLEAN(free) ProtobufCBinaryData *bytes = calloc(n_argv + 2 * n_env + conditions->n_env + 1, sizeof(*bytes));
 	CLEAN(free) uint8_t *buf = NULL;
 	uint32_t magic = RPC_MAGIC;
 
@@ -106,6 +107,10 @@ static int hook_answer(const Warm__Rpc__Record *record, const struct go_launch *
 	hook.n_argv = n_argv;
 	hook.env = bytes + n_argv;
 	hook.n_env = n_env;
+	hook.env_change = hook.env + n_env;
+	if (!interpreter)
+		hook.n_env_change = key_ignored_changes(conditions, hook.env, n_env, launch->ignored_env,
+		                                        hook.env_change);
 	hook.cwd = (ProtobufCBinaryData){strlen(request->cwd), (uint8_t *)request->cwd};
 	hook.generation = launch->generation;
 	hook.fixed_args = n_argv ? conditions->fixed_args : 0;

@@ -28,7 +28,8 @@ struct go_launch {
 	const struct request *request;
 	const struct launch_traits *traits;
 	const struct handover *handover;
-	const struct prewarm *prewarm; /* where the snapshot is an interpreter's */
+	const struct prewarm *prewarm;  /* where the snapshot is an interpreter's */
+	const char *const *ignored_env; /* names that are never looked at */
 	pid_t launcher;
 	uint64_t generation;
 };

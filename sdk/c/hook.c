@@ -153,7 +153,7 @@ static void become_launch(struct hook_answer *answer)
 		give_up("reseed OpenSSL", r);
 	hook.generation = answer->generation;
 	launch_stdio();
-	if (launch_environment(answer->env, answer->n_env, hook.env.list, hook.env.n) < 0)
+	if (launch_environment(answer, hook.env.list, hook.env.n) < 0)
 		give_up("set the launch's environment", -ENOMEM);
 	if (hook.flags & WARM_ARGV && hook.argc && answer->argc) /* none in the answer: the same as ours */
 		take_arguments(answer);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdk/c/launch.h"
 
+#include "sdk/c/wire.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,16 +19,18 @@ static int drop_named(char *const *pattern, size_t n_pattern);
 static int set_variable(const char *assignment, bool there);
 static bool is_named(const char *assignment, char *const *pattern, size_t n_pattern);
 
-int launch_environment(char *const *env, size_t n_env, char *const *pattern, size_t n_pattern)
+int launch_environment(const struct hook_answer *answer, char *const *pattern, size_t n_pattern)
 {
-	int r;
+	int r = 0;
 
-	if (!n_pattern)
-		return 0;
+	for (size_t i = 0; i < answer->n_env_change && r == 0; i++)
+		r = set_variable(answer->env_change[i], strchr(answer->env_change[i], '='));
+	if (!n_pattern || r < 0)
+		return r;
 	r = drop_named(pattern, n_pattern);
-	for (size_t i = 0; i < n_env && r == 0; i++)
-		if (is_named(env[i], pattern, n_pattern))
-			r = set_variable(env[i], true);
+	for (size_t i = 0; i < answer->n_env && r == 0; i++)
+		if (is_named(answer->env[i], pattern, n_pattern))
+			r = set_variable(answer->env[i], true);
 	return r;
 }
 
@@ -70,10 +74,10 @@ static int drop_named(char *const *pattern, size_t n_pattern)
 	return 0;
 }
 
-/* Sets the variable of NAME=VALUE, or removes it. */
+/* Sets the variable of NAME=VALUE, or removes that of NAME or NAME=VALUE. */
 static int set_variable(const char *assignment, bool there)
 {
-	const char *equals = strchr(assignment, '=');
+	const char *equals = strchrnul(assignment, '=');
 	char *name = strndup(assignment, (size_t)(equals - assignment));
 	int r;
 

@@ -5,9 +5,11 @@
 
 #include <stddef.h>
 
-/* Gives every environment variable that one of the patterns (NAME or PREFIX*) names the launch's value, or removes it.
- * `env` is the launch's whole environment, NAME=VALUE; what no pattern names stays as it was. Returns 0 or -ENOMEM. */
-int launch_environment(char *const *env, size_t n_env, char *const *pattern, size_t n_pattern);
+struct hook_answer;
+
+/* Gives every environment variable that one of the patterns (NAME or PREFIX*) names, and those that no key looks at,
+ * the launch's value, or removes it; others stay as they were. Returns 0 or -ENOMEM. */
+int launch_environment(const struct hook_answer *answer, char *const *pattern, size_t n_pattern);
 
 /* Forgets what stdin read ahead and the states "end of file" and "error" of the three streams. */
 void launch_stdio(void);

@@ -23,6 +23,7 @@ enum {
 	HOOK_ENV = 4,
 	HOOK_GENERATION = 6,
 	HOOK_FIXED_ARGS = 7,
+	HOOK_ENV_CHANGE = 8,
 	HOOK_PRELOAD = 20
 };
 
@@ -218,10 +219,13 @@ void hook_answer_fini(struct hook_answer *answer)
 		free(answer->argv[i]);
 	for (size_t i = 0; i < answer->n_env; i++)
 		free(answer->env[i]);
+	for (size_t i = 0; i < answer->n_env_change; i++)
+		free(answer->env_change[i]);
 	for (size_t i = 0; i < answer->n_preload; i++)
 		free(answer->preload[i]);
 	free(answer->argv);
 	free(answer->env);
+	free(answer->env_change);
 	free(answer->reason);
 	free(answer->preload);
 	*answer = (struct hook_answer){0};
@@ -245,6 +249,8 @@ static int read_hook(struct reader hook, struct hook_answer *answer)
 			r = add_string(&answer->argv, &answer->argc, field.bytes);
 		else if (field.number == HOOK_ENV && field.type == TYPE_BYTES)
 			r = add_string(&answer->env, &answer->n_env, field.bytes);
+		else if (field.number == HOOK_ENV_CHANGE && field.type == TYPE_BYTES)
+			r = add_string(&answer->env_change, &answer->n_env_change, field.bytes);
 		else if (field.number == HOOK_PRELOAD && field.type == TYPE_BYTES)
 			r = add_string(&answer->preload, &answer->n_preload, field.bytes);
 		if (r < 0)

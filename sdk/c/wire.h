@@ -58,6 +58,8 @@ struct hook_answer {
 	size_t fixed_args; /* this many of argv came before the program's own arguments; 0: not said */
 	char **env;
 	size_t n_env;
+	char **env_change; /* NAME=VALUE, or NAME: it is gone. Variables that no key looks at */
+	size_t n_env_change;
 	char **preload; /* to an interpreter's Hello: modules to be loaded before the snapshot */
 	size_t n_preload;
 };

@@ -60,7 +60,7 @@ JNIEXPORT jint JNICALL Java_warm_Native_ask(JNIEnv *env, jclass self, jboolean a
 		r = ask_ready(connection, &ready, &answer); /* here the snapshot is taken, and here a copy begins */
 	if (r == 0 && answer.outcome == OUTCOME_RESTORED) {
 		launch_stdio();
-		if (launch_environment(answer.env, answer.n_env, name.list, name.n) < 0)
+		if (launch_environment(&answer, name.list, name.n) < 0)
 			throw_error(env, "set the launch's environment", -ENOMEM);
 	}
 	texts_fini(&name);
@@ -82,6 +82,12 @@ JNIEXPORT jstring JNICALL Java_warm_Native_refusal(JNIEnv *env, jclass self)
 {
 	(void)self;
 	return (*env)->NewStringUTF(env, answer.reason && *answer.reason ? answer.reason : "the daemon went away");
+}
+
+JNIEXPORT jobjectArray JNICALL Java_warm_Native_launchChanges(JNIEnv *env, jclass self)
+{
+	(void)self;
+	return text_array(env, answer.env_change, answer.n_env_change);
 }
 
 JNIEXPORT jobjectArray JNICALL Java_warm_Native_launchArguments(JNIEnv *env, jclass self)

@@ -69,7 +69,7 @@ static double now_ms(void)
 /* In a copy: what lies below JavaScript becomes the launch's. */
 static int become_launch(const struct hook_answer *answer, const struct strings *names, unsigned nonblocking)
 {
-	int r = launch_environment(answer->env, answer->n_env, names->list, names->n);
+	int r = launch_environment(answer, names->list, names->n);
 
 	launch_stdio();
 	streams_take(nonblocking);

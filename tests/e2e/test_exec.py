@@ -191,6 +191,9 @@ class WhatALaunchBrings(WarmCase):
 
     def test_names_never_looked_at(self):
         self.assertClone(self.app("outcome", env={"PWD": "/nowhere", "SHLVL": "9", "TERM": "dumb", "COLUMNS": "7"}))
+        for term in ("dumb", "vt100"):
+            self.assertEqual(self.assertClone(self.app("env", "TERM", env={"TERM": term})).out, term + "\n")
+        self.assertEqual(self.assertClone(self.app("env", "SSH_TTY")).out, "(unset)\n")
 
     def test_working_directory(self):
         for name in ("one", "two ü"):

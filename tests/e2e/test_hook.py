@@ -127,10 +127,10 @@ class Daemon:
         return {item[0][1].decode(): [suffix.decode() for _, suffix in item[1:]] for item in self.depends}
 
 
-def reply(outcome, argv=(), env=(), generation=0, fixed=0):
+def reply(outcome, argv=(), env=(), generation=0, fixed=0, changes=()):
     hook = (wire.number(wire.OUTCOME, outcome) + b"".join(wire.text(wire.ARGV, a) for a in argv)
             + b"".join(wire.text(wire.ENV, e) for e in env) + wire.number(wire.GENERATION, generation)
-            + wire.number(wire.LAUNCH_FIXED_ARGS, fixed))
+            + wire.number(wire.LAUNCH_FIXED_ARGS, fixed) + b"".join(wire.text(wire.ENV_CHANGE, c) for c in changes))
     return wire.MAGIC + wire.number(1, 1) + wire.text(wire.HOOK, hook)
 
 
@@ -189,6 +189,12 @@ class Hook:
         self.assertEqual(said["argv"], ["new", "two"])
         self.assertEqual(said["env"], {"APP_NEW": "new=", "ONE": "new", "TWO": "old"})
         self.assertEqual(said["hooks"][-1], "after")
+
+    def test_copy_has_the_launchs_variables_that_no_key_looks_at(self):
+        said = self.run_app(self.restored(changes=[b"TWO=changed="]))
+        self.assertEqual(said["env"], {"APP_NEW": "new=", "ONE": "new", "TWO": "changed="})
+        said = self.run_app(self.restored(changes=[b"TWO", b"THREE"]))
+        self.assertEqual(said["env"], {"APP_NEW": "new=", "ONE": "new"})
 
     def test_a_script_line_may_have_added_arguments(self):
         self.launch_argv = [b"./app", b"new", b"two"]

@@ -120,10 +120,12 @@ class Copies(WarmCase):
         self.assertEqual(self.first.out.count("ahead\n"), 1)
 
     def test_copy_is_what_was_launched(self):
-        result = self.clone(*self.copy, "", "c d", "ü", env={"APP_ONE": "2", "ONE": "o", "TZ": "Asia/Tokyo"}, cwd="/usr", stdin="mine")
+        result = self.clone(*self.copy, "", "c d", "ü", env={"APP_ONE": "2", "ONE": "o", "TZ": "Asia/Tokyo", "COLUMNS": "7"}, cwd="/usr",
+                            stdin="mine")
         said = told(result.out)
         self.assertEqual(said["outcome"], "RESTORED RESTORED")
         self.assertEqual((said["args"], said["env"], said["input"], said["zone"]), ("|c d|ü", "2 o null 2", "mine", "Asia/Tokyo"))
+        self.assertEqual(said["columns"], "7 7")    # which no key looks at
         self.assertEqual((said["cwd"], said["child"]), ("/usr /usr/x /usr/x", "2 /usr"))
         self.assertEqual(said["calls"], "before two, before one, after one, after two")
         self.assertEqual((said["work"], said["ratios"]), ("true", told(self.first.out)["ratios"]))

@@ -262,6 +262,21 @@ static void test_configured_list_replaces_the_default(void **state)
 	assert_string_equal(reason, "environment PWD differs");
 }
 
+static void test_what_is_never_looked_at_is_told_where_it_differs(void **state)
+{
+	ProtobufCBinaryData changes[6];
+
+	(void)state;
+	set_env(&snap, "TERM=xterm", "SSH_TTY=/dev/pts/1", "HOME=/root");
+	set_env(&now, "TERM=xterm", "SSH_TTY=/dev/pts/1", "HOME=/");
+	assert_int_equal(key_ignored_changes(&snap.conditions, now.env, 3, NULL, changes), 0);
+	set_env(&now, "TERM=dumb", "TERM=xterm", "PWD=/");
+	assert_int_equal(key_ignored_changes(&snap.conditions, now.env, 3, NULL, changes), 3);
+	assert_true(changes[0].len == 9 && !memcmp(changes[0].data, "TERM=dumb", 9));
+	assert_true(changes[1].len == 5 && !memcmp(changes[1].data, "PWD=/", 5));
+	assert_true(changes[2].len == 7 && !memcmp(changes[2].data, "SSH_TTY", 7));
+}
+
 static void test_declared_environment_and_cwd_are_the_launchs(void **state)
 {
 	(void)state;
@@ -370,6 +385,7 @@ int main(void)
 	        TEST(test_environment_is_a_set),
 	        TEST(test_names_never_looked_at),
 	        TEST(test_configured_list_replaces_the_default),
+	        TEST(test_what_is_never_looked_at_is_told_where_it_differs),
 	        TEST(test_declared_environment_and_cwd_are_the_launchs),
 	        TEST(test_all_but_some_of_the_environment_is_the_launchs),
 	        TEST(test_interpreter_is_not_its_program),

@@ -196,19 +196,27 @@ static void test_only_named_variables_become_the_launchs(void **state)
 	char *pattern[] = {(char[]){"H4_ONE"}, (char[]){"H4P_*"}};
 	char *env[] = {(char[]){"H4_ONE=new"}, (char[]){"H4P_NEW=x=y"}, (char[]){"H4_ONEMORE=new"},
 	               (char[]){"H4_TWO=new"}};
+	char *change[] = {(char[]){"H4_THREE=new"}, (char[]){"H4_FOUR"}};
+	struct hook_answer answer = {.env = env, .n_env = 4, .env_change = change, .n_env_change = 2};
 
 	(void)state;
 	setenv("H4_ONE", "old", 1);
 	setenv("H4_ONEMORE", "old", 1);
 	setenv("H4P_A", "old", 1);
 	setenv("H4P_B", "old", 1);
-	assert_int_equal(launch_environment(env, 4, pattern, 2), 0);
+	setenv("H4_FOUR", "old", 1);
+	assert_int_equal(launch_environment(&answer, pattern, 2), 0);
 	assert_string_equal(getenv("H4_ONE"), "new");
 	assert_string_equal(getenv("H4_ONEMORE"), "old");
 	assert_string_equal(getenv("H4P_NEW"), "x=y");
 	assert_null(getenv("H4P_A"));
 	assert_null(getenv("H4P_B"));
 	assert_null(getenv("H4_TWO"));
+	assert_string_equal(getenv("H4_THREE"), "new"); /* that no key looks at, the daemon says */
+	assert_null(getenv("H4_FOUR"));
+	setenv("H4_ONE", "old", 1);
+	assert_int_equal(launch_environment(&answer, NULL, 0), 0);
+	assert_string_equal(getenv("H4_ONE"), "old");
 }
 
 int main(void)

@@ -37,6 +37,9 @@ final class Native {
     /** The launch's whole command line; empty: the same as ours. */
     static native byte[][] launchArguments();
 
+    /** NAME=VALUE, or NAME: variables that no key looks at, and that the launch has otherwise. */
+    static native byte[][] launchChanges();
+
     /** How many of them came before the program's own; 0: not said. */
     static native int launchFixedArguments();
 

@@ -95,9 +95,7 @@ final class Process {
     /** In a copy. Returns the program's arguments, null where they were never given. */
     String[] become() throws ReflectiveOperationException, IOException {
         forgetInput();
-        if (!options.env.isEmpty()) {
-            setEnvironment();
-        }
+        setEnvironment(Native.launchChanges());
         if (isNamed("TZ")) {
             forgetTimeZone();
         }
@@ -123,7 +121,19 @@ final class Process {
         return Native.getInt(BufferedInputStream.class, in, field);
     }
 
-    private void setEnvironment() {
+    /** What was declared, and the variables that no key looks at. */
+    private void setEnvironment(byte[][] changes) {
+        for (byte[] change : changes) {
+            int equals = find(change, (byte) '=');
+            Object name = make(variable, equals < 0 ? change : Arrays.copyOf(change, equals));
+            environment.remove(name);
+            if (equals >= 0) {
+                environment.put(name, make(value, Arrays.copyOfRange(change, equals + 1, change.length)));
+            }
+        }
+        if (options.env.isEmpty()) {
+            return;
+        }
         environment.keySet().removeIf(name -> isNamed(name.toString()));
         for (byte[] assignment : Native.environment()) {
             int equals = find(assignment, (byte) '=');

@@ -6,7 +6,7 @@ import fcntl
 import os
 import struct
 
-from ._wire import (ARGV, COLD, ENV, GENERATION, HELLO, HOOK, LAUNCH_FIXED_ARGS, MAGIC, MESSAGE_MAX, OUTCOME, PENDING,
+from ._wire import (ARGV, COLD, ENV, ENV_CHANGE, GENERATION, HELLO, HOOK, LAUNCH_FIXED_ARGS, MAGIC, MESSAGE_MAX, OUTCOME, PENDING,
                     depends_requests, fields, text)
 
 HIGH_FD = 100           # out of the way of the descriptors that a launch brings
@@ -117,6 +117,7 @@ class Answer:
         self.generation = 0
         self.argv = []
         self.env = []
+        self.env_change = []
         self.fixed_args = 0     # this many of argv come before the program's own; 0: as many as we said
         if not datagram:
             return
@@ -138,3 +139,5 @@ class Answer:
                 self.argv.append(value)
             elif number == ENV:
                 self.env.append(value)
+            elif number == ENV_CHANGE:
+                self.env_change.append(value)

@@ -44,6 +44,8 @@ class Process:
         """In a copy: argv, environment, streams and random generators."""
         if self.argv_declared and answer.argv:      # none in the answer: the same as ours
             self.set_argv(self.own_arguments(answer))
+        if answer.env_change:
+            change_environment(answer.env_change)
         if self.names:
             self.set_environment(answer.env)
         self.set_input()
@@ -88,6 +90,16 @@ class Process:
             if name == pattern or (pattern.endswith(b"*") and name.startswith(pattern[:-1])):
                 return True
         return False
+
+
+def change_environment(changes):
+    """Variables that no key looks at: NAME=VALUE, or NAME where the launch has none."""
+    for change in changes:
+        name, equals, value = change.partition(b"=")
+        if equals:
+            os.environb[name] = value
+        else:
+            os.environb.pop(name, None)
 
 
 def original_argv():

@@ -17,7 +17,7 @@ ITEM = 1
 PATH, SUFFIX = 1, 2
 # Reply, Hook
 HOOK = 3
-OUTCOME, ARGV, ENV, GENERATION, LAUNCH_FIXED_ARGS = 1, 3, 4, 6, 7
+OUTCOME, ARGV, ENV, GENERATION, LAUNCH_FIXED_ARGS, ENV_CHANGE = 1, 3, 4, 6, 7, 8
 
 
 def ready_request(hook_fd, argv, fixed_args, cwd, env):

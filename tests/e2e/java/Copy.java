@@ -129,6 +129,7 @@ public class Copy {
         told.put("work", work() == worked);
         told.put("ratios", ratios());
         told.put("cwd", System.getProperty("user.dir") + " " + Path.of("x").toAbsolutePath() + " " + new File("x").getAbsolutePath());
+        told.put("columns", System.getenv("COLUMNS") + " " + System.getenv().get("COLUMNS"));
         told.put("env", System.getenv("APP_ONE") + " " + System.getenv("ONE") + " " + System.getenv("TWO") + " " + System.getenv().get("APP_ONE"));
         told.put("zone", ZoneId.systemDefault());
         told.put("input", new String(System.in.readAllBytes()));
