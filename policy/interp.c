@@ -111,6 +111,16 @@ int interp_line_parse(const struct interp *interp, char *const *argv, size_t n_a
 	}
 }
 
+const char *interp_env_check(const struct interp *interp, const char *entry)
+{
+	static const char name[] = "NODE_OPTIONS=";
+
+	if (interp->kind != INTERP_NODE || strncmp(entry, name, sizeof(name) - 1) != 0 ||
+	    node_options_known(entry + sizeof(name) - 1))
+		return NULL;
+	return "$NODE_OPTIONS has an option that is not known, or that does more than run a program";
+}
+
 bool interp_path_is_relative(const char *list)
 {
 	if (!*list)

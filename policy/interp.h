@@ -43,6 +43,9 @@ struct interp_line {
 int interp_line_parse(const struct interp *interp, char *const *argv, size_t n_argv, struct interp_line *ret,
                       const char **why);
 
+/* Why a variable (NAME=VALUE) makes it do more than run a program, in words; NULL: it does not. */
+const char *interp_env_check(const struct interp *interp, const char *entry);
+
 /* Whether a list of paths, as in $PYTHONPATH, is read from the working directory. */
 bool interp_path_is_relative(const char *list);
 

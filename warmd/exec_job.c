@@ -487,6 +487,11 @@ static struct entry *exec_job_find(struct exec_job *job, const struct caller *ca
 	if (entry || job->request.ready[0])
 		return entry;
 	prewarm_look(job->daemon, caller, &job->request, &job->prewarm);
+	if (job->prewarm.why) {
+		const size_t len = strlen(reason);
+
+		snprintf(reason + len, size - len, "; nothing is pre-warmed: %s", job->prewarm.why);
+	}
 	if (!job->prewarm.interp || prewarm_has_own(job->daemon, &job->prewarm))
 		return NULL;
 	return entry_find(job->daemon, &job->prewarm.conditions, reason, size);

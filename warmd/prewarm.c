@@ -197,11 +197,22 @@ static struct digest name_program(const Warm__Rpc__Conditions *launch, const str
 	return ret;
 }
 
+/* Why this launch cannot have a pre-warmed interpreter, or NULL. */
+static const char *check(struct prewarm *prewarm, const struct request *request)
+{
+	const char *why = NULL;
+
+	if (interp_line_parse(prewarm->interp, (char *const *)prewarm->argv, prewarm->n_argv, &prewarm->line, &why))
+		return why;
+	for (char **entry = request->env; *entry && !why; entry++)
+		why = interp_env_check(prewarm->interp, *entry);
+	return why;
+}
+
 void prewarm_look(struct daemon *daemon, const struct caller *caller, const struct request *request,
                   struct prewarm *ret)
 {
 	size_t n = request->head.n_argv + 4;
-	const char *why;
 
 	memset(ret, 0, sizeof(*ret));
 	if (!daemon->prewarm.dir[0] || (daemon->prewarm.root_only && caller->msg.uid))
@@ -210,8 +221,12 @@ void prewarm_look(struct daemon *daemon, const struct caller *caller, const stru
 	ret->argv = calloc(n, sizeof(*ret->argv));
 	ret->words = calloc(INTERP_WORDS_MAX, sizeof(*ret->words));
 	if (!ret->argv || !ret->words || !look_at_command(ret, caller, request) ||
-	    !config_interp(&daemon->config, ret->interp->kind)->prewarm ||
-	    interp_line_parse(ret->interp, (char *const *)ret->argv, ret->n_argv, &ret->line, &why)) {
+	    !config_interp(&daemon->config, ret->interp->kind)->prewarm) {
+		ret->interp = NULL;
+		return;
+	}
+	ret->why = check(ret, request);
+	if (ret->why) {
 		ret->interp = NULL;
 		return;
 	}

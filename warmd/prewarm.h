@@ -35,6 +35,7 @@ struct request;
 /* A launch of an interpreter. */
 struct prewarm {
 	const struct interp *interp;      /* NULL: it is none, or it cannot be pre-warmed */
+	const char *why;                  /* why not; NULL: it is none, or that is switched off */
 	Warm__Rpc__Conditions conditions; /* its strings are the caller's, the request's, the daemon's, or below */
 	const char **argv;                /* as the interpreter gets it */
 	size_t n_argv;

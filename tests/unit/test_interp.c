@@ -193,6 +193,10 @@ static void test_node_options_of_the_environment(void **state)
 	assert_false(node_options_known("--require \"./a b.js\""));
 	assert_false(node_options_known("--no-warnings x"));
 	assert_false(node_options_known("-e x"));
+	assert_non_null(interp_env_check(interp_of("node"), "NODE_OPTIONS=--inspect"));
+	assert_null(interp_env_check(interp_of("node"), "NODE_OPTIONS=--no-warnings"));
+	assert_null(interp_env_check(interp_of("node"), "NODE_OPTIONSX=--inspect"));
+	assert_null(interp_env_check(interp_of("python3"), "NODE_OPTIONS=--inspect"));
 }
 
 static void test_interpreters_are_known_by_name(void **state)
