@@ -17,7 +17,7 @@
 #include "cache/adopt.h"
 #include "cache/store.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define ASIDE_MAX      (PATH_MAX + 64)
 #define COLUMNS                                                                                                        \
 	"id, name, state, uid, command, created, last_used, hits, processes, threads, rss_bytes, stored_bytes, reason"
@@ -33,7 +33,7 @@ static const char table[] =
         " stored_bytes INTEGER NOT NULL, reason TEXT) WITHOUT ROWID";
 
 static const char *const schema[] = {
-        "BEGIN", table, "CREATE INDEX snapshot_name ON snapshot (name)", "PRAGMA user_version = 1", "COMMIT",
+        "BEGIN", table, "CREATE INDEX snapshot_name ON snapshot (name)", "PRAGMA user_version = 2", "COMMIT",
 };
 
 static void finalize(sqlite3_stmt **stmt)

@@ -7,9 +7,10 @@
 
 #include <stdint.h>
 #include "cache/pack.h"
+#include "proto/image_version.h"
 
 #define PACK_MAGIC       0x31474d494d524157u /* "WARMIMG1" */
-#define PACK_VERSION     1u
+#define PACK_VERSION     IMAGE_VERSION
 #define PACK_HEADER_SIZE 4096u
 #define PACK_BLOCK_BYTES ((size_t)PACK_BLOCK_PAGES * PACK_PAGE)
 

@@ -12,8 +12,8 @@
 #include "base/err.h"
 #include "plugins/warm_plugin.h"
 #include "proto/launch.h"
+#include "proto/image_version.h"
 
-#define IMAGE_VERSION 1
 #define PAGE          4096u
 #define SIGNALS       64
 #define SIGACTION_LEN 32      /* bytes of the kernel's struct sigaction */

@@ -17,8 +17,7 @@
 #include "base/err.h"
 #include "base/kernel.h"
 #include "plugins/plugins.h"
-
-#define IMAGE_VERSION 1
+#include "proto/image_version.h"
 
 int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err)
 {

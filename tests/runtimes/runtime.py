@@ -23,7 +23,7 @@ class RuntimeCase(WarmCase):
 
     def check_launches(self, *argv, arguments=("1", "22", "333"), launches=LAUNCHES, options=(), **keywords):
         """Launches it so often, with these as its last argument in turn."""
-        cold = {last: self.daemon.exec(*argv, last, options=(*options, "--explain", "--cold"), **keywords) for last in arguments}
+        cold = {last: self.daemon.exec(*argv, last, options=(*options, "--explain", "--cold"), timeout=120, **keywords) for last in arguments}
         for result in cold.values():
             self.assertEqual(result.code, 0, repr(result))
         first = self.daemon.exec(*argv, arguments[0], options=(*options, "--explain"), timeout=60, **keywords)

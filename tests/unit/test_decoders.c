@@ -32,6 +32,7 @@
 #include "proto/image.pb-c.h"
 #include "restore/restore.h"
 #include "warmd/request.h"
+#include "proto/image_version.h"
 
 #define N_PAGES      4
 #define HEAP         0x10000u
@@ -278,7 +279,7 @@ static uint8_t *whole_meta(size_t *ret_len)
 	fill_memory(w);
 	fill_process(w);
 	fill_descriptors(w);
-	w->image.version = 1;
+	w->image.version = IMAGE_VERSION;
 	w->image.mm = &w->mm;
 	w->image.process = &w->process;
 	w->image.file = w->files;
