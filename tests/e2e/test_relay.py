@@ -239,8 +239,8 @@ class Output(Relay):
 class Ends(Relay):
     """Signals, stops, and who is killed."""
 
-    def hold(self, *words):
-        launch = self.popen(*words, "hold")
+    def hold(self, *words, **keywords):
+        launch = self.popen(*words, "hold", **keywords)
         self.assertEqual(launch.stdout.readline(), b"holding\n")
         self.addCleanup(lambda: (launch.kill(), launch.communicate()))
         return launch
@@ -279,7 +279,7 @@ class Ends(Relay):
         self.assertEqual(finish(launch).out, "1\n")
 
     def test_stop_and_continue(self):
-        launch = self.hold()
+        launch = self.hold(process_group=0)  # one that is not orphaned, whoever runs the tests
         program = self.program(launch)
         launch.send_signal(signal.SIGTSTP)
         self.assertTrue(wait_for(lambda: state(program) == "T" and state(launch.pid) == "T", 5))
