@@ -26,6 +26,8 @@ const char *const key_ignored_env[] = {
         "JOURNAL_STREAM",
         "NOTIFY_SOCKET",
         "LISTEN_*",
+        "WATCHDOG_PID",
+        "SYSTEMD_EXEC_PID",
         "WARM_SOCKET",
         NULL,
 };
@@ -418,6 +420,13 @@ static bool cwd_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Cond
 	return false;
 }
 
+/* A copy that has none of its own could not say READY=1 to whoever waits for it. */
+static bool notify_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                           const struct difference *why)
+{
+	return now->notify && !snap->notify && differs(why, "there is a NOTIFY_SOCKET, and was none");
+}
+
 /* ---- the key ---------------------------------------------------------------------------------------------------- */
 
 int key_compare(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now, const char *const *ignored_env,
@@ -425,8 +434,8 @@ int key_compare(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *
 {
 	static bool (*const step[])(const Warm__Rpc__Conditions *, const Warm__Rpc__Conditions *,
 	                            const struct difference *) = {
-	        command_differs, user_differs,  groups_differ,  rights_differ, places_differ,
-	        machine_differs, stdio_differs, signals_differ, cwd_differs,   arguments_differ,
+	        command_differs, user_differs,   groups_differ, rights_differ,    places_differ,  machine_differs,
+	        stdio_differs,   signals_differ, cwd_differs,   arguments_differ, notify_differs,
 	};
 	const int n_steps = sizeof(step) / sizeof(step[0]);
 	const struct difference why = {.text = reason, .size = reason_size};

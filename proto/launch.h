@@ -32,6 +32,7 @@
 #define LAUNCH_FDS_MAX      64     /* descriptors in one launch; more start cold */
 #define LAUNCH_FD_END       900 /* a descriptor with this number or a higher one starts cold: the restorer's are there */
 #define LAUNCH_SILENCE_MS   100 /* no word from warmd for so long: take the token, start cold */
+#define NOTIFY_PATH_MAX     108 /* with its NUL: what fits into a struct sockaddr_un */
 #define LAUNCH_KEEPALIVE_MS 30  /* so often warmd says LAUNCH_PENDING while a clone is being made */
 
 /* ---- warm exec → warmd ---------------------------------------------------------------------------------------- */
@@ -42,6 +43,8 @@ enum launch_flags {
 	LAUNCH_NET_PRIVATE = 1 << 2, /* --net private */
 	LAUNCH_TTY = 1 << 3,         /* one of 0 1 2 is the slave of a fresh pty: it becomes the controlling terminal */
 	LAUNCH_BACKGROUND = 1 << 4,  /* the program starts in the background of that pty (see supervisor) */
+	LAUNCH_NOTIFY = 1 << 5,      /* the caller has a NOTIFY_SOCKET: what the program says to its own comes back */
+	LAUNCH_OFFER = 1 << 6,       /* --ready sdk: a first run gets a NOTIFY_SOCKET where the caller has none */
 };
 
 /*
@@ -74,7 +77,8 @@ enum launch_answer {
 	LAUNCH_PENDING = 1,    /* a clone is being made; keep waiting */
 	LAUNCH_RUNNING = 2,    /* the clone has the token: read the control socket */
 	LAUNCH_COLD_START = 3, /* take the token and execve() yourself */
-	LAUNCH_RELAY = 4,      /* take the token and run it as a child (relay_word). Comes with an open warm-init */
+	LAUNCH_RELAY = 4,      /* take the token and run it as a child (relay_word). Comes with an open warm-init and,
+	                          where `notify` is not empty, the socket behind that path */
 };
 
 enum launch_tier { TIER_HOT = 0, TIER_TEMPLATE = 1, TIER_COLD_RESTORE = 2, TIER_COLD_START = 3 };
@@ -90,6 +94,7 @@ struct launch_reply {
 	char snapshot[24];
 	char reason[240]; /* why not hotter; "" = hot */
 	char env[256]; /* LAUNCH_COLD_START: "NAME=VALUE" and a separator, put in front of what NAME is; "" nothing */
+	char notify[NOTIFY_PATH_MAX]; /* LAUNCH_RELAY: the program's NOTIFY_SOCKET; "" = the caller's, or none */
 };
 
 /* ---- warm exec ↔ warmd, behind LAUNCH_RELAY ------------------------------------------------------------------- */
@@ -102,9 +107,10 @@ struct launch_reply {
  * to be seen has been seen.
  */
 enum relay_kind {
-	RELAY_STARTED = 1, /* → warmd, with a pidfd of the program */
-	RELAY_GO = 2,      /* → warm exec */
-	RELAY_READY = 3,   /* → warmd */
+	RELAY_STARTED = 1,  /* → warmd, with a pidfd of the program */
+	RELAY_GO = 2,       /* → warm exec */
+	RELAY_READY = 3,    /* → warmd */
+	RELAY_NOTIFIED = 4, /* → warmd: the program itself has said READY=1 to its NOTIFY_SOCKET */
 };
 
 struct relay_word {
@@ -120,6 +126,8 @@ enum control_kind {
 	CONTROL_SIGNAL = 3,  /* → supervisor: value = signal; code, data = si_code and si_value of an RT signal */
 	CONTROL_FOREGROUND =
 	        4, /* → supervisor: value 1: foreground of its pty, 0: background; then SIGCONT to its group */
+	CONTROL_NOTIFY = 5, /* → warm exec: with the clone's NOTIFY_SOCKET. value 1: it has said READY=1 already, before
+	                       it was snapshotted */
 };
 
 struct control {
@@ -137,9 +145,11 @@ struct control {
 
 /* Descriptors: [0] control; with LAUNCH_TTY also [1] the pty slave; last, where there is one, a claim (warmd/claim.h),
  * which is kept as long as the supervisor lives. The supervisor answers REPORT_SUP_READY. */
+#define SUP_SAID_READY (1u << 31)
+
 struct sup_go {
 	uint32_t magic;
-	uint32_t flags; /* LAUNCH_TTY | LAUNCH_BACKGROUND */
+	uint32_t flags; /* LAUNCH_TTY | LAUNCH_BACKGROUND | LAUNCH_NOTIFY | SUP_SAID_READY: as in CONTROL_NOTIFY */
 };
 
 /* ---- warmd → template, → application ---------------------------------------------------------------------------- */

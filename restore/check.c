@@ -165,6 +165,11 @@ static bool plugin_objects_are_whole(const Warm__Image__Image *image)
 	return n_taken == n_objects;
 }
 
+static bool notify_is_whole(const char *path)
+{
+	return !*path || (*path == '/' && strrchr(path, '/') > path && strlen(path) < NOTIFY_PATH_MAX);
+}
+
 int check_image(const Warm__Image__Image *image, uint64_t n_pages, const char *label, struct err *err)
 {
 	const char *part = NULL;
@@ -172,9 +177,10 @@ int check_image(const Warm__Image__Image *image, uint64_t n_pages, const char *l
 	if (image->version != IMAGE_VERSION)
 		return err_set(err, ENOTSUP, "image %s: version %u is not known", label, image->version);
 	for (size_t i = 0; i < image->n_feature; i++)
-		if (strcmp(image->feature[i], "plugins") != 0 && strcmp(image->feature[i], "shared") != 0)
+		if (strcmp(image->feature[i], "plugins") != 0 && strcmp(image->feature[i], "shared") != 0 &&
+		    strcmp(image->feature[i], "notify") != 0)
 			return err_set(err, ENOTSUP, "image %s: feature %s is not known", label, image->feature[i]);
-	if (!process_is_whole(image->process))
+	if (!process_is_whole(image->process) || !notify_is_whole(image->process->notify))
 		part = "process";
 	else if (!threads_are_whole(image))
 		part = "threads";

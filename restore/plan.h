@@ -136,6 +136,8 @@ void plan_held_end(struct plan *p, uint32_t begin);
 /* By the supervisor: a network namespace with loopback up; and in it any address can be bound. */
 void plan_network_own(struct plan *p);
 void plan_network_any_address(struct plan *p);
+/* By the supervisor: the clone's own NOTIFY_SOCKET, at this number. */
+void plan_notify(struct plan *p, int fd);
 
 #define GO_FD(place) ((place)->fd_base + 40) /* a standby's end of its GO socket */
 

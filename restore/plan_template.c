@@ -16,7 +16,8 @@
 #include "base/err.h"
 #include "restore/plan.h"
 
-#define SUP_FD 3 /* warm-init's only descriptor */
+#define SUP_FD    3 /* warm-init's descriptors: its socket */
+#define NOTIFY_FD 4 /* and the NOTIFY_SOCKET of the clone, where it has one */
 
 static uint64_t clone_args(struct plan *p, uint64_t flags, uint64_t exit_signal, uint64_t stack, const pid_t *tid)
 {
@@ -35,8 +36,8 @@ static uint64_t clone_args(struct plan *p, uint64_t flags, uint64_t exit_signal,
 
 static void plan_exec_init(struct plan *p)
 {
-	char sup[16], pid[16];
-	uint64_t argv[4] = {0}, envp[1] = {0};
+	char sup[16], pid[16], notify[16];
+	uint64_t argv[5] = {0}, envp[1] = {0};
 	uint64_t argv_at, envp_at;
 
 	snprintf(sup, sizeof(sup), "%d", SUP_FD);
@@ -44,6 +45,11 @@ static void plan_exec_init(struct plan *p)
 	argv[0] = plan_string(p, "warm-init");
 	argv[1] = plan_string(p, sup);
 	argv[2] = plan_string(p, pid);
+	if (*p->image->process->notify) {
+		snprintf(notify, sizeof(notify), "%d", NOTIFY_FD);
+		argv[3] = plan_string(p, notify);
+		plan_notify(p, NOTIFY_FD);
+	}
 	argv_at = plan_data(p, argv, sizeof(argv), 8);
 	envp_at = plan_data(p, envp, sizeof(envp), 8);
 	plan_op(p,

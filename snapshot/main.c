@@ -111,6 +111,7 @@ int main(int argc, char **argv)
 	        {"launch-fd", required_argument, NULL, 'l'},
 	        {"owner", required_argument, NULL, 'o'},
 	        {"net-private", no_argument, NULL, 'n'},
+	        {"notify", required_argument, NULL, 'N'},
 	        {"touched", required_argument, NULL, 't'},
 	        {"trial", required_argument, NULL, 'T'},
 	        {"image", required_argument, NULL, 'i'},
@@ -155,6 +156,9 @@ int main(int argc, char **argv)
 			break;
 		case 'n':
 			req.net_private = true;
+			break;
+		case 'N':
+			req.notify = optarg;
 			break;
 		case 't':
 			touched_fd = value;
@@ -214,7 +218,8 @@ int main(int argc, char **argv)
 	}
 	if (req.pid <= 0 || req.meta_fd < 0 || req.summary_fd < 0 || req.pages_fd < 0) {
 		fprintf(stderr,
-		        "usage: warm-snap --pid PID [--hook-fd N] [--owner UID:GID:CAPS] [--net-private] [--hold] "
+		        "usage: warm-snap --pid PID [--hook-fd N] [--owner UID:GID:CAPS] [--net-private] [--notify "
+		        "PATH] [--hold] "
 		        "[--launch-fd "
 		        "FD:DEV:INO]... [--report FD] "
 		        "--meta FD --summary FD --pages FD\n"

@@ -28,6 +28,7 @@ struct launch_owner { /* whose launch it was: what has other rights by now is no
 struct snapshot_request {
 	pid_t pid;
 	bool net_private;                 /* launched with --net private: it has a network namespace of its own */
+	const char *notify;               /* its NOTIFY_SOCKET, if that is one of ours; else NULL */
 	const struct launch_owner *owner; /* NULL: root's, who may copy anything */
 	int hook_fd;                      /* number, in the target, of the descriptor its hook blocks on; -1: none */
 	const struct launch_fd *launch_fd;

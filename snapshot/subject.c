@@ -53,6 +53,11 @@ int subject_open(struct subject *s, const struct snapshot_request *req, struct e
 	s->image->cpu = strdup(cpu);
 	if (!s->image->kernel || !s->image->cpu)
 		return err_sys(err, ENOMEM, "image");
+	if (!req->notify)
+		return 0;
+	s->image->process->notify = strdup(req->notify);
+	if (!s->image->process->notify || GROW(s->image, feature, strdup("notify")) < 0)
+		return err_sys(err, ENOMEM, "image");
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "warmd/daemon.h"
 #include "warmd/dispatch.h"
 #include "warmd/exec_job.h"
+#include "warmd/notify.h"
 #include "warmd/relayed.h"
 #include "warmd/snap_job.h"
 #include "warmd/verbs.h"
@@ -50,6 +51,7 @@ void client_new(struct daemon *daemon, int sock)
 	}
 	client->daemon = daemon;
 	client->sock = sock;
+	client->notify_sock = -1;
 	client->accepted_ns = daemon_now_ns();
 	client->looked = caller_look(&client->caller, &client->peer, &daemon->machine);
 	STAILQ_INIT(&client->queue);
@@ -77,6 +79,8 @@ void client_free(struct client *client)
 		verb_client_gone(client->verb_job);
 	if (client->first_run)
 		relayed_client_gone(client);
+	clean_fd(&client->notify_sock);
+	notify_remove(client->notify_path);
 
 	ev_io_stop(client->daemon->loop, &client->io);
 	ev_timer_stop(client->daemon->loop, &client->timer);

@@ -40,6 +40,8 @@ struct client {
 	struct verb_job *verb_job;
 
 	struct first_run *first_run; /* a `warm exec` behind LAUNCH_RELAY */
+	int notify_sock;             /* what it gets with that; -1: nothing */
+	char *notify_path;           /* ... and of this name, as long as it is there */
 
 	/* Files that the hook declared, until Ready. */
 	Warm__Rpc__Depends **depends;

@@ -61,6 +61,7 @@ struct daemon {
 	struct listener *listener;
 	int init_fd;                /* warm-init, for templates to execveat */
 	char claims[PATH_MAX + 16]; /* a file for warmd/claim.h to lock */
+	char notify_dir[PATH_MAX];  /* for warmd/notify.h; "": there is none */
 
 	LIST_HEAD(, entry) entries; /* newest first */
 	LIST_HEAD(, client) clients;

@@ -253,7 +253,7 @@ static void exec_job_stand(struct exec_job *job, struct standby *standby)
 	exec_job_move(job, EXEC_STANDING);
 	standby_take(standby, job);
 	job->standby = standby;
-	r = go_supervisor(standby, &job->request, job->claim_fd, &err);
+	r = go_supervisor(standby, job->entry, &job->request, job->claim_fd, &err);
 	if (!r && !(job->request.head.flags & LAUNCH_TTY)) /* else behind REPORT_SUP_READY */
 		r = send_application(job, &err);
 	if (r) {
@@ -484,7 +484,8 @@ static struct entry *exec_job_find(struct exec_job *job, const struct caller *ca
 {
 	struct entry *entry = entry_find(job->daemon, &caller->msg, reason, size);
 
-	if (entry || job->request.ready[0])
+	/* A copy of an interpreter has no NOTIFY_SOCKET of ours. */
+	if (entry || job->request.ready[0] || job->request.head.flags & (LAUNCH_NOTIFY | LAUNCH_OFFER))
 		return entry;
 	prewarm_look(job->daemon, caller, &job->request, &job->prewarm);
 	if (job->prewarm.why) {

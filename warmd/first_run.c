@@ -8,6 +8,7 @@
 #include "warmd/entry.h"
 #include "warmd/recording.h"
 #include "warmd/prewarm.h"
+#include "warmd/relayed.h"
 #include "warmd/request.h"
 
 #include <errno.h>
@@ -140,9 +141,10 @@ int first_run_register(struct client *client, const struct request *request, con
 	run->ready_when = ready;
 	ready_watch(run);
 	run->recording = recording_start(daemon, run->pid);
-	if (ready.kind == READY_STDOUT) {
-		run->client = client;
-		client->first_run = run;
+	r = relayed_begin(client, run, request, err);
+	if (r) {
+		first_run_drop(run);
+		return r;
 	}
 	*ret = run;
 	return 0;
@@ -245,6 +247,7 @@ void first_run_free(struct first_run *run)
 	free(run->ready);
 	if (run->interpreter)
 		warm__rpc__conditions__free_unpacked(run->interpreter, NULL);
+	free(run->notify);
 	if (run->conditions)
 		warm__rpc__conditions__free_unpacked(run->conditions, NULL);
 	free(run);

@@ -44,6 +44,8 @@ struct first_run {
 	Warm__Rpc__Conditions *interpreter; /* it becomes a snapshot of this kind first; NULL: it does not */
 	struct recording *recording;        /* of what it opens; NULL: there is none */
 	struct client *client;              /* the `warm exec` that stands behind it (warmd/relayed.h), or NULL */
+	char *notify;                       /* its NOTIFY_SOCKET, if that is one of ours; else NULL */
+	bool said_ready;                    /* to that */
 };
 
 /* The client's process is about to start cold. Refused, with the reason, where another first run of the same launch is

@@ -48,13 +48,17 @@ int go_check(const struct entry *entry, const struct request *request, const str
 	return 0;
 }
 
-int go_supervisor(const struct standby *standby, const struct request *request, int claim, struct err *err)
+int go_supervisor(const struct standby *standby, const struct entry *entry, const struct request *request, int claim,
+                  struct err *err)
 {
-	struct sup_go go = {.magic = SUP_MAGIC, .flags = request->head.flags & (LAUNCH_TTY | LAUNCH_BACKGROUND)};
+	struct sup_go go = {.magic = SUP_MAGIC,
+	                    .flags = request->head.flags & (LAUNCH_TTY | LAUNCH_BACKGROUND | LAUNCH_NOTIFY)};
 	int fds[3] = {request->fds[REQUEST_CONTROL]};
 	size_t n_fds = 1;
 	int r;
 
+	if (entry->record->said_ready)
+		go.flags |= SUP_SAID_READY;
 	if (go.flags & LAUNCH_TTY)
 		fds[n_fds++] = request_terminal(request);
 	if (claim >= 0)
@@ -65,13 +69,26 @@ int go_supervisor(const struct standby *standby, const struct request *request, 
 
 /* ---- the hook's answer ------------------------------------------------------------------------------------------- */
 
-/* LISTEN_PID names the launcher, which a cold start would become. The clone has a number of its own. */
-static const char *own_variable(const char *assignment, const struct go_launch *launch, char *listen_pid)
-{
-	char theirs[32];
+/* What the launcher was told about itself, and a clone is to be told about the clone. */
+struct own_variables {
+	char launcher[32], listen_pid[32];
+	char notify[sizeof("NOTIFY_SOCKET=") + NOTIFY_PATH_MAX];
+};
 
-	snprintf(theirs, sizeof(theirs), "LISTEN_PID=%d", launch->launcher);
-	return strcmp(assignment, theirs) ? assignment : listen_pid;
+static void own_variables(const Warm__Rpc__Record *record, const struct go_launch *launch, struct own_variables *ret)
+{
+	snprintf(ret->launcher, sizeof(ret->launcher), "LISTEN_PID=%d", launch->launcher);
+	snprintf(ret->listen_pid, sizeof(ret->listen_pid), "LISTEN_PID=%d", record->summary->pid);
+	ret->notify[0] = '\0';
+	if (record->notify[0])
+		snprintf(ret->notify, sizeof(ret->notify), "NOTIFY_SOCKET=%.*s", NOTIFY_PATH_MAX, record->notify);
+}
+
+static const char *own_variable(const char *assignment, const struct own_variables *own)
+{
+	if (!strcmp(assignment, own->launcher))
+		return own->listen_pid;
+	return own->notify[0] && !strncmp(assignment, "NOTIFY_SOCKET=", 14) ? own->notify : assignment;
 }
 
 static int hook_answer(const Warm__Rpc__Record *record, const struct go_launch *launch, uint8_t **ret, size_t *ret_len,
@@ -79,7 +96,7 @@ static int hook_answer(const Warm__Rpc__Record *record, const struct go_launch *
 {
 	const Warm__Rpc__Conditions *conditions = record->conditions;
 	const struct request *request = launch->request;
-	char listen_pid[32];
+	struct own_variables own;
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
 	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
 	bool interpreter = conditions->interpreter[0];
@@ -91,13 +108,13 @@ static int hook_answer(const Warm__Rpc__Record *record, const struct go_launch *
 
 	if (!bytes)
 		return err_set(err, ENOMEM, "out of memory");
-	snprintf(listen_pid, sizeof(listen_pid), "LISTEN_PID=%d", record->summary->pid);
+	own_variables(record, launch, &own);
 	if (!conditions->argv_from_launch && !interpreter)
 		n_argv = 0; /* the application's own, it keeps them */
 	for (size_t i = 0; i < n_argv; i++)
 		bytes[i] = (ProtobufCBinaryData){strlen(argv[i]), (uint8_t *)argv[i]};
 	for (size_t i = 0; i < n_env; i++) {
-		const char *var = own_variable(request->env[i], launch, listen_pid);
+		const char *var = own_variable(request->env[i], &own);
 
 		bytes[n_argv + i] = (ProtobufCBinaryData){strlen(var), (uint8_t *)var};
 	}

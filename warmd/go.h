@@ -21,7 +21,8 @@ int go_check(const struct entry *entry, const struct request *request, const str
              struct err *err);
 
 /* claim: kept by the supervisor as long as the clone lives, or -1 (warmd/claim.h). */
-int go_supervisor(const struct standby *standby, const struct request *request, int claim, struct err *err);
+int go_supervisor(const struct standby *standby, const struct entry *entry, const struct request *request, int claim,
+                  struct err *err);
 
 /* launcher: the process that LISTEN_PID means, as the clone's own environment has to say. */
 struct go_launch {

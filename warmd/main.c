@@ -17,6 +17,7 @@
 #include "warmd/front.h"
 #include "warmd/listener.h"
 #include "warmd/log.h"
+#include "warmd/notify.h"
 #include "warmd/options.h"
 #include "warmd/pool.h"
 #include "warmd/prewarm.h"
@@ -232,6 +233,8 @@ static int daemon_start(struct daemon *daemon, struct err *err)
 	entry_load_all(daemon);
 	be_prompt();
 	r = listener_new(daemon, options.socket, options.socket_default && geteuid() == 0, &daemon->listener, err);
+	if (!r)
+		notify_open(daemon, options.socket);
 	return r ? r : confine(CONFINED_WARMD, err);
 }
 

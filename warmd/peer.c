@@ -146,6 +146,7 @@ int caller_ask(struct caller *caller, const struct request *request)
 	msg->cwd = (ProtobufCBinaryData){strlen(request->cwd), (uint8_t *)request->cwd};
 	msg->sig_blocked = request->head.sig_blocked & ~LIBC_SIGNALS;
 	msg->net_private = (request->head.flags & LAUNCH_NET_PRIVATE) != 0;
+	msg->notify = (request->head.flags & LAUNCH_NOTIFY) != 0;
 
 	caller->argv = bytes_list(request->argv, request->head.n_argv);
 	caller->env = bytes_list(request->env, request->head.n_env);

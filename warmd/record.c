@@ -352,6 +352,8 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 	record->id = strdup(id);
 	record->name = strdup(run->name);
 	record->ready = strdup(run->ready);
+	record->notify = strdup(run->notify ? run->notify : "");
+	record->said_ready = run->said_ready;
 	record->created = (uint64_t)time(NULL);
 	record->monotonic_ns = daemon_now_ns();
 

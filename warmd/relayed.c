@@ -10,19 +10,47 @@
 #include "warmd/daemon.h"
 #include "warmd/first_run.h"
 #include "warmd/log.h"
+#include "warmd/notify.h"
+#include "warmd/request.h"
 #include "warmd/retired.h"
 #include "warmd/snap_job.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FDINFO_MAX 4096
 
-void relayed_answer(struct client *client, const struct launch_reply *reply)
+int relayed_begin(struct client *client, struct first_run *run, const struct request *request, struct err *err)
 {
-	fd_send(client->sock, reply, sizeof(*reply), &client->daemon->init_fd, 1);
+	bool notify = request->head.flags & (LAUNCH_NOTIFY | LAUNCH_OFFER);
+	int r;
+
+	if (run->ready_when.kind != READY_STDOUT && !notify)
+		return 0;
+	run->client = client;
+	client->first_run = run;
+	if (!notify)
+		return 0;
+	r = notify_new(client->daemon, &client->notify_sock, &client->notify_path, err);
+	if (r)
+		return r;
+	run->conditions->notify = true;
+	run->notify = strdup(client->notify_path);
+	return run->notify ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+void relayed_answer(struct client *client, struct launch_reply *reply)
+{
+	int fds[2] = {client->daemon->init_fd, client->notify_sock};
+
+	if (client->notify_path)
+		snprintf(reply->notify, sizeof(reply->notify), "%s", client->notify_path);
+	fd_send(client->sock, reply, sizeof(*reply), fds, client->notify_sock >= 0 ? 2 : 1);
+	clean_fd(&client->notify_sock);
+	client->notify_sock = -1;
 }
 
 static void forget(struct first_run *run)
@@ -113,13 +141,34 @@ static int started(struct client *client, int pidfd, struct err *err)
 
 /* ---- what it says ------------------------------------------------------------------------------------------------ */
 
+/* Of the ways to be ready it is one only where no other was named; its copies have said it in any case. */
+static int notified(struct first_run *run, struct err *err)
+{
+	char *ready;
+
+	run->said_ready = true;
+	if (run->ready_when.kind != READY_SDK)
+		return 0;
+	ready = strdup("notify");
+	if (!ready)
+		return err_set(err, ENOMEM, "out of memory");
+	free(run->ready);
+	run->ready = ready;
+	snap_job_found_ready(run);
+	return 0;
+}
+
 static int hear(struct client *client, const struct relay_word *word, const int *fds, size_t n_fds, struct err *err)
 {
 	struct first_run *run = client->first_run;
 
 	if (word->kind == RELAY_STARTED && n_fds == 1 && run->pid == client->peer.pid)
 		return started(client, fds[0], err);
-	if (word->kind == RELAY_READY && !n_fds && run->pid != client->peer.pid) {
+	if (n_fds || run->pid == client->peer.pid)
+		return err_set(err, EINVAL, "`warm exec` makes no sense");
+	if (word->kind == RELAY_NOTIFIED)
+		return notified(run, err);
+	if (word->kind == RELAY_READY && run->ready_when.kind == READY_STDOUT) {
 		snap_job_found_ready(run);
 		return 0;
 	}

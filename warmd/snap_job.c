@@ -30,7 +30,7 @@
 #define SNAP_TIMEOUT_S  120
 #define STORE_TIMEOUT_S 600
 #define SUMMARY_MAX     (64u << 20)
-#define N_SNAP_ARGS     16 /* of warm-snap, before those of the launch's descriptors */
+#define N_SNAP_ARGS     18 /* of warm-snap, before those of the launch's descriptors */
 
 #define NOT_LAUNCHED "not started by `warm exec`, by one that did not miss, or with another --ready"
 #define EXECUTED     "the program of this name has executed another one"
@@ -449,7 +449,7 @@ static int start_snap(struct snap_job *job, struct err *err)
 	                                        "--report",  "3",       "--meta", "4",         "--summary",
 	                                        "5",         "--pages", "6"};
 	const Warm__Rpc__Conditions *conditions = job->conditions;
-	size_t n_args = N_SNAP_ARGS - 3;
+	size_t n_args = N_SNAP_ARGS - 5;
 	const struct first_run *run = job->run;
 	const int fds[] = {-1, job->meta_fd, job->summary_fd, job->pages_fd};
 	const struct worker_spec spec = {.program = SPAWN_SNAP,
@@ -467,6 +467,10 @@ static int start_snap(struct snap_job *job, struct err *err)
 	}
 	if (conditions->net_private)
 		argv[n_args++] = "--net-private";
+	if (run->notify) {
+		argv[n_args++] = "--notify";
+		argv[n_args++] = run->notify;
+	}
 	if (job->stop)
 		argv[n_args++] = "--hold";
 	for (unsigned i = 0; i < run->n_fds; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * warm-init SUPFD APPPID: the supervisor of one clone, pid 1 of its pid namespace and leader of its session.
+ * warm-init SUPFD APPPID [NOTIFYFD]: the supervisor of one clone, pid 1 of its pid namespace and leader of its session.
  *
  *     PARKED ── sup_go ──► WATCHING ── the application has ended ──► REAPING ── no child left ──► exit
  *        └── EOF on SUPFD, or the application died: exit     └── EOF on control: exit
@@ -22,6 +22,7 @@ struct supervisor {
 	int tty_fd;      /* slave of the launch's pty, or -1 */
 	int claim_fd;    /* what nobody else may have while the clone lives (warmd/claim.h), or -1 */
 	int signal_fd;   /* SIGCHLD */
+	int notify_fd;   /* the application's NOTIFY_SOCKET, until the launch gets it; -1: it has none */
 	int app_pid;     /* the application, here in its namespace */
 	int front_group; /* who was in front of the terminal before it was sent to the background; 0: the application */
 	int group_stopped; /* a key stopped the whole group */
@@ -34,6 +35,7 @@ static int decimal(const char *text);
 static void prepare(struct supervisor *sup);
 static void park(struct supervisor *sup);
 static void report(struct supervisor *sup, unsigned kind, int err);
+static void hand_over_notify(struct supervisor *sup);
 static int receive_go(struct supervisor *sup);
 static int take_terminal(struct supervisor *sup);
 static void set_foreground(struct supervisor *sup, int foreground);
@@ -61,13 +63,14 @@ void init_main(long *stack)
 	static struct supervisor sup;
 	char **argv = (char **)(stack + 1);
 
-	if (stack[0] != 3)
+	if (stack[0] != 3 && stack[0] != 4)
 		sys_exit(2);
 
 	sup.sup_fd = decimal(argv[1]);
 	sup.app_pid = decimal(argv[2]);
 	sup.control_fd = sup.tty_fd = sup.claim_fd = -1;
-	if (sup.sup_fd < 0 || sup.app_pid <= 1)
+	sup.notify_fd = stack[0] == 4 ? decimal(argv[3]) : -1;
+	if (sup.sup_fd < 0 || sup.app_pid <= 1 || (sup.notify_fd >= 0 && sup.notify_fd != sup.sup_fd + 1))
 		sys_exit(2);
 
 	prepare(&sup);
@@ -97,7 +100,7 @@ static void prepare(struct supervisor *sup)
 	sys_default_action(SIGCHLD); /* exec keeps SIG_IGN, which would swallow the application's status */
 	if (sup->sup_fd > 0)
 		sys_close_range(0, (unsigned)sup->sup_fd - 1);
-	sys_close_range((unsigned)sup->sup_fd + 1, ~0u);
+	sys_close_range((unsigned)(sup->notify_fd >= 0 ? sup->notify_fd : sup->sup_fd) + 1, ~0u);
 	sup->signal_fd = sys_signalfd(1ull << (SIGCHLD - 1), SFD_CLOEXEC | SFD_NONBLOCK);
 	if (sup->signal_fd < 0)
 		sys_exit(1);
@@ -125,6 +128,28 @@ static void park(struct supervisor *sup)
 	if (err)
 		end(sup);
 	sys_close(sup->sup_fd);
+	hand_over_notify(sup);
+}
+
+/* The launch listens to it, if it wants to; nobody does otherwise, and then the application shall hear that at once. */
+static void hand_over_notify(struct supervisor *sup)
+{
+	struct control control = {.kind = CONTROL_NOTIFY, .value = (sup->flags & SUP_SAID_READY) != 0};
+	struct {
+		struct cmsghdr header;
+		int fd[2];
+	} aux = {.header = {.cmsg_len = sizeof(aux.header) + sizeof(int),
+	                    .cmsg_level = SOL_SOCKET,
+	                    .cmsg_type = SCM_RIGHTS}};
+	struct iovec iov = {.iov_base = &control, .iov_len = sizeof(control)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &aux, .msg_controllen = sizeof(aux)};
+
+	if (sup->notify_fd < 0)
+		return;
+	aux.fd[0] = sup->notify_fd;
+	if (sup->flags & LAUNCH_NOTIFY)
+		sys_sendmsg(sup->control_fd, &msg, 0);
+	sys_close(sup->notify_fd);
 }
 
 static void report(struct supervisor *sup, unsigned kind, int err)

@@ -67,6 +67,11 @@ static inline long sys_recvmsg(int fd, struct msghdr *msg, int flags)
 	return sys6(SYS_recvmsg, fd, (long)msg, flags, 0, 0, 0);
 }
 
+static inline long sys_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	return sys6(SYS_sendmsg, fd, (long)msg, flags | MSG_NOSIGNAL, 0, 0, 0);
+}
+
 static inline int sys_poll(struct pollfd *fds, unsigned n, int timeout_ms)
 {
 	return (int)sys6(SYS_poll, (long)fds, n, timeout_ms, 0, 0, 0);

@@ -31,6 +31,7 @@ static void supervise(const struct child *child, int sup_fd, int hold_fd, int pi
 static void become_program(const struct child *child, int hold_fd) __attribute__((noreturn));
 static void put_descriptors(const struct child *child);
 static void own_numbers(const struct child *child);
+static void own_socket(struct launch *l);
 static bool hear(int sock, void *buf, size_t size, int limit_ms);
 static bool heard_report(const struct child *child, uint32_t kind);
 static bool send_go(struct child *child);
@@ -76,6 +77,7 @@ const char *child_make(struct child *child)
 		return no_child;
 	if (!heard_report(child, REPORT_SUP_PARKED))
 		return no_supervisor;
+	child->launch->program_pid = program;
 	child->program_fd = (int)syscall(SYS_pidfd_open, program, 0);
 	return child->program_fd < 0 ? no_child : NULL;
 }
@@ -113,6 +115,7 @@ static void become_program(const struct child *child, int hold_fd)
 	if (fd_read_full(hold_fd, &byte, 1) != 1)
 		_exit(1);
 	own_numbers(child);
+	own_socket(l);
 	sys_sigprocmask(l->mask, NULL);
 	command_execute(l);
 }
@@ -150,6 +153,28 @@ static void own_numbers(const struct child *child)
 			snprintf(line[i], sizeof(line[i]), "%s%d", names[i], getpid());
 			*var = line[i];
 		}
+}
+
+/* It finds ours behind its NOTIFY_SOCKET. */
+static void own_socket(struct launch *l)
+{
+	static char line[sizeof("NOTIFY_SOCKET=") + NOTIFY_PATH_MAX];
+	size_t n = 0;
+	char **env, **to;
+
+	if (!l->reply.notify[0])
+		return;
+	snprintf(line, sizeof(line), "NOTIFY_SOCKET=%.*s", NOTIFY_PATH_MAX - 1, l->reply.notify);
+	while (l->env[n])
+		n++;
+	env = to = calloc(n + 2, sizeof(*env));
+	if (!env)
+		_exit(EXIT_WARM);
+	for (char **from = l->env; *from; from++)
+		if (strncmp(*from, line, strlen("NOTIFY_SOCKET=")) != 0)
+			*to++ = *from;
+	*to = line;
+	l->env = env;
 }
 
 /* ---- warmd ----------------------------------------------------------------------------------------------------- */

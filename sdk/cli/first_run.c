@@ -25,6 +25,8 @@ static struct {
 
 static const char *prepare(struct launch *l, struct child *child);
 static bool printed(const char *bytes, size_t n);
+static void notified(struct launch *l);
+static void tell(int daemon_fd, enum relay_kind kind);
 
 void first_run(struct launch *l)
 {
@@ -41,6 +43,10 @@ void first_run(struct launch *l)
 		child_abandon(&child);
 		launch_cold(l, why);
 	}
+	if (l->notify_fd >= 0) {
+		notify_open(l, l->notify_fd);
+		l->notified = notified;
+	}
 	hot_explain(l, l->reply.reason);
 	child_go(&child);
 	launch_follow(l);
@@ -52,6 +58,8 @@ static const char *prepare(struct launch *l, struct child *child)
 	int flags = fcntl(STDOUT_FILENO, F_GETFD);
 	bool on_pty = l->relay && l->relay->slave_for[1] >= 0;
 
+	if (strncmp(l->options->ready, TEXT, strlen(TEXT)) != 0)
+		return NULL;
 	if (flags < 0 || flags & FD_CLOEXEC)
 		return "--ready stdout: standard output is closed";
 	if (!on_pty && isatty(STDOUT_FILENO))
@@ -69,12 +77,24 @@ static const char *prepare(struct launch *l, struct child *child)
 
 static bool printed(const char *bytes, size_t n)
 {
-	const struct relay_word ready = {.magic = RELAY_MAGIC, .kind = RELAY_READY};
-
 	if (!match_feed(&waiting.match, bytes, n))
 		return true;
-	fd_send(waiting.daemon_fd, &ready, sizeof(ready), NULL, 0); /* a warmd that is gone takes no snapshot */
-	close(waiting.daemon_fd);
+	tell(waiting.daemon_fd, RELAY_READY);
 	match_fini(&waiting.match);
 	return false;
+}
+
+/* Once: what it says later changes nothing. */
+static void notified(struct launch *l)
+{
+	tell(l->daemon_fd, RELAY_NOTIFIED);
+	l->notified = NULL;
+}
+
+/* The connection stays: with it the name of the NOTIFY_SOCKET would go. A warmd that is gone takes no snapshot. */
+static void tell(int daemon_fd, enum relay_kind kind)
+{
+	const struct relay_word word = {.magic = RELAY_MAGIC, .kind = kind};
+
+	fd_send(daemon_fd, &word, sizeof(word), NULL, 0);
 }

@@ -30,6 +30,7 @@ static const char *const not_compared[] = {
         "Image.cpu",
         "Image.hook_fd",
         "Process.net_private",
+        "Process.notify",
         /* compare_pages() looks at these */
         "Image.run_addr",
         "Image.run_pages",

@@ -171,6 +171,16 @@ static void test_first_difference_is_named(void **state)
 	fresh(NULL);
 	now.conditions.net_private = true;
 	check_differs("--net is private, was host");
+	fresh(NULL);
+	now.conditions.notify = true;
+	check_differs("there is a NOTIFY_SOCKET, and was none");
+}
+
+static void test_a_notify_socket_too_many_does_no_harm(void **state)
+{
+	(void)state;
+	snap.conditions.notify = true;
+	assert_int_equal(key_compare(&snap.conditions, &now.conditions, NULL, (char[64]){0}, 64), 0);
 }
 
 static void test_signals_are_named(void **state)
@@ -378,6 +388,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        TEST(test_equal_launch_is_served),
 	        TEST(test_first_difference_is_named),
+	        TEST(test_a_notify_socket_too_many_does_no_harm),
 	        TEST(test_signals_are_named),
 	        TEST(test_arguments_are_compared_to_the_last),
 	        TEST(test_declared_arguments_are_the_launchs),

@@ -16,7 +16,8 @@ static void tell(struct launch *l, const struct control *control);
 
 void launch_follow(struct launch *l)
 {
-	struct pollfd fds[2 + OUTPUT_FDS + RELAY_FDS_MAX] = {{0}}, *output = fds + 2, *relay = output + OUTPUT_FDS;
+	struct pollfd fds[2 + NOTIFY_FDS + OUTPUT_FDS + RELAY_FDS_MAX] = {{0}};
+	struct pollfd *notify = fds + 2, *output = notify + NOTIFY_FDS, *relay = output + OUTPUT_FDS;
 	unsigned n_relay = 0;
 
 	l->signal_fd = sys_signalfd(l->signal_fd, ~0ull);
@@ -28,12 +29,14 @@ void launch_follow(struct launch *l)
 	fds[0].events = fds[1].events = POLLIN;
 	output[0].fd = output[1].fd = -1;
 	for (;;) {
+		notify_fds(l, notify);
 		if (l->output)
 			l->output->fds(l->output, output);
 		if (l->relay)
 			n_relay = l->relay->fds(l->relay, relay);
-		if (sys_poll(fds, 2 + OUTPUT_FDS + n_relay, -1) <= 0)
+		if (sys_poll(fds, 2 + NOTIFY_FDS + OUTPUT_FDS + n_relay, -1) <= 0)
 			continue;
+		notify_serve(l, notify);
 		if (l->output)
 			l->output->serve(l->output, output);
 		if (l->relay)
@@ -48,7 +51,13 @@ void launch_follow(struct launch *l)
 static void hear(struct launch *l)
 {
 	struct control control = {0};
-	long n = sys_recv(l->control_fd, &control, sizeof(control), MSG_DONTWAIT);
+	struct {
+		struct cmsghdr header;
+		int fd[2];
+	} aux = {0};
+	struct iovec iov = {.iov_base = &control, .iov_len = sizeof(control)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &aux, .msg_controllen = sizeof(aux)};
+	long n = sys_recvmsg(l->control_fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n == -EAGAIN || n == -EINTR)
 		return;
@@ -65,10 +74,16 @@ static void hear(struct launch *l)
 	}
 	if (control.kind == CONTROL_STOPPED)
 		stopped(l, control.value);
+	if (control.kind == CONTROL_NOTIFY && msg.msg_controllen > sizeof(aux.header)) {
+		notify_open(l, aux.fd[0]);
+		if (control.value)
+			notify_say_ready(l);
+	}
 }
 
 static void finish(struct launch *l)
 {
+	notify_finish(l);
 	if (l->output)
 		l->output->finish(l->output);
 	if (l->relay)

@@ -25,6 +25,7 @@
 #define PATH_BYTES      4096
 #define RELAY_FDS_MAX   4
 #define OUTPUT_FDS      2
+#define NOTIFY_FDS      2
 
 struct exec_options {
 	const char *socket; /* of --socket, or $WARM_SOCKET, or NULL: the default place */
@@ -91,8 +92,12 @@ struct launch {
 	int control_gone; /* no supervisor has the other end any more */
 	int have_reply;
 	struct launch_reply reply;
-	int init_fd;    /* LAUNCH_RELAY: an open warm-init */
-	int program_fd; /* a pidfd of the program, where it is a child of ours and no clone; else 0 */
+	int init_fd;         /* LAUNCH_RELAY: an open warm-init */
+	int notify_fd;       /* the program's NOTIFY_SOCKET, or -1 */
+	int notify_to;       /* ours, connected to, or -1 */
+	int program_fd;      /* a pidfd of the program, where it is a child of ours and no clone; else 0 */
+	int32_t program_pid; /* ... and its number */
+	void (*notified)(struct launch *l); /* that program itself has said READY=1; NULL: nobody wants to know */
 };
 
 /* Runs the command and ends as it ends. Returns only where the program is to be a child of ours (LAUNCH_RELAY): the
@@ -131,6 +136,14 @@ const char *launch_await(struct launch *l);
 /* Between the program and whoever sends signals to this process, until the program has ended. */
 void launch_follow(struct launch *l) __attribute__((noreturn));
 void launch_cold(struct launch *l, const char *why) __attribute__((noreturn));
+
+/* From here on what comes out of fd, the program's NOTIFY_SOCKET, goes to the one in our environment, if there is one.
+ */
+void notify_open(struct launch *l, int fd);
+void notify_say_ready(struct launch *l);
+void notify_fds(const struct launch *l, struct pollfd fds[NOTIFY_FDS]);
+void notify_serve(struct launch *l, const struct pollfd fds[NOTIFY_FDS]);
+void notify_finish(struct launch *l); /* the program has ended: what it has said still counts */
 
 /* Ends as the wait status says, by the same signal without a core. */
 void end_like(int status) __attribute__((noreturn));

@@ -51,7 +51,7 @@ static struct launch *begin(const struct exec_options *options, int daemon_fd, s
 	l.options = options;
 	l.relay = relay;
 	l.daemon_fd = daemon_fd;
-	l.init_fd = -1;
+	l.init_fd = l.notify_fd = l.notify_to = -1;
 	l.env = options->env;
 	l.stderr_open = sys_fcntl(2, F_GETFD, 0) == 0; /* one of ours that came to be number 2 is close-on-exec */
 	if (sys_getcwd(l.cwd, sizeof(l.cwd)) < 0 || l.cwd[0] != '/')
@@ -186,7 +186,7 @@ const char *launch_await(struct launch *l)
 	}
 }
 
-/* Only LAUNCH_RELAY brings a descriptor, and it is the last reply. */
+/* Only LAUNCH_RELAY brings descriptors, and it is the last reply. */
 static long receive_reply(struct launch *l)
 {
 	struct {
@@ -197,8 +197,11 @@ static long receive_reply(struct launch *l)
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &aux, .msg_controllen = sizeof(aux)};
 	long n = sys_recvmsg(l->daemon_fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	if (n == sizeof(l->reply) && l->reply.kind == LAUNCH_RELAY && msg.msg_controllen > sizeof(aux.header))
+	if (n == sizeof(l->reply) && l->reply.kind == LAUNCH_RELAY && msg.msg_controllen > sizeof(aux.header)) {
 		l->init_fd = aux.fd[0];
+		if (aux.header.cmsg_len == sizeof(aux))
+			l->notify_fd = aux.fd[1];
+	}
 	return n;
 }
 

@@ -79,8 +79,10 @@ enum options_kind options_parse(char **argv, char **env, struct exec_options *o)
 
 	if (net && text_equal(net, "private"))
 		o->flags |= LAUNCH_NET_PRIVATE;
-	if (text_equal(o->ready, "sdk"))
+	if (text_equal(o->ready, "sdk")) {
 		o->ready = "";
+		o->flags |= LAUNCH_OFFER;
+	}
 	o->socket_given = socket != NULL;
 	o->socket = socket ? socket : text_env(env, "WARM_SOCKET");
 	if (o->socket && !*o->socket)

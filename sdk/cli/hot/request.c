@@ -18,7 +18,7 @@ static char *put_command(char *at, const struct launch *l);
 const char *request_build(struct request *request, struct launch *l)
 {
 	const struct exec_options *o = l->options;
-	const char *why;
+	const char *why, *name;
 	char *at = message.bytes + sizeof(message.header), **s;
 
 	request->message = &message.header;
@@ -41,7 +41,8 @@ const char *request_build(struct request *request, struct launch *l)
 	message.header.magic = LAUNCH_MAGIC;
 	message.header.version = LAUNCH_VERSION;
 	message.header.size = (uint32_t)(at - message.bytes);
-	message.header.flags = o->flags | (l->relay ? l->relay->flags : 0);
+	name = text_env(o->env, "NOTIFY_SOCKET");
+	message.header.flags = (name && *name ? LAUNCH_NOTIFY : 0) | o->flags | (l->relay ? l->relay->flags : 0);
 	message.header.sig_blocked = l->mask;
 	message.header.started_ns = o->started_ns;
 	return NULL;
