@@ -59,7 +59,7 @@ static int take_scheduling(Warm__Image__Thread *thread, pid_t tid, struct err *e
 static int take_flags(struct subject *s, Warm__Image__Thread *thread, pid_t tid, struct err *err)
 {
 	CLEAN(free) char *text = NULL;
-	struct proc_stat stat;
+	struct proc_stat stat = {0};
 	char path[64];
 	int r;
 

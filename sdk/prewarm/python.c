@@ -202,7 +202,7 @@ static void stop(int fd, struct hook_answer *wanted, int argc, char **argv, int6
 static bool prepare(int fd, struct hook_answer *wanted, char **ret_note)
 {
 	const struct python_api *api = &python.api;
-	size_t size = (size_t)(_binary_stop_py_end - _binary_stop_py_start);
+	size_t size = (uintptr_t)_binary_stop_py_end - (uintptr_t)_binary_stop_py_start;
 	CLEAN(free) char *text = strndup(_binary_stop_py_start, size);
 	void *names = api->PyList_New((ssize_t)wanted->n_preload), *space = api->PyDict_New(), *done, *list, *note;
 	bool ok = text && names && space;

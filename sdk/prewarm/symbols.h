@@ -32,7 +32,7 @@ struct python_api {
 	void (*PyConfig_Clear)(void *config);
 	struct py_status (*Py_InitializeFromConfig)(const void *config);
 	int (*PyStatus_Exception)(struct py_status status);
-	void (*Py_ExitStatusException)(struct py_status status) __attribute__((noreturn));
+	__attribute__((noreturn)) void (*Py_ExitStatusException)(struct py_status status);
 	int (*Py_RunMain)(void);
 	const void *(*_Py_GetConfig)(void);
 	wchar_t *(*Py_DecodeLocale)(const char *text, size_t *size);
