@@ -188,7 +188,7 @@ JDK        = $(patsubst %/bin/javac,%,$(JAVAC))
 JAVA_OBJS := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/java/*.c) $(filter-out sdk/c/hook.c,$(wildcard sdk/c/*.c)))
 .PHONY: java
 ifneq ($(JAVAC),)
-java: $(BUILD)/java/warm.jar $(BUILD)/libwarmjava.so
+java: $(BUILD)/java/warm.jar $(BUILD)/libwarmjava.so $(BUILD)/warm-java.so
 else
 java:
 	@echo "no JDK (javac) here: the SDK for Java is not built" >&2
@@ -198,10 +198,20 @@ $(BUILD)/java/warm.jar: $(shell find sdk/java -name '*.java')
 	@mkdir -p $(@D)
 	$(JAVAC) --release 17 -Xlint:all -Werror -h $(BUILD)/gen/java -d $(@D) $^
 	cd $(@D) && $(JDK)/bin/jar --create --file warm.jar org warm
-$(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/java/*.c)): $(BUILD)/java/warm.jar
+$(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/java/*.c sdk/java/stop/*.c)): $(BUILD)/java/warm.jar
 $(BUILD)/pic/sdk/java/%.o: CPPFLAGS += -I$(BUILD)/gen/java -isystem $(JDK)/include -isystem $(JDK)/include/linux
 $(BUILD)/libwarmjava.so: $(JAVA_OBJS)
 	$(CC) -shared -Wl,-z,defs -o $@ $^
+# Loaded into a Java launcher that `warm exec` starts, to stop it before its program. It brings its classes along.
+STOP_CLASSES := $(addprefix $(BUILD)/java/warm/,WorkingDirectory.class Native.class Generators.class Dependencies.class Stop.class)
+$(BUILD)/pic/stop.classes.o: $(BUILD)/java/warm.jar
+	@mkdir -p $(@D)
+	for file in $(STOP_CLASSES); do printf %08x $$(stat -c %s $$file); cat $$file; done > $(@D)/stop.classes
+	cd $(@D) && ld -r -b binary -z noexecstack -o $(@F) stop.classes
+$(BUILD)/warm-java.so: $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/java/stop/*.c) sdk/java/jni_text.c sdk/java/machine.c \
+                       sdk/prewarm/process.c sdk/prewarm/symbols.c sdk/c/ask.c sdk/c/connect.c sdk/c/launch.c sdk/c/wire.c \
+                       policy/java.c base/fd.c base/proc.c) $(BUILD)/pic/stop.classes.o
+	$(CC) -shared -Wl,-soname,warm-java.so -Wl,-z,defs -o $@ $^
 $(BUILD)/env: Makefile
 	@mkdir -p $(@D)
 	@printf '%s\n' '# . build/env: use what was just built' \
@@ -260,6 +270,7 @@ ifneq ($(JAVAC),)
 	install -d $(DESTDIR)$(PREFIX)/share/java
 	install -m 644 $(BUILD)/java/warm.jar $(DESTDIR)$(PREFIX)/share/java/
 	install -m 755 $(BUILD)/libwarmjava.so $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(BUILD)/warm-java.so $(DESTDIR)$(PREFIX)/libexec/warm/
 endif
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/warm/
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig

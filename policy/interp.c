@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/java.h"
 #include "policy/node.h"
 #include "policy/python.h"
 
@@ -17,10 +18,17 @@ static const char *const node_env[] = {"NODE_*", "LD_*", "GLIBC_TUNABLES", "MALL
                                        NULL};
 static const char *const node_paths[] = {"NODE_EXTRA_CA_CERTS", "OPENSSL_*", "SSL_CERT_*", "LD_*", NULL};
 
+/* $CLASSPATH is the launch's like the rest of the class path, but for what only the launcher makes of it. */
+static const char *const java_env[] = {"JAVA_*",   "_JAVA_*", "JDK_JAVA_*", "CLASSPATH", "LD_*", "GLIBC_TUNABLES",
+                                       "MALLOC_*", "LANG",    "LANGUAGE",   "LC_*",      "TZ",   "HOME",
+                                       NULL};
+static const char *const java_paths[] = {"LD_*", NULL};
+
 static const struct interp interp_table[] = {
         {INTERP_PYTHON, "python", "LD_PRELOAD=", "warm-python.so", ":", python_env, python_paths},
         {INTERP_NODE, "node", "NODE_OPTIONS=--require=", "warm-node/stop.cjs", " ", node_env, node_paths},
         {INTERP_NODE, "nodejs", "NODE_OPTIONS=--require=", "warm-node/stop.cjs", " ", node_env, node_paths},
+        {INTERP_JAVA, "java", "LD_PRELOAD=", "warm-java.so", ":", java_env, java_paths},
 };
 
 /* python, python3, python3.11 */
@@ -96,6 +104,36 @@ static int parse_node(char *const *argv, size_t n_argv, struct interp_line *ret,
 	return 0;
 }
 
+/* Without the class path, which is the launch's. An archive is opened by the launcher itself: one snapshot each. */
+static int parse_java(char *const *argv, size_t n_argv, struct interp_line *ret, const char **why)
+{
+	struct java_line line;
+	int r = java_line_parse(argv, n_argv, &line, why);
+
+	if (r)
+		return r;
+	if (line.args > INTERP_WORDS_MAX) {
+		*why = "too many options";
+		return -EINVAL;
+	}
+	ret->word[ret->n_words++] = argv[0];
+	for (size_t i = 1, n; i <= line.n_options; i += n) {
+		bool is_class_path;
+
+		n = java_option_words(argv, n_argv, i, &is_class_path);
+		for (size_t j = i; j < i + n && !is_class_path; j++)
+			ret->word[ret->n_words++] = argv[j];
+	}
+	ret->what = line.kind == JAVA_JAR ? 'j' : 'k';
+	ret->program = line.program;
+	if (line.kind == JAVA_JAR) {
+		ret->word[ret->n_words++] = "-jar";
+		ret->word[ret->n_words++] = line.program;
+		ret->cwd = line.program[0] != '/';
+	}
+	return 0;
+}
+
 int interp_line_parse(const struct interp *interp, char *const *argv, size_t n_argv, struct interp_line *ret,
                       const char **why)
 {
@@ -105,6 +143,8 @@ int interp_line_parse(const struct interp *interp, char *const *argv, size_t n_a
 		return parse_python(argv, n_argv, ret, why);
 	case INTERP_NODE:
 		return parse_node(argv, n_argv, ret, why);
+	case INTERP_JAVA:
+		return parse_java(argv, n_argv, ret, why);
 	default:
 		*why = "not an interpreter that is known";
 		return -EINVAL;

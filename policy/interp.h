@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum interp_kind { INTERP_NONE, INTERP_PYTHON, INTERP_NODE };
+enum interp_kind { INTERP_NONE, INTERP_PYTHON, INTERP_NODE, INTERP_JAVA };
 
 struct interp {
 	enum interp_kind kind;
@@ -37,6 +37,7 @@ struct interp_line {
 	char text[64];
 	char what;           /* how the program is named: f(ile), m(odule), c(ode), s(tandard input), j(ar), ... */
 	const char *program; /* its name or text; "" where it has none */
+	bool cwd;            /* the words name a place below the working directory: it counts */
 };
 
 /* 0, or -EINVAL with the reason in *why: the interpreter runs no program, or a line nobody understands. */

@@ -127,7 +127,7 @@ class Daemon:
         self.env = dict(base_env(), WARM_SOCKET=self.socket)
         self.process = None
         # What most tests count is their own program's snapshots: an interpreter's is wanted by name only.
-        config = "[python]\nprewarm = no\n[node]\nprewarm = no\n" if config is None else config
+        config = "[python]\nprewarm = no\n[node]\nprewarm = no\n[java]\nprewarm = no\n" if config is None else config
         self.options = ["--config", os.path.join(self.dir, "warmd.conf")]  # of warmd, besides its places
         with open(self.options[1], "w", encoding="utf-8") as file:
             file.write(config)

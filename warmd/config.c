@@ -82,7 +82,8 @@ int config_init(struct config *config, struct err *err)
 	config->max_age_s = DEFAULT_MAX_AGE_S;
 	config->record_opened = true;
 	config->budget_bytes = memory_bytes() / 100 * DEFAULT_BUDGET_PERCENT;
-	if (config->never_warm && config->ignore_env && interp_init(&config->python) && interp_init(&config->node))
+	if (config->never_warm && config->ignore_env && interp_init(&config->python) && interp_init(&config->node) &&
+	    interp_init(&config->java))
 		return 0;
 	config_fini(config);
 	return err_set(err, ENOMEM, "out of memory");
@@ -96,6 +97,7 @@ void config_fini(struct config *config)
 	free(config->plugins_off);
 	interp_fini(&config->python);
 	interp_fini(&config->node);
+	interp_fini(&config->java);
 	memset(config, 0, sizeof(*config));
 }
 
@@ -206,6 +208,8 @@ static int config_set(struct config *config, const char *section, const char *ke
 		return interp_set(&config->python, key, value);
 	if (!strcmp(section, "node"))
 		return interp_set(&config->node, key, value);
+	if (!strcmp(section, "java"))
+		return interp_set(&config->java, key, value);
 	if (!strcmp(section, "cache") && !strcmp(key, "max-age"))
 		return value_age(value, &config->max_age_s);
 	if (!strcmp(section, "pool") && !strcmp(key, "budget"))
@@ -354,14 +358,22 @@ static int interp_settle(struct config_interp *interp, const char *name)
 
 int config_settle(struct config *config, struct err *err)
 {
-	if (interp_settle(&config->python, "python") || interp_settle(&config->node, "node"))
+	if (interp_settle(&config->python, "python") || interp_settle(&config->node, "node") ||
+	    interp_settle(&config->java, "java"))
 		return err_set(err, ENOMEM, "out of memory");
 	return 0;
 }
 
 struct config_interp *config_interp(struct config *config, enum interp_kind kind)
 {
-	return kind == INTERP_NODE ? &config->node : &config->python;
+	switch (kind) {
+	case INTERP_NODE:
+		return &config->node;
+	case INTERP_JAVA:
+		return &config->java;
+	default:
+		return &config->python;
+	}
 }
 
 bool config_never_warm(const struct config *config, const char *cmd)

@@ -41,7 +41,7 @@ struct config {
 	bool record_opened;
 	char *plugins_dir; /* NULL: where workers look by themselves */
 	char *plugins_off; /* names, separated by commas, or NULL */
-	struct config_interp python, node;
+	struct config_interp python, node, java;
 };
 
 #define CONFIG_PLUGIN_ARGS 4 /* at most */

@@ -174,7 +174,7 @@ static void set_conditions(struct prewarm *prewarm, struct daemon *daemon, const
 	conditions->argv = prewarm->words;
 	conditions->n_argv = prewarm->line.n_words;
 	conditions->interpreter = config->identity;
-	conditions->cwd_from_launch = !has_relative_paths(prewarm->interp, request);
+	conditions->cwd_from_launch = !prewarm->line.cwd && !has_relative_paths(prewarm->interp, request);
 	conditions->env_from_launch = config->env_from_launch;
 	conditions->n_env_from_launch = config->n_env_from_launch;
 }

@@ -5,7 +5,6 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 #include <warm_Native.h> /* made by javac */
 
@@ -120,16 +119,6 @@ JNIEXPORT jobjectArray JNICALL Java_warm_Native_environment(JNIEnv *env, jclass 
 	while (environ && environ[n])
 		n++;
 	return text_array(env, environ, n);
-}
-
-JNIEXPORT jlong JNICALL Java_warm_Native_random(JNIEnv *env, jclass self)
-{
-	jlong value = 0;
-
-	(void)self;
-	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
-		throw_error(env, "ask the kernel for random numbers", -errno);
-	return value;
 }
 
 /* Without the Java machine's way to the end: a copy that could not become what was launched has nothing to clean up. */

@@ -6,8 +6,12 @@
  */
 #include <jni.h>
 #include <jvmti.h>
+#include <errno.h>
 #include <stddef.h>
+#include <sys/random.h>
 #include <warm_Native.h> /* made by javac */
+
+#include "sdk/java/jni_text.h"
 
 #define FOUND_TAG 1
 
@@ -200,4 +204,17 @@ JNIEXPORT void JNICALL Java_warm_Native_setSeed(JNIEnv *env, jclass self, jobjec
 	(void)self;
 	if (id)
 		(*env)->CallVoidMethod(env, generator, id, seed);
+}
+
+/* ---- the kernel ---------------------------------------------------------------------------------------------------
+ */
+
+JNIEXPORT jlong JNICALL Java_warm_Native_random(JNIEnv *env, jclass self)
+{
+	jlong value = 0;
+
+	(void)self;
+	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
+		throw_error(env, "ask the kernel for random numbers", -errno);
+	return value;
 }

@@ -77,6 +77,11 @@ bool own_library(char path[PATH_MAX])
 	       (size_t)snprintf(path, PATH_MAX, "%s", info.dli_fname) < PATH_MAX;
 }
 
+void *any_symbol(const char *name)
+{
+	return dlsym(RTLD_DEFAULT, name);
+}
+
 void *next_symbol(const char *name)
 {
 	return dlsym(RTLD_NEXT, name);

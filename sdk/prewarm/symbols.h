@@ -72,6 +72,9 @@ bool python_api_load(struct python_api *api);
 /* The path of this library, as the dynamic linker was given it. */
 bool own_library(char path[PATH_MAX]);
 
+/* What any library of this process, or the program itself, has under this name, or NULL. */
+void *any_symbol(const char *name);
+
 /* The libc function that stands behind one of ours. */
 void *next_symbol(const char *name);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "policy/interp.h"
+#include "policy/java.h"
 #include "policy/node.h"
 #include "policy/python.h"
 
@@ -199,6 +200,64 @@ static void test_node_options_of_the_environment(void **state)
 	assert_null(interp_env_check(interp_of("python3"), "NODE_OPTIONS=--inspect"));
 }
 
+/* want: "THE KEY'S WORDS|what|PROGRAM|class path|the program's arguments", or the reason. */
+static void check_java(const char *text, const char *want)
+{
+	char copy[256], got[512] = "", *argv[32], *save = NULL;
+	struct interp_line line;
+	struct java_line java;
+	const char *why;
+	size_t n = 0;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		argv[n++] = word;
+	if (interp_line_parse(interp_of("java"), argv, n, &line, &why)) {
+		assert_string_equal(why, want);
+		return;
+	}
+	assert_int_equal(java_line_parse(argv, n, &java, &why), 0);
+	for (size_t i = 0; i < line.n_words; i++)
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "", line.word[i]);
+	snprintf(got + strlen(got), sizeof(got) - strlen(got), "|%c%s|%s|%s|", line.what, line.cwd ? " cwd" : "",
+	         line.program, java.class_path ? java.class_path : "-");
+	for (size_t i = java.args; i < n; i++)
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i > java.args ? " " : "", argv[i]);
+	assert_string_equal(got, want);
+}
+
+static void test_java(void **state)
+{
+	static const char unknown[] = "an option that is not known, or that does more than run a program";
+
+	(void)state;
+	check_java("java Main", "java|k|Main|-|");
+	check_java("java Main -cp x @y", "java|k|Main|-|-cp x @y");
+	check_java("java -cp a:b -Xmx9m --class-path c Main x", "java -Xmx9m|k|Main|c|x");
+	check_java("java --class-path=a -ea:x... Main", "java -ea:x...|k|Main|a|");
+	check_java("java -classpath a --add-opens b/c=d Main", "java --add-opens b/c=d|k|Main|a|");
+	check_java("java --add-opens=b/c=d -Da=b Main", "java --add-opens=b/c=d -Da=b|k|Main|-|");
+	check_java("java -cp x -jar a.jar -y", "java -jar a.jar|j cwd|a.jar|x|-y");
+	check_java("java -Da -jar /a.jar", "java -Da -jar /a.jar|j|/a.jar|-|");
+	check_java("java", "no program");
+	check_java("java -jar", "no program");
+	check_java("java -ea", "no program");
+	check_java("java -cp", unknown);
+	check_java("java -version", unknown);
+	check_java("java -m a/b", unknown);
+	check_java("java -p x Main", unknown);
+	check_java("java -javaagent:x.jar Main", unknown);
+	check_java("java -Xlog:gc Main", unknown);
+	check_java("java -Djava.system.class.loader=x Main", unknown);
+	check_java("java -Duser.dir=x Main", unknown);
+	check_java("java --class-path-x=y Main", unknown);
+	check_java("java -jar -ea a.jar", "options behind -jar");
+	check_java("java @x Main", "options from a file");
+	check_java("java -cp @x Main", "options from a file");
+	check_java("java x/Main.java", "a source file, which is compiled first");
+	check_java("java -cp lib/* Main", "a class path with *, which the launcher itself expands");
+}
+
 static void test_interpreters_are_known_by_name(void **state)
 {
 	(void)state;
@@ -210,6 +269,8 @@ static void test_interpreters_are_known_by_name(void **state)
 	assert_null(interp_of("/usr/bin/python3/x"));
 	assert_null(interp_of("/usr/bin/perl"));
 	assert_non_null(interp_of("/usr/bin/nodejs"));
+	assert_non_null(interp_of("/usr/bin/java"));
+	assert_null(interp_of("/usr/bin/javac"));
 	assert_null(interp_of("/usr/bin/nodemon"));
 }
 
@@ -269,6 +330,7 @@ int main(void)
 	        cmocka_unit_test(test_node_programs),
 	        cmocka_unit_test(test_node_options),
 	        cmocka_unit_test(test_node_options_of_the_environment),
+	        cmocka_unit_test(test_java),
 	        cmocka_unit_test(test_interpreters_are_known_by_name),
 	        cmocka_unit_test(test_relative_paths_are_noticed),
 	        cmocka_unit_test(test_script_lines_are_read_as_the_kernel_reads_them),

@@ -81,12 +81,19 @@ final class Dependencies {
         }
     }
 
-    private void addSettings() {
+    /** What any program's Java machine reads. */
+    static List<Path> settings() {
         Path home = Path.of(System.getProperty("java.home"));
+        List<Path> list = new ArrayList<>();
 
         for (String name : SETTINGS) {
-            found.add(home.resolve(name));
+            list.add(home.resolve(name));
         }
+        return list;
+    }
+
+    private void addSettings() {
+        found.addAll(settings());
     }
 
     private void addClasses(Class<?>[] loaded) {

@@ -80,8 +80,18 @@ final class Native {
     /** Calls engineSetSeed(byte[]) of a random generator. */
     static native void setSeed(Object generator, byte[] seed);
 
+    /** Whether warm-java.so has defined this class, and its methods with it. */
+    private static boolean isPreloaded() {
+        ClassLoader own = Native.class.getClassLoader();
+
+        return own != null && own.getClass() == java.security.SecureClassLoader.class;
+    }
+
     /** Beside the archive with this class, or where that is built or installed; else where the library is installed alone. */
     private static String load() {
+        if (isPreloaded()) {
+            return null;
+        }
         try {
             Path home = Path.of(URI.create(Native.class.getProtectionDomain().getCodeSource().getLocation().toString()));
             for (String place : PLACES) {

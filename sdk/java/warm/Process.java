@@ -2,11 +2,9 @@
 package warm;
 
 import java.io.BufferedInputStream;
-import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.Charset;
-import java.nio.file.FileSystem;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,7 +18,7 @@ import java.util.TimeZone;
  * libc's are the launch's before a copy gets here; this is the side that Java keeps itself.
  */
 final class Process {
-    private static final Charset PLATFORM = Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
+    private static final Charset PLATFORM = WorkingDirectory.PLATFORM;
 
     private final Warm.Options options;
     private final byte[][] commandLine;
@@ -29,7 +27,7 @@ final class Process {
     private final InputStream in = System.in;
     private final Map<Object, Object> environment;
     private final Class<?> variable, value;
-    private final Object files; // java.io.UnixFileSystem
+    private final WorkingDirectory directory = new WorkingDirectory();
 
     /** Finds everything at once: a Java machine that lacks a part has no snapshot, rather than copies that are wrong. */
     @SuppressWarnings("unchecked")
@@ -42,16 +40,6 @@ final class Process {
         variable = Class.forName("java.lang.ProcessEnvironment$Variable");
         value = Class.forName("java.lang.ProcessEnvironment$Value");
         environment = (Map<Object, Object>) Native.getObject(holder, null, "theEnvironment", "Ljava/util/HashMap;");
-        files = fileSystem();
-    }
-
-    /** Java 21 has renamed it. */
-    private static Object fileSystem() {
-        try {
-            return Native.getObject(File.class, null, "fs", "Ljava/io/FileSystem;");
-        } catch (NoSuchFieldError newer) {
-            return Native.getObject(File.class, null, "FS", "Ljava/io/FileSystem;");
-        }
     }
 
     static byte[][] commandLine() throws IOException {
@@ -100,7 +88,7 @@ final class Process {
             forgetTimeZone();
         }
         if (options.cwd) {
-            setWorkingDirectory();
+            directory.follow();
         }
         return fixed > 0 ? ownArguments() : options.argv;
     }
@@ -175,17 +163,6 @@ final class Process {
             }
         }
         return -1;
-    }
-
-    /** java.io and java.nio have each read user.dir once and keep it. */
-    private void setWorkingDirectory() throws ReflectiveOperationException, IOException {
-        Path now = Path.of("/proc/self/cwd").toRealPath();
-        FileSystem fileSystem = now.getFileSystem();
-
-        System.setProperty("user.dir", now.toString());
-        Native.setObject(Class.forName("java.io.UnixFileSystem"), files, "userDir", "Ljava/lang/String;", now.toString());
-        Native.setObject(Class.forName("sun.nio.fs.UnixFileSystem"), fileSystem, "defaultDirectory", "[B",
-                now.toString().getBytes(PLATFORM));
     }
 
     /**

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+
+/** It is no program. */
+public class NoMain {
+}
