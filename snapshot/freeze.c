@@ -2,19 +2,74 @@
 /* Every thread stopped, and let go again. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "snapshot/subject.h"
+
+#define STOP_LIMIT_S  1
+#define LISTEN_SIGNAL SIGRTMIN
+#define LISTEN_NS     20000000
 
 struct round {
 	struct subject *s;
 	struct err *err;
 	size_t n_before, n_new;
 };
+
+/* execve(2) by one thread ends the others, and gives that one the main thread's number. */
+static int replaced(const struct subject *s, struct err *err)
+{
+	return err_set(err, EAGAIN, "process %d ended, or executed another program, while it was being frozen", s->pid);
+}
+
+/* Any thread of theirs that has ended is heard of. In a handler: `seize` says when it may run. */
+static void hear_ends(int sig, siginfo_t *info, void *context)
+{
+	struct subject *s = info->si_value.sival_ptr;
+	int code = errno;
+
+	(void)sig;
+	(void)context;
+	for (size_t i = 0; i < s->n_threads; i++)
+		tracee_hear_end(&s->thread[i]);
+	errno = code;
+}
+
+/*
+ * ptrace(2) waits for a thread that executes a program. That one waits, beyond any signal, until we have heard of the
+ * end of all others. So somebody has to listen meanwhile: a timer's handler, and at no other time.
+ */
+static int seize(pid_t tid, struct err *err)
+{
+	sigset_t listen;
+	int r;
+
+	sigemptyset(&listen);
+	sigaddset(&listen, LISTEN_SIGNAL);
+	sigprocmask(SIG_UNBLOCK, &listen, NULL);
+	r = tracee_seize(tid, err);
+	sigprocmask(SIG_BLOCK, &listen, NULL);
+	return r;
+}
+
+static int start_listening(struct subject *s, timer_t *ret, struct err *err)
+{
+	struct sigaction action = {.sa_sigaction = hear_ends, .sa_flags = SA_SIGINFO};
+	struct sigevent event = {
+	        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = LISTEN_SIGNAL, .sigev_value.sival_ptr = s};
+	const struct itimerspec often = {{0, LISTEN_NS}, {0, LISTEN_NS}};
+
+	if (sigaction(LISTEN_SIGNAL, &action, NULL) < 0 || timer_create(CLOCK_MONOTONIC, &event, ret) < 0 ||
+	    timer_settime(*ret, 0, &often, NULL) < 0)
+		return err_sys(err, errno, "prepare to freeze process %d", s->pid);
+	return 0;
+}
 
 static int seize_new(void *arg, pid_t tid)
 {
@@ -26,7 +81,9 @@ static int seize_new(void *arg, pid_t tid)
 	for (size_t i = 0; i < s->n_threads; i++)
 		if (s->thread[i].tid == tid)
 			return 0;
-	r = tracee_seize(tid, round->err);
+	r = seize(tid, round->err);
+	if (r == -ECHILD)
+		return replaced(s, round->err);
 	if (r == -ESRCH && tid == s->pid) /* it stays in the list as long as others run */
 		return err_set(round->err, ESRCH, "process %d: its main thread has ended", s->pid);
 	round->n_new++;
@@ -39,14 +96,64 @@ static int seize_new(void *arg, pid_t tid)
 	return 0;
 }
 
+/*
+ * Until it has stopped. Where nothing is heard for a while, somebody else may have ended: a thread that executes a
+ * program waits, beyond any signal, until this is known of all others.
+ */
+static int wait_for(struct subject *s, struct tracee *t, struct err *err)
+{
+	struct timespec limit, now;
+	int r;
+
+	clock_gettime(CLOCK_MONOTONIC, &limit);
+	limit.tv_sec += STOP_LIMIT_S;
+	while ((r = tracee_look(t, err)) == 0) {
+		bool news = tracee_news();
+
+		for (size_t i = 0; !news && i < s->n_threads; i++)
+			tracee_hear_end(&s->thread[i]);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > limit.tv_sec || (now.tv_sec == limit.tv_sec && now.tv_nsec > limit.tv_nsec))
+			return err_set(err, EBUSY,
+			               "thread %d cannot be stopped: it waits for what cannot be interrupted", t->tid);
+	}
+	return r == -ECHILD ? replaced(s, err) : r < 0 ? r : 0;
+}
+
+/* Its number may have been given to somebody else between our look at the list and ptrace(2). */
+static bool is_ours(const struct subject *s, const struct tracee *t)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "task/%d", t->tid);
+	return faccessat(s->proc_fd, path, F_OK, 0) == 0;
+}
+
 static void forget(struct subject *s, size_t i)
 {
 	memmove(&s->thread[i], &s->thread[i + 1], (s->n_threads - i - 1) * sizeof(s->thread[0]));
 	s->n_threads--;
 }
 
+/* Those that have ended by themselves are no part of it, nor are strangers. */
+static int sort_out(struct subject *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n_threads; i++) {
+		struct tracee *t = &s->thread[i];
+
+		if (t->gone && (t->stopped || t->tid == s->pid))
+			return replaced(s, err);
+		if (!t->gone && !is_ours(s, t))
+			tracee_release(t);
+		else if (!t->gone)
+			continue;
+		forget(s, i--);
+	}
+	return 0;
+}
+
 /* A thread that is not stopped yet may still make new ones: rounds, until a whole one finds nobody new. */
-int freeze(struct subject *s, struct err *err)
+static int stop_all(struct subject *s, struct err *err)
 {
 	struct round round = {.s = s, .err = err};
 	int r;
@@ -57,19 +164,27 @@ int freeze(struct subject *s, struct err *err)
 		r = proc_each_thread(s->proc_fd, seize_new, &round);
 		if (r < 0)
 			return err->code ? r : err_sys(err, -r, "threads of process %d", s->pid);
-		for (size_t i = round.n_before; i < s->n_threads; i++) {
-			r = tracee_wait_stopped(&s->thread[i], err);
-			if (r == -ESRCH && s->thread[i].tid != s->pid)
-				forget(s, i--);
-			else if (r == -ESRCH)
-				return err_set(err, ESRCH, "process %d ended while it was being frozen", s->pid);
-			else if (r < 0)
+		for (size_t i = round.n_before; i < s->n_threads; i++)
+			if ((r = wait_for(s, &s->thread[i], err)) < 0)
 				return r;
-		}
+		if ((r = sort_out(s, err)) < 0)
+			return r;
 	} while (round.n_new);
 	if (s->n_threads == 0 || s->thread[0].tid != s->pid)
 		return err_set(err, ESRCH, "process %d: its main thread has ended", s->pid);
 	return 0;
+}
+
+int freeze(struct subject *s, struct err *err)
+{
+	timer_t timer;
+	int r = start_listening(s, &timer, err);
+
+	if (r < 0)
+		return r;
+	r = stop_all(s, err);
+	timer_delete(timer);
+	return r;
 }
 
 /* A killed thread that is traced is gone only when its tracer has heard of it; the main thread is the last. */

@@ -110,6 +110,8 @@ int main(int argc, char **argv)
 	        {"pages", required_argument, NULL, 'g'},
 	        {"launch-fd", required_argument, NULL, 'l'},
 	        {"owner", required_argument, NULL, 'o'},
+	        {"pidfd", required_argument, NULL, 'f'},
+	        {"program", required_argument, NULL, 'P'},
 	        {"net-private", no_argument, NULL, 'n'},
 	        {"notify", required_argument, NULL, 'N'},
 	        {"touched", required_argument, NULL, 't'},
@@ -123,7 +125,8 @@ int main(int argc, char **argv)
 	        {"hold", no_argument, NULL, 'H'},
 	        {0},
 	};
-	struct snapshot_request req = {.pid = -1, .hook_fd = -1, .meta_fd = -1, .summary_fd = -1, .pages_fd = -1};
+	struct snapshot_request req = {
+	        .pid = -1, .pidfd = -1, .hook_fd = -1, .meta_fd = -1, .summary_fd = -1, .pages_fd = -1};
 	struct launch_fd launch_fd[LAUNCH_FDS_MAX];
 	struct launch_owner owner;
 	size_t n_launch_fds = 0, n_touched = 0;
@@ -138,6 +141,12 @@ int main(int argc, char **argv)
 		switch (opt) {
 		case 'p':
 			req.pid = value;
+			break;
+		case 'f':
+			req.pidfd = value;
+			break;
+		case 'P':
+			req.program = optarg;
 			break;
 		case 'h':
 			req.hook_fd = value;
@@ -218,8 +227,8 @@ int main(int argc, char **argv)
 	}
 	if (req.pid <= 0 || req.meta_fd < 0 || req.summary_fd < 0 || req.pages_fd < 0) {
 		fprintf(stderr,
-		        "usage: warm-snap --pid PID [--hook-fd N] [--owner UID:GID:CAPS] [--net-private] [--notify "
-		        "PATH] [--hold] "
+		        "usage: warm-snap --pid PID [--pidfd FD] [--program HEX] [--hook-fd N] [--owner UID:GID:CAPS] "
+		        "[--net-private] [--notify PATH] [--hold] "
 		        "[--launch-fd "
 		        "FD:DEV:INO]... [--report FD] "
 		        "--meta FD --summary FD --pages FD\n"

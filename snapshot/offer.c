@@ -85,10 +85,15 @@ int offer_process(struct subject *s, const struct plugins_place *place, struct e
 	r = proc_link(s->proc_fd, "exe", exe, sizeof(exe));
 	if (r == 0 && fstatat(s->proc_fd, "exe", &st, 0) < 0)
 		r = -errno;
+	if (r == -ENOENT)
+		return err_set(err, ESRCH,
+		               "process %d has no executable: it has ended, is executing another program, or is "
+		               "the kernel's",
+		               s->pid);
 	if (r < 0)
 		return err_sys(err, -r, "executable of process %d", s->pid);
-	object.dev = st.st_dev;
-	object.ino = st.st_ino;
+	object.dev = s->exe_dev = st.st_dev;
+	object.ino = s->exe_ino = st.st_ino;
 	for (size_t from = 0;; from = taken.by + 1) {
 		r = plugins_offer(s->plugins, &object, false, from, &taken, err);
 		if (r <= 0)

@@ -27,6 +27,8 @@ struct launch_owner { /* whose launch it was: what has other rights by now is no
 
 struct snapshot_request {
 	pid_t pid;
+	int pidfd;                        /* of the process that is meant: a number may be given to another; -1: none */
+	const char *program;              /* program_digest() of what is meant; NULL: whatever it executes by now */
 	bool net_private;                 /* launched with --net private: it has a network namespace of its own */
 	const char *notify;               /* its NOTIFY_SOCKET, if that is one of ours; else NULL */
 	const struct launch_owner *owner; /* NULL: root's, who may copy anything */

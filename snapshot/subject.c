@@ -3,6 +3,7 @@
 #include "snapshot/subject.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +20,24 @@
 #include "plugins/plugins.h"
 #include "proto/image_version.h"
 
+/* /proc/PID is that of the process behind the pidfd: that one lived on when it was opened, so nobody had its number. */
+static int open_process(struct subject *s, const struct snapshot_request *req, struct err *err)
+{
+	s->pidfd = req->pidfd >= 0 ? fcntl(req->pidfd, F_DUPFD_CLOEXEC, 3) : (int)syscall(SYS_pidfd_open, req->pid, 0);
+	if (s->pidfd < 0)
+		return err_sys(err, errno, "process %d", req->pid);
+	s->proc_fd = proc_open(req->pid);
+	if (s->proc_fd < 0)
+		return err_sys(err, -s->proc_fd, "process %d", req->pid);
+	if (syscall(SYS_pidfd_send_signal, s->pidfd, 0, NULL, 0) < 0 && errno == ESRCH)
+		return err_set(err, ESRCH, "process %d has ended", req->pid);
+	return 0;
+}
+
 int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err)
 {
 	char kernel[KERNEL_IDENTITY_MAX], cpu[CPU_IDENTITY_MAX];
+	int r;
 
 	s->pid = req->pid;
 	s->hook_fd = req->hook_fd;
@@ -29,12 +45,10 @@ int subject_open(struct subject *s, const struct snapshot_request *req, struct e
 	s->net_private = req->net_private;
 	s->launch_fd = req->launch_fd;
 	s->n_launch_fds = req->n_launch_fds;
-	s->pidfd = (int)syscall(SYS_pidfd_open, req->pid, 0);
-	if (s->pidfd < 0)
-		return err_sys(err, errno, "process %d", req->pid);
-	s->proc_fd = proc_open(req->pid);
-	if (s->proc_fd < 0)
-		return err_sys(err, -s->proc_fd, "process %d", req->pid);
+	s->program = req->program;
+	r = open_process(s, req, err);
+	if (r < 0)
+		return r;
 	s->image = malloc(sizeof(*s->image));
 	s->summary = malloc(sizeof(*s->summary));
 	if (!s->image || !s->summary)

@@ -36,7 +36,9 @@ struct subject {
 	int proc_fd;   /* /proc/PID */
 	int pidfd;
 	int hook_fd;
-	bool net_private; /* it was launched with --net private */
+	uint64_t exe_dev, exe_ino; /* what it executed when plugins were asked */
+	const char *program;       /* base/program.h, or NULL */
+	bool net_private;          /* it was launched with --net private */
 	const struct launch_owner *owner;
 	const struct launch_fd *launch_fd;
 	size_t n_launch_fds;

@@ -13,6 +13,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/program.h"
 #include "snapshot/subject.h"
 
 static int no_children(struct subject *s, struct err *err)
@@ -108,6 +109,41 @@ static int still_theirs(const struct subject *s, struct err *err)
 	return 0;
 }
 
+/* It ran while plugins were asked, and since somebody decided what its snapshot is good for. */
+static int same_program(const struct subject *s, struct err *err)
+{
+	struct program now = {0};
+	char hex[DIGEST_HEX_SIZE];
+	int r = program_read(s->proc_fd, &now);
+
+	if (r == 0)
+		program_digest(&now, hex);
+	program_fini(&now);
+	if (r < 0)
+		return err_sys(err, -r, "program of process %d", s->pid);
+	if (now.exe.st_dev != s->exe_dev || now.exe.st_ino != s->exe_ino ||
+	    (s->program && strcmp(hex, s->program) != 0))
+		return err_set(err, EAGAIN,
+		               "process %d has executed another program, or changed its command line, meanwhile",
+		               s->pid);
+	return 0;
+}
+
+/* vfork(2) and posix_spawn(3) make a child that lives in its parent's memory until it executes a program. */
+static int shares_nothing(const struct subject *s, struct err *err)
+{
+	static const struct {
+		int what;
+		const char *words;
+	} shared[] = {{KCMP_VM, "memory"}, {KCMP_FILES, "descriptors"}, {KCMP_FS, "working directory"}};
+
+	for (size_t i = 0; s->status.ppid && i < sizeof(shared) / sizeof(shared[0]); i++)
+		if (syscall(SYS_kcmp, s->pid, s->status.ppid, shared[i].what, 0, 0) == 0)
+			return err_set(err, ENOTSUP, "process %d shares its %s with its parent, process %d", s->pid,
+			               shared[i].words, s->status.ppid);
+	return 0;
+}
+
 static int no_dispatch(struct subject *s, struct err *err)
 {
 	for (size_t i = 0; i < s->n_threads; i++)
@@ -164,7 +200,8 @@ int survey(struct subject *s, struct err *err)
 		               "process %d is the first of its pid namespace: clones have a supervisor there", s->pid);
 	if (s->status.seccomp)
 		return err_set(err, ENOTSUP, "process %d has a seccomp filter", s->pid);
-	if ((r = still_theirs(s, err)) < 0 || (r = no_children(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 ||
+	if ((r = same_program(s, err)) < 0 || (r = still_theirs(s, err)) < 0 || (r = no_children(s, err)) < 0 ||
+	    (r = shares_nothing(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 ||
 	    (r = same_credentials(s, err)) < 0 || (r = no_dispatch(s, err)) < 0 || (r = no_semaphores(s, err)) < 0)
 		return r;
 	s->summary->pid = s->own_pid;

@@ -25,29 +25,37 @@
 #define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211 /* Linux 6.4 */
 #endif
 
-static int is_dying(pid_t tid)
+#define N_TRIES 20
+
+/* Why may it not be seized? Returns 0: nothing speaks against another try. */
+static int is_refused(pid_t tid, struct err *err)
 {
 	CLEAN(fd) int dir = proc_open(tid);
-	struct proc_stat stat;
+	struct proc_status status = {0};
+	int r = dir < 0 ? dir : proc_status_read(dir, &status);
 
-	return dir < 0 || proc_stat_read(dir, &stat) < 0 || stat.state == 'Z' || stat.state == 'X';
+	proc_status_fini(&status);
+	if (r < 0 || status.state == 'Z' || status.state == 'X')
+		return -ESRCH;
+	return status.tracer
+	               ? err_set(err, EPERM, "thread %d is being traced already, by process %d", tid, status.tracer)
+	               : 0;
 }
 
 int tracee_seize(pid_t tid, struct err *err)
 {
-	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) < 0) {
-		if (errno == ESRCH)
-			return -ESRCH;
-		if (errno == EPERM && is_dying(tid))
-			return -ESRCH;
-		if (errno == EPERM)
-			return err_set(err, EPERM,
-			               "thread %d cannot be frozen: it is being traced already, or may not be", tid);
-		return err_sys(err, errno, "freeze thread %d", tid);
+	/* While a program is being executed ptrace(2) waits. The main thread that it finds then is the old one, which
+	 * is dead, and that is EPERM, too: another thread has its number. */
+	for (int i = 0; ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) < 0; i++) {
+		int code = errno;
+		int r = code == EPERM ? is_refused(tid, err) : code == ESRCH ? -ESRCH : 0;
+
+		if (r < 0)
+			return r;
+		if (code != EPERM || i == N_TRIES)
+			return err_sys(err, code, "freeze thread %d", tid);
 	}
-	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) < 0)
-		return -ESRCH; /* it has ended since */
-	return 0;
+	return ptrace(PTRACE_INTERRUPT, tid, 0, 0) < 0 ? -ECHILD : 0;
 }
 
 /* SIGCHLD is blocked while anybody is stopped (snapshot_run): it says when to look again. */
@@ -95,35 +103,65 @@ static void restart_call(struct user_regs_struct *regs)
 	regs->orig_rax = (unsigned long long)-1;
 }
 
-int tracee_wait_stopped(struct tracee *t, struct err *err)
+static int take_stop(struct tracee *t, int status, struct err *err)
 {
-	int status;
-	int r;
-
-	for (;;) {
-		r = wait_stop(t->tid, &status);
-		if (r == -EBUSY)
-			return err_set(err, EBUSY,
-			               "thread %d cannot be stopped: it waits for what cannot be interrupted", t->tid);
-		if (r < 0)
-			return r;
-		if (status >> 16 == PTRACE_EVENT_STOP)
-			break;
-		/* A signal was on its way. It is delivered; the stop that was asked for comes before its handler's
-		 * first step. */
-		if (ptrace(PTRACE_CONT, t->tid, 0, (status >> 16) ? 0 : WSTOPSIG(status)) < 0)
-			return -errno;
-	}
 	if (WSTOPSIG(status) != SIGTRAP)
 		return err_set(err, EBUSY, "thread %d is stopped by a signal: let it run, then try again", t->tid);
 	if (ptrace(PTRACE_GETREGS, t->tid, 0, &t->raw) < 0 ||
 	    ptrace(PTRACE_GETSIGMASK, t->tid, SIGSET_BYTES, &t->sigmask) < 0)
-		return err_sys(err, errno, "read registers of thread %d", t->tid);
+		return errno == ESRCH ? 0 /* it has been killed: its end will be heard */
+		                      : err_sys(err, errno, "read registers of thread %d", t->tid);
+	t->stopped = 1;
 	if (t->raw.cs != 0x33)
 		return err_set(err, ENOTSUP, "thread %d runs 32-bit code", t->tid);
 	t->regs = t->raw;
 	restart_call(&t->regs);
-	return 0;
+	return 1;
+}
+
+int tracee_look(struct tracee *t, struct err *err)
+{
+	while (!t->gone) {
+		int status;
+		pid_t got = waitpid(t->tid, &status, __WALL | WNOHANG);
+
+		if (got == 0)
+			return t->stopped;
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) /* who ends, ends as our tracee: this one lives on under another number */
+			return -ECHILD;
+		t->gone = !WIFSTOPPED(status);
+		if (!t->gone && status >> 16 == PTRACE_EVENT_STOP)
+			return take_stop(t, status, err);
+		/* A signal was on its way. It is delivered; the stop that was asked for comes before its handler's
+		 * first step. */
+		if (!t->gone && ptrace(PTRACE_CONT, t->tid, 0, (status >> 16) ? 0 : WSTOPSIG(status)) < 0 &&
+		    errno != ESRCH)
+			return err_sys(err, errno, "freeze thread %d", t->tid);
+	}
+	return 1;
+}
+
+void tracee_hear_end(struct tracee *t)
+{
+	siginfo_t info = {0};
+
+	/* A tracee's stops come unasked for, and are taken by tracee_look(). */
+	if (t->gone || waitid(P_PID, (id_t)t->tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || !info.si_pid)
+		return;
+	if (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED)
+		t->gone = waitpid(t->tid, NULL, __WALL | WNOHANG) == t->tid;
+}
+
+bool tracee_news(void)
+{
+	const struct timespec tick = {0, 2000000};
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	return sigtimedwait(&child, NULL, &tick) == SIGCHLD;
 }
 
 /*

@@ -6,6 +6,7 @@
 #ifndef WARM_SNAPSHOT_TRACEE_H
 #define WARM_SNAPSHOT_TRACEE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,13 +22,24 @@ struct tracee {
 	uint64_t frame; /* 0, or where its stack pointer is during calls: a signal frame by which it becomes `regs` */
 	int injected;   /* the registers in the kernel are not `raw` now */
 	int stop;       /* a SIGSTOP came while it was ours: it gets it back */
+	int stopped;    /* it has been heard of */
+	int gone;       /* it has ended, and that has been heard: the number may be another's */
 };
 
-/* Seizes and interrupts a running thread. -ESRCH: it has ended meanwhile. The rest in *err. */
+/* Seizes and interrupts a running thread. -ESRCH: it has ended meanwhile. -ECHILD: its program has been replaced
+ * meanwhile, and it has the main thread's number now. The rest in *err. */
 int tracee_seize(pid_t tid, struct err *err);
 
-/* Waits, for a second at most, until it has stopped. SIGCHLD must be blocked. */
-int tracee_wait_stopped(struct tracee *t, struct err *err);
+/* Has it stopped, or ended? 1: `stopped` or `gone` says which, and `raw`, `regs`, `sigmask` are filled; 0: not yet;
+ * -ECHILD: as tracee_seize(); or it cannot be frozen. A thread that ends after it has stopped is gone, too. */
+int tracee_look(struct tracee *t, struct err *err);
+
+/* If it has ended, it is gone. */
+void tracee_hear_end(struct tracee *t);
+
+/* Waits for two milliseconds, less where a child of this process has something to say: true. SIGCHLD must be
+ * blocked; of several one comes. */
+bool tracee_news(void);
 
 /* Registers and signal mask go back to what they were; the thread stays stopped. From here on the end of this process
  * does it no harm. */

@@ -161,7 +161,7 @@ static void trial_close(struct trial *t)
 int trial_run(const struct trial_request *req, struct report *ret_said, struct err *err)
 {
 	struct trial t = {.req = req};
-	struct snapshot_request as_snapshot = {.pid = req->pid, .hook_fd = -1};
+	struct snapshot_request as_snapshot = {.pid = req->pid, .pidfd = -1, .hook_fd = -1};
 	sigset_t child;
 	int r;
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
+#include "base/digest.h"
 #include "proto/launch.h"
 #include "proto/rpc.pb-c.h"
 #include "warmd/ready.h"
@@ -35,6 +36,7 @@ struct first_run {
 	int pidfd;
 	ev_io io;
 	int64_t started_ns; /* CLOCK_REALTIME: a file that changed later may have been read in either state */
+	char program[DIGEST_HEX_SIZE]; /* "", or what an adopted one executed when its conditions were read */
 	char *name;
 	char *ready; /* how it is found ready, in words: "after:2"; "" by its hook */
 	struct ready ready_when;

@@ -3,8 +3,8 @@
 
 #include "base/clean.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/proc.h"
+#include "base/program.h"
 #include "policy/key.h"
 #include "warmd/client.h"
 #include "warmd/daemon.h"
@@ -24,13 +24,11 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define STRINGS_MAX (4u << 20)
-
 struct process {
 	struct peer peer;
 	int proc_fd;
 	char exe[PATH_MAX], cmd[PATH_MAX], cwd[PATH_MAX];
-	char *argv_text, *env_text;
+	struct program program;
 	struct request request;
 	struct caller caller;
 };
@@ -40,8 +38,7 @@ static void process_fini(struct process *process)
 	caller_fini(&process->caller);
 	peer_fini(&process->peer);
 	clean_fd(&process->proc_fd);
-	free(process->argv_text);
-	free(process->env_text);
+	program_fini(&process->program);
 	free(process->request.argv);
 	free(process->request.env);
 }
@@ -118,10 +115,10 @@ static char **split(char *text, size_t len, uint32_t *ret_n)
 
 static bool is_executable(const struct process *process, const char *path)
 {
-	struct stat exe, st;
+	const struct stat *exe = &process->program.exe;
+	struct stat st;
 
-	return !fstatat(process->proc_fd, "exe", &exe, 0) && !stat(path, &st) && st.st_dev == exe.st_dev &&
-	       st.st_ino == exe.st_ino;
+	return !stat(path, &st) && st.st_dev == exe->st_dev && st.st_ino == exe->st_ino;
 }
 
 /* dir/name, dir being relative to the process's directory. */
@@ -165,7 +162,7 @@ static void find_command(struct process *process)
 static int read_request(struct process *process, struct err *err)
 {
 	struct request *request = &process->request;
-	size_t argv_len = 0, env_len = 0;
+	struct program *program = &process->program;
 	int r = proc_link(process->proc_fd, "exe", process->exe, sizeof(process->exe));
 
 	if (r == -ENOENT)
@@ -174,13 +171,11 @@ static int read_request(struct process *process, struct err *err)
 	if (!r)
 		r = proc_link(process->proc_fd, "cwd", process->cwd, sizeof(process->cwd));
 	if (!r)
-		r = fd_read_file_at(process->proc_fd, "cmdline", STRINGS_MAX, &process->argv_text, &argv_len);
-	if (!r)
-		r = fd_read_file_at(process->proc_fd, "environ", STRINGS_MAX, &process->env_text, &env_len);
+		r = program_read(process->proc_fd, program);
 	if (r)
 		return err_sys(err, -r, "process %d", process->peer.pid);
-	request->argv = split(process->argv_text, argv_len, &request->head.n_argv);
-	request->env = split(process->env_text, env_len, &request->head.n_env);
+	request->argv = split(program->cmdline, program->cmdline_len, &request->head.n_argv);
+	request->env = split(program->environ, program->environ_len, &request->head.n_env);
 	if (!request->argv || !request->env)
 		return err_set(err, ENOMEM, "out of memory");
 	if (!request->head.n_argv)
@@ -262,7 +257,11 @@ static int examine(struct process *process, struct client *client, struct first_
 		r = privileged_file(process->exe, err);
 	if (!r)
 		r = started_ns(process, &since_ns, err);
-	return r ? r : first_run_adopt(daemon, &process->peer, &process->caller.msg, since_ns, ret, err);
+	if (!r)
+		r = first_run_adopt(daemon, &process->peer, &process->caller.msg, since_ns, ret, err);
+	if (!r)
+		program_digest(&process->program, (*ret)->program);
+	return r;
 }
 
 void process_snapshot(struct client *client, const Warm__Rpc__Take *take)

@@ -30,7 +30,7 @@
 #define SNAP_TIMEOUT_S  120
 #define STORE_TIMEOUT_S 600
 #define SUMMARY_MAX     (64u << 20)
-#define N_SNAP_ARGS     18 /* of warm-snap, before those of the launch's descriptors */
+#define N_SNAP_ARGS     21 /* of warm-snap, before those of the launch's descriptors */
 
 #define NOT_LAUNCHED "not started by `warm exec`, by one that did not miss, or with another --ready"
 #define EXECUTED     "the program of this name has executed another one"
@@ -444,18 +444,18 @@ static void captured(void *arg, const struct report *report)
 
 static int start_snap(struct snap_job *job, struct err *err)
 {
-	char pid[16], hook_fd[16], owner[64], launch_fd[LAUNCH_FDS_MAX][80];
+	char pid[16], hook_fd[16], owner[64], program[16 + DIGEST_HEX_SIZE], launch_fd[LAUNCH_FDS_MAX][80];
 	const char *argv[SPAWN_ARGS_MAX + 1] = {"warm-snap", "--pid",   pid,      "--hook-fd", hook_fd,
 	                                        "--report",  "3",       "--meta", "4",         "--summary",
-	                                        "5",         "--pages", "6"};
+	                                        "5",         "--pages", "6",      "--pidfd",   "7"};
 	const Warm__Rpc__Conditions *conditions = job->conditions;
-	size_t n_args = N_SNAP_ARGS - 5;
+	size_t n_args = N_SNAP_ARGS - 6;
 	const struct first_run *run = job->run;
-	const int fds[] = {-1, job->meta_fd, job->summary_fd, job->pages_fd};
+	const int fds[] = {-1, job->meta_fd, job->summary_fd, job->pages_fd, run->pidfd};
 	const struct worker_spec spec = {.program = SPAWN_SNAP,
 	                                 .argv = argv,
 	                                 .fds = fds,
-	                                 .n_fds = 4,
+	                                 .n_fds = 5,
 	                                 .timeout_s = SNAP_TIMEOUT_S,
 	                                 .cb = captured,
 	                                 .arg = job};
@@ -464,6 +464,10 @@ static int start_snap(struct snap_job *job, struct err *err)
 		snprintf(owner, sizeof(owner), "--owner=%u:%u:%" PRIx64, conditions->uid, conditions->gid,
 		         conditions->cap_permitted);
 		argv[n_args++] = owner;
+	}
+	if (run->program[0]) {
+		snprintf(program, sizeof(program), "--program=%s", run->program);
+		argv[n_args++] = program;
 	}
 	if (conditions->net_private)
 		argv[n_args++] = "--net-private";

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""Programs that fork, execute, open, map, start threads or end while they are being frozen (tests/e2e/restless.c): the
+snapshot is taken, or refused by name, and they go on untouched."""
+import os
+import random
+import re
+import subprocess
+import time
+import unittest
+
+import harness
+from case import WarmCase
+from snap import CAPTURED, FAILED, RELEASED, Snap
+
+RESTLESS = os.path.join(harness.BUILD, "tests", "restless")
+REFUSALS = {
+    "fork": "has a child process",
+    "exec": "is executing another program|executed another program",
+    "open": "a pipe whose|unix socket connected to another",
+    "map": None,
+    "thread": None,
+}
+
+
+def start(what):
+    program = subprocess.Popen([RESTLESS, what], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert program.stdout.readline() == b"up\n"
+    return program
+
+
+class Restless(unittest.TestCase):
+    def assertFine(self, program):
+        try:
+            program.stdin.write(b"\n")
+            program.stdin.flush()
+        except BrokenPipeError:
+            pass
+        self.assertEqual(program.stdout.readline(), b"fine\n", program.poll())
+
+    def through(self, what, n):
+        program = start(what)
+        for cleanup in (program.stdin.close, program.stdout.close, program.wait, program.kill):
+            self.addCleanup(cleanup)
+        allowed, taken = REFUSALS[what.split("-")[0]], 0
+        for _ in range(n):
+            reports = Snap(program.pid).reports()
+            self.assertFine(program)
+            if [kind for kind, *_ in reports] == [RELEASED, CAPTURED]:
+                taken += 1
+                continue
+            self.assertEqual([kind for kind, *_ in reports], [FAILED], reports)
+            self.assertTrue(allowed and re.search(allowed, reports[0][2]), reports)
+        self.assertGreater(taken, 0)
+
+    def test_forks(self):
+        self.through("fork", 15)
+        self.through("fork-alone", 15)
+
+    def test_executes(self):
+        """By the main thread, and by another, which kills the rest."""
+        self.through("exec-alone", 10)
+        self.through("exec", 40)
+
+    def test_opens_and_closes(self):
+        self.through("open", 10)
+        self.through("open-alone", 10)
+
+    def test_maps_and_unmaps(self):
+        self.through("map", 10)
+        self.through("map-alone", 10)
+
+    def test_starts_and_ends_threads(self):
+        self.through("thread", 20)
+
+    def test_ends(self):
+        """Its parent hears the same as ever."""
+        for _ in range(30):
+            program = subprocess.Popen(["/usr/bin/perl", "-e", "select undef, undef, undef, shift; exit 7", str(random.uniform(0, 0.02))])
+            reports = Snap(program.pid).reports()
+            self.assertEqual(program.wait(10), 7)
+            self.assertIn([kind for kind, *_ in reports], ([RELEASED, CAPTURED], [FAILED]))
+
+    def test_another_program_under_the_number(self):
+        program = start("map-alone")
+        for cleanup in (program.stdin.close, program.stdout.close, program.wait, program.kill):
+            self.addCleanup(cleanup)
+        (kind, _, text), = Snap(program.pid, "--program", "0" * 32).reports()
+        self.assertEqual(kind, FAILED)
+        self.assertIn("executed another program", text)
+        self.assertFine(program)
+
+    def test_another_process_under_the_number(self):
+        """The pidfd of one that has ended, and somebody else's number."""
+        gone = subprocess.Popen(["/bin/true"])
+        pidfd = os.pidfd_open(gone.pid)
+        gone.wait()
+        program = start("map-alone")
+        for cleanup in (program.stdin.close, program.stdout.close, program.wait, program.kill):
+            self.addCleanup(cleanup)
+        (kind, _, text), = Snap(program.pid, "--pidfd", str(pidfd), keep=[pidfd]).reports()
+        os.close(pidfd)
+        self.assertEqual(kind, FAILED)
+        self.assertIn("has ended", text)
+        self.assertFine(program)
+
+    def test_parent_in_vfork_and_its_child(self):
+        """The parent waits where nothing interrupts it; the child lives in its memory."""
+        source = ("#include <signal.h>\n#include <unistd.h>\n#include <sys/wait.h>\n"
+                  "int main(void)\n{\n\tint status;\n\tpid_t child = vfork();\n"
+                  "\tif (!child) { char c; write(1, \"up\\n\", 3); read(0, &c, 1); _exit(5); }\n"
+                  "\twaitpid(child, &status, 0);\n\treturn WEXITSTATUS(status) == 5 ? 6 : 1;\n}\n")
+        program = os.path.join(harness.BUILD, "tests", f"vforks.{os.getpid()}")
+        subprocess.run(["gcc", "-w", "-x", "c", "-o", program, "-"], input=source.encode(), check=True)
+        self.addCleanup(os.unlink, program)
+        parent = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for cleanup in (parent.stdout.close, parent.wait, parent.kill):
+            self.addCleanup(cleanup)
+        self.assertEqual(parent.stdout.readline(), b"up\n")
+        (kind, _, text), = Snap(parent.pid).reports()
+        self.assertEqual(kind, FAILED)
+        self.assertIn("cannot be interrupted", text)
+        child, = [pid for pid, (of, _) in harness.processes().items() if of == parent.pid]
+        (kind, _, text), = Snap(child).reports()
+        self.assertEqual(kind, FAILED)
+        self.assertIn("shares its memory with its parent", text)
+        parent.stdin.write(b"x")
+        parent.stdin.close()
+        self.assertEqual(parent.wait(10), 6)
+
+
+class ByNumber(WarmCase):
+    """`warm snapshot PID`, and a launch of what was taken."""
+
+    publish_app = False
+
+    def test_what_is_taken_goes_on_in_a_copy(self):
+        for what in ("map", "map-alone", "thread", "open-alone", "exec-alone"):
+            with self.subTest(what):
+                program = subprocess.Popen([RESTLESS, what], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.daemon.env)
+                for cleanup in (program.stdin.close, program.stdout.close, program.wait, program.kill):
+                    self.addCleanup(cleanup)
+                self.assertEqual(program.stdout.readline(), b"up\n")
+                end = time.monotonic() + 20
+                while (done := self.daemon.warm("snapshot", str(program.pid))).code and time.monotonic() < end:
+                    self.assertOneLine(done.err, f"process {program.pid}")
+                self.assertEqual(done.code, 0, done.err)
+                program.stdin.write(b"\n")
+                program.stdin.flush()
+                self.assertEqual(program.stdout.readline(), b"fine\n")
+                self.daemon.full_pool()
+                mark = {"RESTLESS": str(program.pid)} if what.startswith("exec") else {}
+                result = self.daemon.exec(RESTLESS, what, stdin="\n", env=mark)
+                self.assertEqual((self.assertClone(result).code, result.out), (0, "fine\n"))
