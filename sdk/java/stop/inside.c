@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdk/java/stop/inside.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <warm_Native.h> /* made by javac */
@@ -63,7 +64,7 @@ static jclass find(JNIEnv *env, jobject loader, const char *name)
 
 static bool define_all(JNIEnv *env, jobject loader)
 {
-	for (const char *at = _binary_stop_classes_start; at < _binary_stop_classes_end;) {
+	for (const char *at = _binary_stop_classes_start; (uintptr_t)at < (uintptr_t)_binary_stop_classes_end;) {
 		char digits[LENGTH_DIGITS + 1] = "";
 		jclass type;
 		jsize len;
