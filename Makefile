@@ -154,7 +154,7 @@ NODE_OBJS    := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/node/*.c) $(filte
 # Loaded into a node that `warm exec` starts, to stop it before its program.
 STOP_JS      := $(addprefix $(BUILD)/warm-node/,stop.cjs stop.js inside.js loaded.js package.json)
 STOP_LIB     := $(addprefix $(BUILD)/warm-node/lib/,depends.js inspector.js random.js timers.js)
-STOP_OBJS    := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/node/stop/*.c) sdk/node/random.c sdk/node/streams.c sdk/node/values.c \
+STOP_OBJS    := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/node/stop/*.c) $(addprefix sdk/node/,calls.c random.c streams.c values.c) \
                 sdk/c/ask.c sdk/c/connect.c sdk/c/launch.c sdk/c/wire.c sdk/prewarm/process.c policy/node.c base/fd.c base/proc.c)
 .PHONY: node
 ifneq ($(NODE_INCLUDE),)

@@ -26,6 +26,9 @@ void plan_inet_reset(struct plan *p, size_t description);
 /* pipe2(), or socketpair(a, b, c): both new descriptors, raised above fd_base, in slot and slot + 1. */
 void plan_two(struct plan *p, uint16_t nr, uint64_t a, uint64_t b, uint64_t c, uint32_t slot);
 
+/* The open file in SLOT_TMP stands there. */
+void plan_offset(struct plan *p, uint64_t position);
+
 /* A descriptor number that uses the description; -1: none does. */
 int plan_number_of(const struct plan *p, size_t description);
 

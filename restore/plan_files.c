@@ -143,6 +143,18 @@ int plan_files_make(struct plan *p, struct err *err)
 	return 0;
 }
 
+void plan_offset(struct plan *p, uint64_t position)
+{
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .want = WANT_EXACT,
+	                     .nr = SYS_lseek,
+	                     .flags = ROP_SLOT(0),
+	                     .expect = position,
+	                     .args = {SLOT_TMP, position, 0}},
+	        "at offset %lu", (unsigned long)position);
+}
+
 /* ---- phase 3: by path ------------------------------------------------------------------------------------------- */
 
 static void open_path(struct plan *p, size_t i)
@@ -156,14 +168,7 @@ static void open_path(struct plan *p, size_t i)
 	     "open %s", d->path);
 	if (d->position &&
 	    (d->kind == WARM__IMAGE__DESCRIPTION_KIND__REGULAR || d->kind == WARM__IMAGE__DESCRIPTION_KIND__DIRECTORY))
-		plan_op(p,
-		        (struct rop){.kind = ROP_SYSCALL,
-		                     .want = WANT_EXACT,
-		                     .nr = SYS_lseek,
-		                     .flags = ROP_SLOT(0),
-		                     .expect = d->position,
-		                     .args = {SLOT_TMP, d->position, 0}},
-		        "at offset %lu", (unsigned long)d->position);
+		plan_offset(p, d->position);
 	plan_place(p, SLOT_TMP, i);
 }
 

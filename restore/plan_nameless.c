@@ -97,14 +97,7 @@ static void put_description(struct plan *p, size_t i, bool made_it)
 		        "as it was made");
 	else
 		open_again(p, d);
-	plan_op(p,
-	        (struct rop){.kind = ROP_SYSCALL,
-	                     .want = WANT_EXACT,
-	                     .nr = SYS_lseek,
-	                     .flags = ROP_SLOT(0),
-	                     .expect = d->position,
-	                     .args = {SLOT_TMP, d->position, 0}},
-	        "at offset %lu", (unsigned long)d->position);
+	plan_offset(p, d->position);
 	plan_place(p, SLOT_TMP, i);
 }
 

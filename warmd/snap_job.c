@@ -4,7 +4,6 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "base/id.h"
 #include "cache/store.h"
 #include "proto/launch.h"
 #include "warmd/client.h"
@@ -13,10 +12,10 @@
 #include "warmd/first_run.h"
 #include "warmd/log.h"
 #include "warmd/pool.h"
-#include "warmd/prewarm.h"
 #include "warmd/record.h"
 #include "warmd/recording.h"
 #include "warmd/retired.h"
+#include "warmd/snap_internal.h"
 #include "warmd/trial.h"
 #include "warmd/worker.h"
 
@@ -32,39 +31,10 @@
 #define SUMMARY_MAX     (64u << 20)
 #define N_SNAP_ARGS     21 /* of warm-snap, before those of the launch's descriptors */
 
-#define NOT_LAUNCHED "not started by `warm exec`, by one that did not miss, or with another --ready"
-#define EXECUTED     "the program of this name has executed another one"
-
 _Static_assert(N_SNAP_ARGS + LAUNCH_FDS_MAX + CONFIG_PLUGIN_ARGS <= SPAWN_ARGS_MAX,
                "warm-snap's command line must fit");
 
-enum snap_state { SNAP_ASKED, SNAP_ADMITTED, SNAP_TAKING, SNAP_STORING, SNAP_TRIAL, SNAP_PUBLISHED, SNAP_REFUSED };
-
-struct snap_job {
-	LIST_ENTRY(snap_job) link;
-	struct daemon *daemon;
-	struct client *client;
-	enum snap_state state;
-	char id[ID_LEN + 1];
-	struct first_run *run;
-	Warm__Rpc__Ready *ready;
-	Warm__Rpc__Conditions *conditions; /* until the record has them */
-	Warm__Rpc__Depends **depends;
-	size_t n_depends;
-	int meta_fd, summary_fd, pages_fd;
-	struct worker *worker;
-	bool asked;                /* by `warm snapshot`: the client waits for the end */
-	bool stop;                 /* ... and the process is to end with it */
-	struct worker *holder;     /* the warm-snap that keeps it frozen until then */
-	bool captured;             /* the image is there */
-	bool listing;              /* warm-opened has been asked, and has not answered */
-	Warm__Rpc__Opened *opened; /* until the record has it */
-	Warm__Rpc__Record *record; /* until the entry has it */
-	struct entry *entry;
-	struct trial *trial;
-};
-
-static void snap_job_move(struct snap_job *job, enum snap_state to)
+void snap_job_move(struct snap_job *job, enum snap_state to)
 {
 	if (to != SNAP_REFUSED && to != job->state + 1)
 		log_line("a snapshot moves from state %d to %d: this is a bug in warmd", job->state, to);
@@ -101,7 +71,7 @@ static void snap_job_free(struct snap_job *job)
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-static void hook_answer(struct client *client, Warm__Rpc__Outcome outcome, const char *reason)
+void snap_answer_hook(struct client *client, Warm__Rpc__Outcome outcome, const char *reason)
 {
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
 	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
@@ -121,7 +91,7 @@ static void snap_job_answer(struct snap_job *job, Warm__Rpc__Outcome outcome, co
 		return;
 	job->client = NULL;
 	if (!job->asked) {
-		hook_answer(client, outcome, reason);
+		snap_answer_hook(client, outcome, reason);
 		return;
 	}
 	client->snap_job = NULL;
@@ -141,8 +111,7 @@ static void answer_id(struct snap_job *job)
 	client_reply_last(take_ptr(job->client), &reply);
 }
 
-/* Whoever asks the next launch why it is cold hears it, too. */
-static void note_refusal(struct daemon *daemon, const Warm__Rpc__Conditions *conditions, const char *reason)
+void snap_note_refusal(struct daemon *daemon, const Warm__Rpc__Conditions *conditions, const char *reason)
 {
 	char text[ERR_MSG_MAX];
 
@@ -156,11 +125,10 @@ static void snap_job_note(struct snap_job *job, const char *reason)
 	const Warm__Rpc__Conditions *conditions = job->record ? job->record->conditions : job->conditions;
 
 	if (conditions && (job->state == SNAP_TAKING || job->state == SNAP_STORING))
-		note_refusal(job->daemon, conditions, reason);
+		snap_note_refusal(job->daemon, conditions, reason);
 }
 
-/* The job is gone on return. */
-static void snap_job_refuse(struct snap_job *job, const char *reason)
+void snap_job_refuse(struct snap_job *job, const char *reason)
 {
 	snap_job_note(job, reason);
 	snap_job_move(job, SNAP_REFUSED);
@@ -489,7 +457,7 @@ static int start_snap(struct snap_job *job, struct err *err)
 	return job->worker ? 0 : -err->code;
 }
 
-static int snap_job_take(struct snap_job *job, struct err *err)
+int snap_job_take(struct snap_job *job, struct err *err)
 {
 	job->meta_fd = memfd_create("warm-meta", MFD_CLOEXEC);
 	job->summary_fd = memfd_create("warm-summary", MFD_CLOEXEC);
@@ -497,186 +465,4 @@ static int snap_job_take(struct snap_job *job, struct err *err)
 	if (job->meta_fd < 0 || job->summary_fd < 0 || job->pages_fd < 0)
 		return err_sys(err, errno, "make room for the image");
 	return start_snap(job, err);
-}
-
-/* ---- ASKED ------------------------------------------------------------------------------------------------------- */
-
-static int check_new(struct daemon *daemon, const struct snap_job *job, const Warm__Rpc__Conditions *conditions,
-                     struct err *err)
-{
-	struct entry *entry = job && job->asked ? NULL : entry_find_same(daemon, conditions);
-	struct snap_job *other;
-
-	if (entry && entry->state == ENTRY_QUARANTINED)
-		return err_set(err, EEXIST, "its snapshot %s is quarantined: %.150s", entry->id, entry->reason);
-	if (entry)
-		return err_set(err, EEXIST, "snapshot %s serves the next launch already", entry->id);
-	LIST_FOREACH(other, &daemon->snap_jobs, link)
-	{
-		const Warm__Rpc__Conditions *theirs = other->record ? other->record->conditions : other->conditions;
-
-		if (other != job && theirs && conditions_same(daemon, theirs, conditions))
-			return err_set(err, EBUSY, "another process of it is being snapshotted");
-	}
-	return 0;
-}
-
-bool snap_job_is_new(struct daemon *daemon, const Warm__Rpc__Conditions *conditions, struct err *err)
-{
-	return check_new(daemon, NULL, conditions, err) == 0;
-}
-
-/* Whether a snapshot of this process is wanted: with what the hook declared, another one may serve already. */
-static int snap_job_admit(struct snap_job *job, struct err *err)
-{
-	int r = record_declare(job->run, job->ready, &job->conditions, err);
-
-	return r ? r : check_new(job->daemon, job, job->conditions, err);
-}
-
-void snap_job_hello(struct client *client, const Warm__Rpc__Hello *hello)
-{
-	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
-	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
-	struct first_run *run = first_run_of(client);
-
-	if (!run && prewarm_hook_called(client)) {
-		hook_answer(client, WARM__RPC__OUTCOME__COLD,
-		            "a copy of its interpreter: the next launch is a first run");
-		return;
-	}
-	if (!run || (hello->interpreter && !run->interpreter)) {
-		hook_answer(client, WARM__RPC__OUTCOME__COLD, NOT_LAUNCHED);
-		return;
-	}
-	hook.preload = hello->interpreter ? prewarm_modules(client->daemon, run->interpreter) : NULL;
-	for (; hook.preload && hook.preload[hook.n_preload];)
-		hook.n_preload++;
-	hook.outcome = WARM__RPC__OUTCOME__PENDING;
-	reply.hook = &hook;
-	client_reply(client, &reply);
-}
-
-/* Takes the run, which is on no list or is taken off it. NULL: out of memory, and the run is as it was. */
-static struct snap_job *snap_job_new(struct first_run *run)
-{
-	struct snap_job *job = calloc(1, sizeof(*job));
-
-	if (!job)
-		return NULL;
-	id_new(job->id);
-	job->daemon = run->daemon;
-	job->run = run;
-	job->meta_fd = job->summary_fd = job->pages_fd = -1;
-	LIST_INSERT_HEAD(&job->daemon->snap_jobs, job, link);
-	return job;
-}
-
-/* Takes the run off its list. */
-static struct snap_job *snap_job_new_program(struct first_run *run)
-{
-	struct snap_job *job = snap_job_new(run);
-
-	if (job) {
-		first_run_take(run);
-		prewarm_learn_conditions(run->daemon, run->conditions);
-	}
-	return job;
-}
-
-/* The process stays a first run of its program, whose hook is still to come. */
-static struct snap_job *snap_job_new_interpreter(struct first_run *run, const Warm__Rpc__Ready *ready)
-{
-	struct first_run *split = run->interpreter ? first_run_split(run) : NULL;
-	struct snap_job *job = split ? snap_job_new(split) : NULL;
-
-	if (!job)
-		first_run_free(split);
-	if (ready->note[0])
-		log_line("%s, before its program: %s", run->conditions->cmd, ready->note);
-	return job;
-}
-
-/* The job may be gone on return. */
-static void snap_job_begin(struct snap_job *job)
-{
-	struct err err;
-
-	if (snap_job_admit(job, &err)) {
-		snap_job_refuse(job, err.msg);
-		return;
-	}
-	snap_job_move(job, SNAP_ADMITTED);
-	if (snap_job_take(job, &err)) {
-		snap_job_refuse(job, err.msg);
-		return;
-	}
-	snap_job_move(job, SNAP_TAKING);
-}
-
-void snap_job_start(struct client *client, Warm__Rpc__Ready *ready)
-{
-	struct first_run *run = first_run_of(client);
-	struct snap_job *job = NULL;
-
-	if (run && ready->interpreter && run->interpreter && !prewarm_is_itself(run->pid, run->interpreter)) {
-		note_refusal(client->daemon, run->interpreter, EXECUTED);
-		hook_answer(client, WARM__RPC__OUTCOME__COLD, EXECUTED);
-		warm__rpc__ready__free_unpacked(ready, NULL);
-		return;
-	}
-	if (ready->interpreter && ready->refused[0]) {
-		if (run && run->interpreter)
-			note_refusal(client->daemon, run->interpreter, ready->refused);
-		warm__rpc__ready__free_unpacked(ready, NULL);
-		return;
-	}
-	if (run && ready->interpreter)
-		job = snap_job_new_interpreter(run, ready);
-	else if (run)
-		job = snap_job_new_program(run);
-	if (!job) {
-		hook_answer(client, WARM__RPC__OUTCOME__COLD, run ? "out of memory" : NOT_LAUNCHED);
-		warm__rpc__ready__free_unpacked(ready, NULL);
-		return;
-	}
-	job->client = client;
-	client->snap_job = job;
-	job->ready = ready;
-	job->depends = take_ptr(client->depends);
-	job->n_depends = client->n_depends;
-	client->n_depends = 0;
-	snap_job_begin(job);
-}
-
-void snap_job_found_ready(struct first_run *run)
-{
-	struct snap_job *job = snap_job_new_program(run);
-
-	if (job)
-		snap_job_begin(job);
-}
-
-void snap_job_take_process(struct client *client, struct first_run *run, const char *name, bool stop)
-{
-	char *own_name = *name ? strdup(name) : NULL, *ready = strdup("snapshot");
-	struct snap_job *job = ready && (own_name || !*name) ? snap_job_new_program(run) : NULL;
-
-	if (!job) {
-		free(own_name);
-		free(ready);
-		client_fail(client, ENOMEM, "out of memory");
-		return;
-	}
-	free(run->ready);
-	run->ready = ready;
-	if (own_name) {
-		free(run->name);
-		run->name = own_name;
-	}
-	job->client = client;
-	client->snap_job = job;
-	job->asked = true;
-	job->stop = stop;
-	snap_job_begin(job);
 }

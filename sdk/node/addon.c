@@ -25,6 +25,7 @@
 #include "sdk/c/ask.h"
 #include "sdk/c/launch.h"
 #include "sdk/c/wire.h"
+#include "sdk/node/calls.h"
 #include "sdk/node/random.h"
 #include "sdk/node/streams.h"
 #include "sdk/node/values.h"
@@ -134,28 +135,6 @@ static napi_value close_connection(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-static napi_value open_streams(napi_env env, napi_callback_info info)
-{
-	struct uv_loop_s *loop = NULL;
-
-	(void)info;
-	if (napi_get_uv_event_loop(env, &loop) != napi_ok)
-		return value_number(env, 0);
-	return value_number(env, streams_open(loop));
-}
-
-/* Without node's way to the end: a copy that could not become what was launched has nothing to clean up. */
-static napi_value leave(napi_env env, napi_callback_info info)
-{
-	napi_value status;
-	size_t argc = 1;
-	int32_t code = 125;
-
-	napi_get_cb_info(env, info, &argc, &status, NULL, NULL);
-	napi_get_value_int32(env, status, &code);
-	_exit(code);
-}
-
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
 static void forget(void *world)
@@ -165,9 +144,12 @@ static void forget(void *world)
 
 NAPI_MODULE_INIT()
 {
-	static const struct named_function functions[] = {
-	        {"wanted", wanted},          {"declare", declare},          {"ask", ask},
-	        {"close", close_connection}, {"openStreams", open_streams}, {"leave", leave}};
+	static const struct named_function functions[] = {{"wanted", wanted},
+	                                                  {"declare", declare},
+	                                                  {"ask", ask},
+	                                                  {"close", close_connection},
+	                                                  {"openStreams", call_open_streams},
+	                                                  {"leave", call_leave}};
 	struct world *world = random_add_world();
 	napi_value buffer, copies;
 

@@ -151,3 +151,28 @@ class ByNumber(WarmCase):
                 mark = {"RESTLESS": str(program.pid)} if what.startswith("exec") else {}
                 result = self.daemon.exec(RESTLESS, what, stdin="\n", env=mark)
                 self.assertEqual((self.assertClone(result).code, result.out), (0, "fine\n"))
+
+
+class ByHook(WarmCase):
+    """The main thread calls the hook while others are at it. (Those that open files, or have children, would meet the
+    hook's own socket, or outlive their parent.)"""
+
+    publish_app = False
+
+    def first_run(self, what):
+        program = self.daemon.popen(RESTLESS, what, "hook", stdin=subprocess.PIPE)
+        for cleanup in (program.stdin.close, program.stdout.close, program.stderr.close, program.wait, program.kill):
+            self.addCleanup(cleanup)
+        self.assertEqual(program.stdout.readline(), b"up\n")
+        self.assertEqual(program.stdout.readline(), b"hook 0\n", self.daemon.log()[-500:])
+        program.stdin.write(b"\n")
+        program.stdin.close()
+        self.assertEqual((program.stdout.readline(), program.wait(10)), (b"fine\n", 0))
+
+    def test_what_is_taken_goes_on_in_a_copy(self):
+        for what in ("map", "thread"):
+            with self.subTest(what):
+                self.first_run(what)
+                self.daemon.published(command=what)
+                result = self.daemon.exec(RESTLESS, what, "hook", stdin="\n")
+                self.assertEqual((self.assertClone(result).code, result.out), (0, "hook 1\nfine\n"))

@@ -3,14 +3,39 @@
  * The native part of stop.cjs: the words to warmd are libwarm's (sdk/c), what becomes of the process is the other
  * interpreters' (sdk/prewarm). Everything runs in the main thread, once.
  *
- *     forget(path) -> boolean                a module of $NODE_OPTIONS
- *     parse([argv]) -> {kind, program, execArgv, rest} | string     a command line, our own without an argument; or
- * what is wrong with it optionsKnown(text) -> boolean          what $NODE_OPTIONS says wanted() -> [name] | undefined
- * connects; does the daemon want a snapshot, and what is to be loaded first? configFile() -> path | undefined       of
- * OpenSSL look(before, uptime, origin) -> undefined | string     what was not found in node declare(paths, suffixes) ->
- * boolean    files that state came from ask(note) -> {argv, elapsed} | undefined      blocks; here a copy begins, and
- * only that has an answer close()                                the connection openStreams() -> bits which of 0 1 2
- * are streams already leave(status)                          the end of a copy that could not become the launch
+ *     forget(path) -> boolean
+ *         a module of $NODE_OPTIONS
+ *
+ *     parse([argv]) -> {kind, program, execArgv, rest} | string
+ *         a command line, our own without an argument; or what is wrong with it
+ *
+ *     optionsKnown(text) -> boolean
+ *         what $NODE_OPTIONS says
+ *
+ *     wanted() -> [name] | undefined
+ *         connects; does the daemon want a snapshot, and what is to be loaded first?
+ *
+ *     configFile() -> path | undefined
+ *         of OpenSSL
+ *
+ *     look(before, uptime, origin) -> undefined | string
+ *         what was not found in node
+ *
+ *     declare(paths, suffixes) -> boolean
+ *         files that state came from
+ *
+ *     refuse(reason)
+ *         there is to be no snapshot, and why
+ *
+ *     ask(note) -> {argv, elapsed} | undefined
+ *         blocks; here a copy begins, and only that has an answer
+ *
+ *     close()
+ *         the connection
+ *
+ *     openStreams(), leave(status)
+ *         sdk/node/calls.h
+ *
  *     reseedsMathRandom: boolean
  */
 #include <errno.h>
@@ -27,6 +52,7 @@
 #include "policy/node.h"
 #include "sdk/c/ask.h"
 #include "sdk/c/wire.h"
+#include "sdk/node/calls.h"
 #include "sdk/node/random.h"
 #include "sdk/node/stop/start.h"
 #include "sdk/node/streams.h"
@@ -296,28 +322,6 @@ static napi_value close_connection(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-static napi_value open_streams(napi_env env, napi_callback_info info)
-{
-	struct uv_loop_s *loop = NULL;
-
-	(void)info;
-	if (napi_get_uv_event_loop(env, &loop) != napi_ok)
-		return value_number(env, 7);
-	return value_number(env, streams_open(loop));
-}
-
-/* Without node's way to the end: a copy that could not become what was launched has nothing to clean up. */
-static napi_value leave(napi_env env, napi_callback_info info)
-{
-	napi_value status;
-	size_t argc = 1;
-	int32_t code = 125;
-
-	napi_get_cb_info(env, info, &argc, &status, NULL, NULL);
-	napi_get_value_int32(env, status, &code);
-	_exit(code);
-}
-
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
 NAPI_MODULE_INIT()
@@ -332,8 +336,8 @@ NAPI_MODULE_INIT()
 	                                                  {"ask", ask},
 	                                                  {"refuse", refuse},
 	                                                  {"close", close_connection},
-	                                                  {"openStreams", open_streams},
-	                                                  {"leave", leave}};
+	                                                  {"openStreams", call_open_streams},
+	                                                  {"leave", call_leave}};
 
 	if (!random_add_world())
 		return value_fail(env, "load warm", -ENOMEM);
