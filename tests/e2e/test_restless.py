@@ -136,8 +136,9 @@ class ByNumber(WarmCase):
     def test_what_is_taken_goes_on_in_a_copy(self):
         for what in ("map", "map-alone", "thread", "open-alone", "exec-alone"):
             with self.subTest(what):
-                program = subprocess.Popen([RESTLESS, what], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.daemon.env)
-                for cleanup in (program.stdin.close, program.stdout.close, program.wait, program.kill):
+                program = subprocess.Popen([RESTLESS, what], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                           env=self.daemon.env)     # descriptors of the kinds that the launch has
+                for cleanup in (program.stdin.close, program.stdout.close, program.stderr.close, program.wait, program.kill):
                     self.addCleanup(cleanup)
                 self.assertEqual(program.stdout.readline(), b"up\n")
                 end = time.monotonic() + 20
