@@ -9,9 +9,10 @@
 #include "policy/node.h"
 #include "policy/python.h"
 
-static const char *const python_env[] = {"PYTHON*", "LD_*", "GLIBC_TUNABLES", "MALLOC_*", "LANG", "LANGUAGE",
-                                         "LC_*",    "TZ",   "HOME",           NULL};
-static const char *const python_paths[] = {"PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "LD_*", NULL};
+static const char *const python_env[] = {"PYTHON*", "LD_*", "GLIBC_TUNABLES", "MALLOC_*",   "LANG", "LANGUAGE", "LC_*",
+                                         "LOCPATH", "TZ",   "TZDIR",          "GCONV_PATH", "HOME", NULL};
+static const char *const python_paths[] = {"PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "LD_*",
+                                           "LOCPATH",    "TZDIR",      "GCONV_PATH",     NULL};
 
 static const char *const node_env[] = {"NODE_*", "LD_*", "GLIBC_TUNABLES", "MALLOC_*", "OPENSSL_*", "SSL_CERT_*",
                                        "UV_*",   "LANG", "LANGUAGE",       "LC_*",     "TZ",        "HOME",

@@ -228,6 +228,7 @@ enum opened_kind {
 	OPENED_WATCH = 1,  /* records what `pid` opens from now on. Answer: REPORT_WATCHING */
 	OPENED_LIST = 2,   /* writes what it has opened (rpc.proto Opened) to the descriptor. Answer: REPORT_LISTED */
 	OPENED_FORGET = 3, /* no answer; OPENED_LIST forgets, too */
+	OPENED_SO_FAR = 4, /* as OPENED_LIST, and records on */
 };
 
 struct opened_request {

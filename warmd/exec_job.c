@@ -479,6 +479,18 @@ static void exec_job_found(struct exec_job *job)
 	exec_jobs_serve(entry); /* the job may be gone on return */
 }
 
+/* Behind the program's own; where both are too long, that one is cut. why: words of ours, far shorter than size. */
+static void add_reason(char *reason, size_t size, const char *why)
+{
+	static const char between[] = "; nothing is pre-warmed: ";
+	const size_t room = size - sizeof(between) - strlen(why);
+	size_t len = strlen(reason);
+
+	if (len > room)
+		len = room;
+	snprintf(reason + len, size - len, "%s%s", between, why);
+}
+
 /* The program's own snapshot, else its interpreter's: warmd/prewarm.h. */
 static struct entry *exec_job_find(struct exec_job *job, const struct caller *caller, char *reason, size_t size)
 {
@@ -488,11 +500,8 @@ static struct entry *exec_job_find(struct exec_job *job, const struct caller *ca
 	if (entry || job->request.ready[0] || job->request.head.flags & (LAUNCH_NOTIFY | LAUNCH_OFFER))
 		return entry;
 	prewarm_look(job->daemon, caller, &job->request, &job->prewarm);
-	if (job->prewarm.why) {
-		const size_t len = strlen(reason);
-
-		snprintf(reason + len, size - len, "; nothing is pre-warmed: %s", job->prewarm.why);
-	}
+	if (job->prewarm.why)
+		add_reason(reason, size, job->prewarm.why);
 	if (!job->prewarm.interp || prewarm_has_own(job->daemon, &job->prewarm))
 		return NULL;
 	return entry_find(job->daemon, &job->prewarm.conditions, reason, size);

@@ -171,7 +171,6 @@ bool first_run_prewarms(struct first_run *run, const struct prewarm *prewarm)
 	return run->interpreter;
 }
 
-/* Without a recording: the interpreter declares what it has loaded, and the recording goes on for the program. */
 struct first_run *first_run_split(struct first_run *run)
 {
 	struct first_run *split = calloc(1, sizeof(*split));

@@ -67,7 +67,8 @@ struct first_run *first_run_of_pid(struct daemon *daemon, pid_t pid);
 /* Its interpreter is to be snapshotted before its program. false: no memory, it is not. */
 bool first_run_prewarms(struct first_run *run, const struct prewarm *prewarm);
 
-/* A run of the interpreter alone, on no list; the run stays one of its program. NULL: out of memory or descriptors. */
+/* A run of the interpreter alone, on no list; the run stays one of its program, and the recording stays with it. NULL:
+ * out of memory or descriptors. */
 struct first_run *first_run_split(struct first_run *run);
 
 /* The first run that the client's process is and whose hook is waited for, or NULL. */

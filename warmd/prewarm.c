@@ -54,6 +54,8 @@ struct prewarmed {
 	struct digest program;
 };
 
+#define ODD_PATH "$PATH has relative directories, or leads elsewhere"
+
 /* ---- which interpreter, with which words ------------------------------------------------------------------------- */
 
 static const char *variable(const struct request *request, const char *name)
@@ -111,14 +113,18 @@ static bool look_at_script(struct prewarm *prewarm, const struct request *reques
 	if (len < 0 || !interp_script_parse(prewarm->head, (size_t)len, &script))
 		return false;
 	dirs = variable(request, "PATH");
-	if (path == request->cmd && (!dirs || interp_path_is_relative(dirs)))
+	if (path == request->cmd && (!dirs || interp_path_is_relative(dirs))) {
+		prewarm->why = ODD_PATH;
 		return false;
+	}
 	set_comm(prewarm, path);
 	name = interp_script_env(&script);
 	if (name) { /* env executes it by another execve(2) */
 		prewarm->found = find_in_path(request, name);
-		if (!prewarm->found)
+		if (!prewarm->found) {
+			prewarm->why = ODD_PATH;
 			return false;
+		}
 		set_comm(prewarm, prewarm->found);
 		prewarm->conditions.cmd = prewarm->found;
 		prewarm->argv[prewarm->n_argv++] = name;
@@ -140,6 +146,14 @@ static bool look_at_command(struct prewarm *prewarm, const struct caller *caller
 	prewarm->interp = interp_of(request->cmd);
 	if (!prewarm->interp)
 		return look_at_script(prewarm, request);
+	/* Called by its name alone, an interpreter looks for itself in $PATH. */
+	if (!strchr(request->argv[0], '/')) {
+		prewarm->found = find_in_path(request, request->argv[0]);
+		if (!prewarm->found || strcmp(prewarm->found, request->cmd) != 0) {
+			prewarm->why = ODD_PATH;
+			return false;
+		}
+	}
 	set_comm(prewarm, request->cmd);
 	prewarm->conditions.cmd = caller->msg.cmd;
 	memcpy(prewarm->argv, request->argv, request->head.n_argv * sizeof(*request->argv));
@@ -197,6 +211,16 @@ static struct digest name_program(const Warm__Rpc__Conditions *launch, const str
 	return ret;
 }
 
+/* A directory on standard input ends an interpreter before its program; /dev/zero does not, and is of the same kind. */
+static bool has_odd_streams(const Warm__Rpc__Conditions *launch)
+{
+	for (size_t i = 0; i < launch->n_stdio_kind; i++) {
+		if (launch->stdio_kind[i] == STDIO_OTHER)
+			return true;
+	}
+	return false;
+}
+
 /* Why this launch cannot have a pre-warmed interpreter, or NULL. */
 static const char *check(struct prewarm *prewarm, const struct request *request)
 {
@@ -206,6 +230,8 @@ static const char *check(struct prewarm *prewarm, const struct request *request)
 		return why;
 	for (char **entry = request->env; *entry && !why; entry++)
 		why = interp_env_check(prewarm->interp, *entry);
+	if (!why && has_odd_streams(&prewarm->conditions))
+		why = "a standard stream is a device or a directory";
 	return why;
 }
 
@@ -429,7 +455,7 @@ void prewarm_published(struct daemon *daemon, const Warm__Rpc__Conditions *condi
 	struct offered *one = find_offered(daemon, conditions);
 
 	if (one)
-		withdraw(daemon, one);
+		one->pause_ms = 0; /* what comes and goes is taken every now and then */
 }
 
 /* Whether everybody can read what is there: for whom the dynamic linker cannot, it says so on standard error. */

@@ -94,14 +94,42 @@ static void declare_arguments(pid_t pid, const Warm__Rpc__Ready *ready, Warm__Rp
 	conditions->argv_from_launch = conditions->fixed_args > 0;
 }
 
+/* What an interpreter has looked at besides what it always looks at counts, too: in front, as `!NAME`. */
+static int declare_variables(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__Rpc__Conditions **ret,
+                             struct err *err)
+{
+	Warm__Rpc__Conditions *conditions = run->conditions;
+	char **list = calloc(ready->n_env_from_launch + conditions->n_env_from_launch + 1, sizeof(*list));
+	size_t n = 0;
+
+	if (!list)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < ready->n_env_from_launch; i++) {
+		if (asprintf(&list[n], "!%s", ready->env_from_launch[i]) >= 0)
+			n++;
+	}
+	if (n < ready->n_env_from_launch)
+		return err_set(err, ENOMEM, "out of memory"); /* a leak is the least of it */
+	for (size_t i = 0; i < conditions->n_env_from_launch; i++)
+		list[n++] = take_ptr(conditions->env_from_launch[i]);
+	free(conditions->env_from_launch);
+	conditions->env_from_launch = list;
+	conditions->n_env_from_launch = n;
+	run->conditions = NULL;
+	*ret = conditions;
+	return 0;
+}
+
 int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__Rpc__Conditions **ret, struct err *err)
 {
 	Warm__Rpc__Conditions *conditions = run->conditions;
 
-	if (!ready || ready->interpreter) { /* of an interpreter warmd knows it all */
+	if (!ready) {
 		*ret = take_ptr(run->conditions);
 		return 0;
 	}
+	if (ready->interpreter)
+		return declare_variables(run, ready, ret, err);
 	conditions->env_from_launch = strings_copy(ready->env_from_launch, ready->n_env_from_launch);
 	if (!conditions->env_from_launch)
 		return err_set(err, ENOMEM, "out of memory");

@@ -40,6 +40,7 @@ struct recording {
 	enum state state;
 	char lost[ERR_MSG_MAX];
 	int list_fd;
+	bool so_far; /* it goes on behind the list */
 	recording_cb *cb;
 	void *arg;
 	ev_timer timer;
@@ -242,7 +243,7 @@ void recording_wait(struct recording *recording, recording_cb *cb, void *arg)
 		recording_move(recording, recording->state);
 }
 
-void recording_list(struct recording *recording, recording_cb *cb, void *arg)
+void recording_list(struct recording *recording, bool so_far, recording_cb *cb, void *arg)
 {
 	struct recorder *recorder = recording->recorder;
 	int r = 0;
@@ -253,12 +254,14 @@ void recording_list(struct recording *recording, recording_cb *cb, void *arg)
 		recording_move(recording, RECORDING_LOST);
 		return;
 	}
+	recording->so_far = so_far;
 	recording->list_fd = memfd_create("warm-opened", MFD_CLOEXEC);
 	if (recording->list_fd < 0)
 		r = -errno;
 	recording->state = RECORDING_LISTING;
 	if (!r)
-		r = recorder_ask(recorder, OPENED_LIST, recording->number, 0, recording->list_fd);
+		r = recorder_ask(recorder, so_far ? OPENED_SO_FAR : OPENED_LIST, recording->number, 0,
+		                 recording->list_fd);
 	if (r)
 		recording_lose(recording, strerror(-r));
 	else
@@ -274,6 +277,10 @@ int recording_take(struct recording *recording, Warm__Rpc__Opened **ret, struct 
 	if (recording->state != RECORDING_LISTED)
 		return err_set(err, ENODATA, "what it opened is not known: %.180s", recording->lost);
 	r = lseek(recording->list_fd, 0, SEEK_SET) ? -errno : fd_read_all(recording->list_fd, LIST_MAX, &data, &len);
+	close(recording->list_fd);
+	recording->list_fd = -1;
+	if (recording->so_far)
+		recording->state = RECORDING_ON;
 	if (r)
 		return err_sys(err, -r, "read the list of opened files");
 	*ret = warm__rpc__opened__unpack(NULL, len, (uint8_t *)data);

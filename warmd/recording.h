@@ -3,7 +3,7 @@
  * What a first run opens for reading before it is ready, as warm-opened sees it. The worker is started when the first
  * recording is wanted and stays.
  *
- *     ASKED ─► ON ─► LISTING ─► LISTED
+ *     ASKED ─► ON ─► LISTING ─► LISTED ─► ON again, where it was listed so far only
  *       └───────┴───────┴─────► LOST, with the reason: no snapshot
  *
  * Where the machine cannot record (`warm doctor` says so) or the configuration does not want it, there is no recording,
@@ -31,10 +31,10 @@ struct recording *recording_start(struct daemon *daemon, pid_t pid);
 void recording_free(struct recording *recording);
 
 /* Called once, when it is ON, or behind recording_list() when it is LISTED; or as soon as it is LOST. At once where it
- * is that already. cb NULL: whoever waited has gone. */
+ * is that already. cb NULL: whoever waited has gone. so_far: the run is recorded on, and is to be listed once more. */
 typedef void recording_cb(void *arg);
 void recording_wait(struct recording *recording, recording_cb *cb, void *arg);
-void recording_list(struct recording *recording, recording_cb *cb, void *arg);
+void recording_list(struct recording *recording, bool so_far, recording_cb *cb, void *arg);
 
 /* The list, the caller's from here on. Fails with the reason where the recording was lost. */
 int recording_take(struct recording *recording, Warm__Rpc__Opened **ret, struct err *err);

@@ -6,14 +6,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/queue.h>
+#include "base/err.h"
 #include "base/id.h"
 #include "proto/rpc.pb-c.h"
 
 struct client;
 struct daemon;
 struct entry;
-struct err;
 struct first_run;
+struct recording;
 struct trial;
 struct worker;
 
@@ -36,7 +37,8 @@ struct snap_job {
 	bool stop;                 /* ... and the process is to end with it */
 	struct worker *holder;     /* the warm-snap that keeps it frozen until then */
 	bool captured;             /* the image is there */
-	bool listing;              /* warm-opened has been asked, and has not answered */
+	struct recording *listing; /* warm-opened has been asked, and has not answered; else NULL */
+	char lost[ERR_MSG_MAX];    /* why it is not known what was opened; "": it is */
 	Warm__Rpc__Opened *opened; /* until the record has it */
 	Warm__Rpc__Record *record; /* until the entry has it */
 	struct entry *entry;

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #define SNAP_TIMEOUT_S  120
 #define STORE_TIMEOUT_S 600
@@ -46,7 +47,7 @@ static void snap_job_free(struct snap_job *job)
 	worker_free(job->worker);
 	worker_free(job->holder); /* without a last word: the process runs on */
 	if (job->listing)
-		recording_wait(job->run->recording, NULL, NULL);
+		recording_wait(job->listing, NULL, NULL);
 	trial_free(job->trial);
 	first_run_free(job->run);
 	if (job->ready)
@@ -339,11 +340,9 @@ static int snap_job_store(struct snap_job *job, struct err *err)
 
 	if (r)
 		return r;
-	if (job->run->recording)
-		r = recording_take(job->run->recording, &job->opened, err);
-	if (r) {
+	if (job->lost[0]) {
 		warm__rpc__summary__free_unpacked(summary, NULL);
-		return r;
+		return err_set(err, ENODATA, "%s", job->lost);
 	}
 	job->conditions = NULL;
 	r = record_new(job->id, job->run, conditions, summary, job->depends, job->n_depends, job->opened, &job->record,
@@ -365,11 +364,42 @@ static void snap_job_captured(struct snap_job *job)
 		snap_job_refuse(job, err.msg);
 }
 
+/* The run of the process's program: where its interpreter is being snapshotted, not the job's own. NULL: it has ended.
+ */
+static struct first_run *program_of(const struct snap_job *job)
+{
+	return job->ready && job->ready->interpreter ? first_run_of_pid(job->daemon, job->run->pid) : job->run;
+}
+
+/* The kernel has read the first line of a script: that is the program's, not its interpreter's. */
+static void leave_out_script(struct snap_job *job)
+{
+	const struct first_run *program = program_of(job);
+	struct stat st;
+
+	if (!program || program == job->run || !strcmp(program->conditions->cmd, job->conditions->cmd) ||
+	    stat(program->conditions->cmd, &st))
+		return;
+	for (size_t i = 0; i < job->opened->n_file; i++) {
+		const Warm__Rpc__File *file = job->opened->file[i];
+
+		if (file->dev != st.st_dev || file->ino != st.st_ino)
+			continue;
+		warm__rpc__file__free_unpacked(job->opened->file[i], NULL);
+		job->opened->file[i--] = job->opened->file[--job->opened->n_file];
+	}
+}
+
 static void listed(void *arg)
 {
 	struct snap_job *job = arg;
+	struct err err;
 
-	job->listing = false;
+	if (recording_take(job->listing, &job->opened, &err))
+		snprintf(job->lost, sizeof(job->lost), "%s", err.msg);
+	else
+		leave_out_script(job);
+	job->listing = NULL;
 	snap_job_answer(job, WARM__RPC__OUTCOME__RESUMED, "");
 	snap_job_captured(job);
 }
@@ -378,12 +408,18 @@ static void listed(void *arg)
  * what comes behind belongs to its own launch. */
 static void released(struct snap_job *job)
 {
-	if (!job->run->recording) {
+	const struct first_run *program = program_of(job);
+
+	if (!program) {
+		snap_job_refuse(job, "the program has ended");
+		return;
+	}
+	if (!program->recording) {
 		snap_job_answer(job, WARM__RPC__OUTCOME__RESUMED, "");
 		return;
 	}
-	job->listing = true;
-	recording_list(job->run->recording, listed, job);
+	job->listing = program->recording;
+	recording_list(job->listing, program != job->run, listed, job);
 }
 
 static void captured(void *arg, const struct report *report)

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clean.h"
+#include "sdk/prewarm/runtime.h"
 
 #define MARK_MAX 32
 
@@ -19,10 +19,8 @@
 static bool memory_is(uint64_t address, const void *want, size_t size)
 {
 	char got[MARK_MAX * sizeof(wchar_t)];
-	struct iovec local = {got, size}, remote = {(void *)(uintptr_t)address, size};
 
-	return address && size <= sizeof(got) &&
-	       process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size && !memcmp(got, want, size);
+	return size <= sizeof(got) && peek(address, got, size) && !memcmp(got, want, size);
 }
 
 static bool text_is(uint64_t address, const wchar_t *want)
@@ -34,10 +32,8 @@ static bool text_is(uint64_t address, const wchar_t *want)
 static bool list_is(const uint64_t *word, const wchar_t *first, const wchar_t *second)
 {
 	uint64_t item[2];
-	struct iovec local = {item, sizeof(item)}, remote = {(void *)(uintptr_t)word[1], sizeof(item)};
 
-	return word[0] == 2 && word[1] && process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == sizeof(item) &&
-	       text_is(item[0], first) && text_is(item[1], second);
+	return word[0] == 2 && peek(word[1], item, sizeof(item)) && text_is(item[0], first) && text_is(item[1], second);
 }
 
 /* Parses a marked command line; *ret_text and *ret_argv (may be NULL) are where the marks turned up, once each. */
@@ -98,7 +94,7 @@ bool program_fields_find(const struct python_api *api, const struct python_line 
 	return probe(api, run_file, 2, L"/warm-file", &ret->file, NULL) &&
 	       probe(api, run_module, 2, L"warm-module", &ret->module, NULL) &&
 	       probe(api, run_command, 3, L"warm-code\n", &ret->command, &ret->argv) &&
-	       fields_agree(api, ret, line, n_argv);
+	       fields_agree(api, ret, line, n_argv) && (ret->words = runtime_words_find(api));
 }
 
 /* ---- setting ----------------------------------------------------------------------------------------------------- */
@@ -176,7 +172,7 @@ bool program_set(const struct python_api *api, const struct program_fields *fiel
 		wide[i] = api->Py_DecodeLocale(argv[i], NULL);
 		ok = wide[i] != NULL;
 	}
-	ok = ok && set_sys(api, "orig_argv", wide, n_argv);
+	ok = ok && set_sys(api, "orig_argv", wide, n_argv) && runtime_words_set(fields->words, wide, n_argv);
 	if (ok && n > 0) {
 		/* The words before the arguments are needed no more: the last of them makes room for sys.argv[0]. */
 		wchar_t **from = wide + line->args - 1;

@@ -12,9 +12,12 @@
 #include "policy/python.h"
 #include "sdk/prewarm/symbols.h"
 
+struct runtime_words;
+
 struct program_fields { /* offsets in PyConfig */
 	size_t file, module, command;
 	size_t argv; /* PyWideStringList: sys.argv */
+	struct runtime_words *words;
 };
 
 /* The interpreter must be initialised; line, n_argv: its own, to check the result by. false: not understood. */

@@ -23,6 +23,8 @@
 #include "sdk/prewarm/config.h"
 #include "sdk/prewarm/process.h"
 #include "sdk/prewarm/symbols.h"
+#include "sdk/prewarm/variables.h"
+#include "sdk/prewarm/watch.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -85,6 +87,7 @@ static int run(int fd, struct hook_answer *wanted, int argc, char **argv)
 {
 	int64_t written = process_written();
 
+	watch_begin(&python.api);
 	initialise(argc, argv);
 	stop(fd, wanted, argc, argv, written);
 	return python.api.Py_RunMain();
@@ -142,9 +145,8 @@ static const char *get_ready(int fd, struct hook_answer *wanted, int argc, char 
 	struct python_line line;
 	const char *why;
 
-	python.environ = get_environ();
-	if (!python.environ)
-		return "the interpreter keeps its environment elsewhere";
+	if (!prepare(fd, wanted, ret_note))
+		return "what is loaded before programs failed";
 	if (encoding_has_state())
 		return "$PYTHONIOENCODING names an encoding that begins with a mark";
 	if (python_line_parse(argv, (size_t)argc, &line, &why))
@@ -153,8 +155,9 @@ static const char *get_ready(int fd, struct hook_answer *wanted, int argc, char 
 		return "the interpreter keeps its configuration in an unknown way";
 	if (process_note_changes(&python.changes) || process_look(&python.areas))
 		return "out of memory, or no /proc";
-	if (!prepare(fd, wanted, ret_note))
-		return "what is loaded before programs failed";
+	python.environ = get_environ();
+	if (!python.environ)
+		return "the interpreter keeps its environment elsewhere";
 	/* What has been printed so far would be missing from every copy. */
 	if (written < 0 || process_written() != written)
 		return "the interpreter writes something before its program";
@@ -186,9 +189,9 @@ static void stop(int fd, struct hook_answer *wanted, int argc, char **argv, int6
 		api->PyErr_Clear();
 		return;
 	}
-	const struct wire_ready ready = {
-	        .hook_fd = (uint32_t)fd, .sdk = "python", .interpreter = true, .note = note ? note : ""};
+	struct wire_ready ready = {.hook_fd = (uint32_t)fd, .sdk = "python", .interpreter = true, .note = note};
 
+	ready.env = variables_noted(&ready.n_env);
 	thread = api->PyEval_SaveThread();  /* modules that were loaded may have started some */
 	r = ask_ready(fd, &ready, &answer); /* here a copy begins */
 	close(fd);
@@ -198,14 +201,15 @@ static void stop(int fd, struct hook_answer *wanted, int argc, char **argv, int6
 	hook_answer_fini(&answer);
 }
 
-/* Loads what is to be loaded and sends what all of it depends on. */
-static bool prepare(int fd, struct hook_answer *wanted, char **ret_note)
+/* Runs stop.py. Returns its names, or NULL. */
+static void *run_text(struct hook_answer *wanted)
 {
 	const struct python_api *api = &python.api;
 	size_t size = (uintptr_t)_binary_stop_py_end - (uintptr_t)_binary_stop_py_start;
 	CLEAN(free) char *text = strndup(_binary_stop_py_start, size);
-	void *names = api->PyList_New((ssize_t)wanted->n_preload), *space = api->PyDict_New(), *done, *list, *note;
-	bool ok = text && names && space;
+	void *names = api->PyList_New((ssize_t)wanted->n_preload), *space = api->PyDict_New(), *done;
+	void *seen = watch_notes();
+	bool ok = text && names && space && seen;
 
 	for (size_t i = 0; ok && i < wanted->n_preload; i++) {
 		wchar_t *wide = api->Py_DecodeLocale(wanted->preload[i], NULL);
@@ -214,37 +218,73 @@ static bool prepare(int fd, struct hook_answer *wanted, char **ret_note)
 		api->PyMem_RawFree(wide);
 	}
 	if (!ok || api->PyDict_SetItemString(space, "__builtins__", api->PyEval_GetBuiltins()) ||
-	    api->PyDict_SetItemString(space, "names", names))
-		return false;
+	    api->PyDict_SetItemString(space, "names", names) || api->PyDict_SetItemString(space, "seen", seen))
+		return NULL;
 	done = api->PyRun_String(text, PY_FILE_INPUT, space, space);
 	if (!done)
-		return false;
-	list = api->PyDict_GetItemString(space, "datagrams");
-	note = api->PyDict_GetItemString(space, "note");
-	python.after = api->PyDict_GetItemString(space, "after");
-	*ret_note = strdup(api->PyUnicode_AsUTF8(note));
-	for (ssize_t i = 0; ok && i < api->PyList_Size(list); i++) {
+		return NULL;
+	api->Py_DecRef(done);
+	api->Py_DecRef(names);
+	return space;
+}
+
+static bool send_datagrams(int fd, void *list)
+{
+	const struct python_api *api = &python.api;
+
+	for (ssize_t i = 0; i < api->PyList_Size(list); i++) {
 		struct wire wire = {0};
 		char *data;
 		ssize_t len;
 
-		ok = api->PyBytes_AsStringAndSize(api->PyList_GetItem(list, i), &data, &len) == 0;
-		wire.data = ok ? malloc((size_t)len) : NULL;
-		ok = wire.data != NULL;
-		if (ok) {
-			memcpy(wire.data, data, (size_t)len);
-			wire.len = (size_t)len;
-			ok = ask_send(fd, &wire) == 0;
-		}
+		if (api->PyBytes_AsStringAndSize(api->PyList_GetItem(list, i), &data, &len))
+			return false;
+		wire.data = malloc((size_t)len);
+		if (!wire.data)
+			return false;
+		memcpy(wire.data, data, (size_t)len);
+		wire.len = (size_t)len;
+		if (ask_send(fd, &wire))
+			return false;
 	}
-	api->Py_DecRef(done);
-	api->Py_DecRef(names);
-	if (wanted->n_preload == 0) {
-		python.after = NULL;
+	return true;
+}
+
+static bool note_variables(void *list)
+{
+	const struct python_api *api = &python.api;
+
+	for (ssize_t i = 0; i < api->PyList_Size(list); i++) {
+		char *name;
+		ssize_t len;
+
+		if (api->PyBytes_AsStringAndSize(api->PyList_GetItem(list, i), &name, &len))
+			return false;
+		variables_note(name);
+	}
+	return true;
+}
+
+/* Loads what is to be loaded and sends what all of it depends on. */
+static bool prepare(int fd, struct hook_answer *wanted, char **ret_note)
+{
+	const struct python_api *api = &python.api;
+	void *space = run_text(wanted);
+	bool ok;
+
+	variables_watch(false);
+	ok = space && send_datagrams(fd, api->PyDict_GetItemString(space, "datagrams")) &&
+	     note_variables(api->PyDict_GetItemString(space, "variables"));
+	if (!ok)
+		return false;
+	*ret_note = strdup(api->PyUnicode_AsUTF8(api->PyDict_GetItemString(space, "note")));
+	if (wanted->n_preload) {
+		python.after = api->PyDict_GetItemString(space, "after");
+	} else {
 		api->PyDict_Clear(space); /* functions hold it, and it holds them */
 		api->Py_DecRef(space);
 	}
-	return ok;
+	return *ret_note;
 }
 
 /* ---- in a copy --------------------------------------------------------------------------------------------------- */

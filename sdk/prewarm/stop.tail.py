@@ -1,7 +1,25 @@
 # SPDX-License-Identifier: MIT
+import posix
 
+
+def plain_environment():
+    """What takes notes of the environment goes again."""
+    plain = dict.copy(posix.environ)
+    for outer in (os.environ, os.environb):
+        if getattr(outer, "_data", None) is posix.environ:
+            outer._data = plain
+    posix.environ = plain
+
+
+def after():
+    reseed()
+    process = sys.modules.get("multiprocessing.process")
+    if process:         # a secret of its own
+        process.current_process().authkey = os.urandom(32)
+
+
+plain_environment()
 datagrams = list(depends_requests(collect(())))
-after = reseed
 if names:
     rehearse()
 # What was loaded for this alone is not there in a cold start.

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <wchar.h>
 
@@ -35,6 +36,8 @@ struct python_api {
 	__attribute__((noreturn)) void (*Py_ExitStatusException)(struct py_status status);
 	int (*Py_RunMain)(void);
 	const void *(*_Py_GetConfig)(void);
+	void (*Py_GetArgcArgv)(int *argc, wchar_t ***argv);
+	int (*PySys_AddAuditHook)(int (*hook)(const char *event, void *args, void *data), void *data);
 	wchar_t *(*Py_DecodeLocale)(const char *text, size_t *size);
 	void (*PyMem_RawFree)(void *memory);
 	void *(*PyEval_SaveThread)(void);
@@ -53,6 +56,7 @@ struct python_api {
 	const char *(*PyUnicode_AsUTF8)(void *object);
 	void *(*PyBytes_FromStringAndSize)(const char *data, ssize_t len);
 	int (*PyBytes_AsStringAndSize)(void *object, char **data, ssize_t *len);
+	void *(*PyTuple_GetItem)(void *tuple, ssize_t at);
 	void *(*PyList_New)(ssize_t n);
 	ssize_t (*PyList_Size)(void *list);
 	void *(*PyList_GetItem)(void *list, ssize_t at);
@@ -74,6 +78,15 @@ bool own_library(char path[PATH_MAX]);
 
 /* What any library of this process, or the program itself, has under this name, or NULL. */
 void *any_symbol(const char *name);
+
+/* Where a variable of CPython's is. NULL: there is none of this name, or nobody knows its size. */
+void *symbol_area(const char *name, size_t *ret_size);
+
+/* The variables, initialised or not, of the program or library that this function of CPython's is in. NULL: unknown. */
+void *symbol_variables(const char *function, size_t *ret_size);
+
+/* Reads from an address that may be any number. false: not all of it is memory. */
+bool peek(uint64_t address, void *buf, size_t size);
 
 /* The libc function that stands behind one of ours. */
 void *next_symbol(const char *name);

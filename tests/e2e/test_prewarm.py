@@ -102,6 +102,9 @@ class Python(PrewarmCase):
         self.check_same(PYTHON, self.state, env={**many, "ENVIRON": "1"})
         self.check_same(PYTHON, "-c", "import os; os.environ['A'] = 'b'; del os.environ['HOME']; os.system('env | sort')")
         self.check_same(PYTHON, self.state, env={"EMPTY": "", "ENVIRON": "1", "UMLAUT": "ü"})
+        words = ("import ctypes\nn, words = ctypes.c_int(), ctypes.POINTER(ctypes.c_wchar_p)()\n"
+                 "ctypes.pythonapi.Py_GetArgcArgv(ctypes.byref(n), ctypes.byref(words))\nprint(words[:n.value])")
+        self.check_same(PYTHON, "-X", "dev", "-c", words, "a", "b")
 
     def test_relative_module_path_is_the_working_directorys(self):
         env = {"PYTHONPATH": "other"}
@@ -216,6 +219,10 @@ class Python(PrewarmCase):
             for _ in range(2):
                 done = self.daemon.exec(PYTHON, *words)
                 self.assertEqual(done.tier, "cold_start", why)
+        env = {"PATH": "bin:" + self.daemon.env["PATH"]}
+        self.assertCold(self.daemon.exec("python3", "-c", "0", env=env), "$PATH has relative directories")
+        with open("/dev/zero", "rb") as zero:
+            self.assertCold(self.daemon.exec(PYTHON, "-c", "0", stdout=zero), "device")
         # What is printed before the program would be missing in a copy.
         for again in range(2):
             done = self.daemon.exec(PYTHON, "-v", "-c", "0")
@@ -224,6 +231,47 @@ class Python(PrewarmCase):
         for again in range(2):
             done = self.daemon.exec(PYTHON, "-c", "print('x')", env={"PYTHONIOENCODING": "utf-16"})
             self.assertCold(done, *["begins with a mark"] * again)
+
+
+class WhatCounts(PrewarmCase):
+    """What the interpreter, and what is loaded into it, has looked at before the program."""
+
+    config = "[python]\npreload = loaded multiprocessing\n"
+    MODULE = ("import ctypes, os, sys\nvariable, words = os.environ.get('COUNTS'), sys.argv\n"
+              "with open(os.path.dirname(__file__) + '/data') as file:\n    data = file.read()\n"
+              "libc = ctypes.CDLL(None)\nlibc.getenv(b'COUNTS_IN_C')\n")
+    TELL = ("import loaded, multiprocessing, os, sys\nprint(loaded.variable, loaded.data, loaded.words, sys.argv, "
+            "type(os.environ._data).__name__, multiprocessing.current_process().authkey.hex())")
+
+    def setUp(self):
+        super().setUp()
+        self.modules = self.folder("modules")
+        self.home = self.folder("home")
+        write(os.path.join(self.modules, "loaded.py"), self.MODULE)
+        write(os.path.join(self.modules, "data"), "one")
+        self.env = {"PYTHONPATH": self.modules, "HOME": self.home, "COUNTS": "1"}
+
+    def run_tell(self, **env):
+        return self.daemon.exec(PYTHON, "-c", self.TELL, "x", env={**self.env, **env})
+
+    def test_variables_that_were_looked_at(self):
+        first = self.clone(PYTHON, "-c", self.TELL, env=self.env).out
+        self.assertEqual(first.split()[:6], ["1", "one", "['']", "['-c']", "dict", first.split()[5]])
+        other = self.assertClone(self.run_tell(OTHER="1"))
+        self.assertNotEqual(other.out.split()[-1], first.split()[-1])
+        self.assertCold(self.run_tell(COUNTS="2"), "COUNTS")
+        self.assertCold(self.run_tell(COUNTS_IN_C="1"), "COUNTS_IN_C")
+
+    def test_files_that_were_read(self):
+        self.clone(PYTHON, "-c", self.TELL, env=self.env)
+        write(os.path.join(self.modules, "data"), "two")
+        done = self.assertCold(self.run_tell(), "data changed")
+        self.assertEqual(done.out.split()[1], "two")
+
+    def test_places_that_were_not_there(self):
+        self.clone(PYTHON, "-c", self.TELL, env=self.env)
+        os.makedirs(os.path.join(self.home, ".local", "lib", "python3.11", "site-packages"))
+        self.assertCold(self.run_tell(), "site-packages appeared")
 
 
 class OwnHook(PrewarmCase):

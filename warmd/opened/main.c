@@ -103,6 +103,8 @@ static void list(struct recorder *recorder, const struct opened_request *request
 	if (opened)
 		warm__rpc__opened__free_unpacked(opened, NULL);
 	say(recorder, REPORT_LISTED, request->run, r ? &err : NULL, "");
+	if (request->kind == OPENED_SO_FAR)
+		return;
 	runs_drop(recorder->runs, request->run);
 	look_away(recorder);
 }
@@ -121,7 +123,7 @@ static bool serve(struct recorder *recorder)
 		return false;
 	if (request.kind == OPENED_WATCH) {
 		watch(recorder, &request);
-	} else if (request.kind == OPENED_LIST) {
+	} else if (request.kind == OPENED_LIST || request.kind == OPENED_SO_FAR) {
 		list(recorder, &request, fd);
 	} else {
 		runs_drop(recorder->runs, request.run);

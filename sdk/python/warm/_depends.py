@@ -43,11 +43,20 @@ def absolute(path):
 
 
 def add_environment(found):
-    """A virtual environment is one file beside the interpreter or above it; its appearance counts too."""
+    """A virtual environment is one file beside the interpreter or above it; its appearance counts too, as does that of
+    a place that site.py would have taken."""
     if sys.executable:
         directory = os.path.dirname(sys.executable)
         add(found, os.path.join(directory, "pyvenv.cfg"))
         add(found, os.path.join(os.path.dirname(directory), "pyvenv.cfg"))
+    site = sys.modules.get("site")
+    try:
+        places = site.getsitepackages() + [site.USER_SITE] * bool(site.ENABLE_USER_SITE)
+    except (AttributeError, TypeError):     # no site (-S), or somebody else's
+        return
+    for place in places:
+        if isinstance(place, str) and place not in sys.path:
+            add_place(found, place)
 
 
 def add_module(found, module):
@@ -109,3 +118,19 @@ def add_pth_files(found, directory):
     for name in names:
         if name.endswith(".pth"):
             add(found, os.path.join(directory, name))
+            add_missing(found, directory, name)
+
+
+def add_missing(found, directory, name):
+    """Places that a .pth file names and that are not there."""
+    try:
+        with open(os.path.join(directory, name), "rb") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        line = os.fsdecode(line).strip()
+        if line and not line.startswith(("#", "import ", "import\t")):
+            place = os.path.join(directory, line)
+            if "\0" not in place and not os.path.lexists(place):
+                add(found, place)
