@@ -8,6 +8,7 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "snapshot/pending.h"
 #include "snapshot/subject.h"
 
 #define KERNEL_SIGACTION 32 /* handler, flags, restorer, mask */
@@ -45,21 +46,10 @@ static int take_actions(struct subject *s, Warm__Image__Process *process, struct
 	return 0;
 }
 
-static int take_pending(struct subject *s, Warm__Image__Process *process, struct err *err)
-{
-	CLEAN(free) uint8_t *infos = NULL;
-	size_t n = 0;
-	int r = tracee_pending(&s->thread[0], 1, &infos, &n, err);
-
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (GROW(process, pending, bytes_copy(infos + i * sizeof(siginfo_t), sizeof(siginfo_t))) < 0)
-			r = err_sys(err, ENOMEM, "pending signals");
-	return r;
-}
-
 int collect_signals(struct subject *s, struct err *err)
 {
-	int r = take_actions(s, s->image->process, err);
+	Warm__Image__Process *process = s->image->process;
+	int r = take_actions(s, process, err);
 
-	return r < 0 ? r : take_pending(s, s->image->process, err);
+	return r < 0 ? r : pending_take(s, &s->thread[0], true, &process->pending, &process->n_pending, err);
 }

@@ -14,6 +14,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/pending.h"
 #include "snapshot/threads_internal.h"
 
 #ifndef SS_AUTODISARM
@@ -44,18 +45,6 @@ static void take_altstack(Warm__Image__Thread *thread, stack_t *stack, uint64_t 
 	    rsp - thread->altstack_sp - 1 < thread->altstack_size)
 		stack->ss_flags |= SS_ONSTACK;
 	thread->altstack_flags = (uint32_t)stack->ss_flags;
-}
-
-static int take_pending(Warm__Image__Thread *thread, const struct tracee *t, struct err *err)
-{
-	CLEAN(free) uint8_t *infos = NULL;
-	size_t n = 0;
-	int r = tracee_pending(t, 0, &infos, &n, err);
-
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (GROW(thread, pending, bytes_copy(infos + i * sizeof(siginfo_t), sizeof(siginfo_t))) < 0)
-			r = err_sys(err, ENOMEM, "pending signals");
-	return r;
 }
 
 /* Its number in its own namespace, and what else its files in /proc say. */
@@ -100,7 +89,7 @@ static int look_at(struct subject *s, struct tracee *t, Warm__Image__Thread *thr
 	thread->robust_list = (uint64_t)robust;
 	thread->robust_len = robust_len;
 	r = tracee_rseq(t, &thread->rseq_addr, &thread->rseq_len, &thread->rseq_signature, err);
-	return r < 0 ? r : take_pending(thread, t, err);
+	return r < 0 ? r : pending_take(s, t, false, &thread->pending, &thread->n_pending, err);
 }
 
 /* What only the threads themselves can ask. */

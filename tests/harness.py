@@ -111,8 +111,11 @@ def can_connect(path):
 
 
 def end_politely():
-    """A runner that is told to end still cleans up: its finally clauses run."""
+    """A runner that is told to end still cleans up: its finally clauses run. A shell without job control starts what
+    goes to the background with SIGINT and SIGQUIT ignored, and programs inherit that: tests mean the usual case."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 class Daemon:
