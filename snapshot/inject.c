@@ -69,7 +69,7 @@ static const char *next_map(const char *at, struct map *m)
 	return *to ? to + 1 : to;
 }
 
-#define EACH_MAP(maps, m) (const char *at_ = next_map((maps), &(m)); at_; at_ = next_map(at_, &(m)))
+#define EACH_MAP(maps, m) for (const char *at_ = next_map((maps), &(m)); at_; at_ = next_map(at_, &(m)))
 
 static int read_maps(const struct subject *s, char **ret, struct err *err)
 {
@@ -117,10 +117,9 @@ int inject_prepare(struct subject *s, struct err *err)
 		return err_sys(err, -r, "ask for the size of a signal frame");
 	r = read_maps(s, &maps, err);
 	for (int libc = 1; r == 0 && libc >= 0; libc--)
-		for
-			EACH_MAP(maps, m)
-	if (!s->way.sigreturn && m.perms[2] == 'x' && m.name[0] == '/' && is_libc(m.name) == libc)
-		look_in(s, &m);
+		EACH_MAP (maps, m)
+			if (!s->way.sigreturn && m.perms[2] == 'x' && m.name[0] == '/' && is_libc(m.name) == libc)
+				look_in(s, &m);
 	return r;
 }
 
@@ -132,12 +131,10 @@ static void check_way_back(struct subject *s, const char *maps)
 	bool runs = false;
 	struct map m;
 
-	for
-		EACH_MAP(maps, m)
-		{
-			runs |= m.perms[2] == 'x' && m.start <= s->way.sigreturn && s->way.sigreturn < m.end &&
-			        m.start <= s->way.syscall_ret && s->way.syscall_ret < m.end;
-		}
+	EACH_MAP (maps, m) {
+		runs |= m.perms[2] == 'x' && m.start <= s->way.sigreturn && s->way.sigreturn < m.end &&
+		        m.start <= s->way.syscall_ret && s->way.syscall_ret < m.end;
+	}
 	if (!runs || subject_read(s, s->way.syscall_ret, ret, sizeof(ret), NULL) < 0 ||
 	    subject_read(s, s->way.sigreturn, tramp, sizeof(tramp), NULL) < 0 ||
 	    (way_back_find(&seen, ret, sizeof(ret), 1), !way_back_find(&seen, tramp, sizeof(tramp), 1)))
@@ -152,12 +149,10 @@ static int find_syscall_insn(struct subject *s, const char *maps, struct err *er
 	size_t len;
 	int r;
 
-	for
-		EACH_MAP(maps, m)
-		{
-			if (starts(m.name, "[vdso]"))
-				vdso = m;
-		}
+	EACH_MAP (maps, m) {
+		if (starts(m.name, "[vdso]"))
+			vdso = m;
+	}
 	len = vdso.end - vdso.start;
 	if (!len || len > 65536)
 		return err_set(err, ENOTSUP, "process %d has no vdso", s->pid);
@@ -335,15 +330,13 @@ static uint64_t shelf_of(const struct subject *s, const struct tracee *t, const 
 	size_t wanted = shelf_len(s) / PAGE, n, run = 0;
 	struct map m, stack = {0};
 
-	for
-		EACH_MAP(maps, m)
-		{
-			bool libcs = m.start <= t->raw.fs_base && t->raw.fs_base < m.end && t->raw.rsp < t->raw.fs_base;
+	EACH_MAP (maps, m) {
+		bool libcs = m.start <= t->raw.fs_base && t->raw.fs_base < m.end && t->raw.rsp < t->raw.fs_base;
 
-			if (m.start <= t->raw.rsp && t->raw.rsp < m.end && strcmp(m.perms, "rw-p") == 0 &&
-			    (starts(m.name, "[stack]") || (libcs && m.name[0] != '/')))
-				stack = m;
-		}
+		if (m.start <= t->raw.rsp && t->raw.rsp < m.end && strcmp(m.perms, "rw-p") == 0 &&
+		    (starts(m.name, "[stack]") || (libcs && m.name[0] != '/')))
+			stack = m;
+	}
 	if (!stack.end || top - stack.start < PAGE)
 		return 0;
 	n = (top - stack.start) / PAGE - 1; /* the red zone may reach into the first one */
@@ -390,15 +383,13 @@ static uint64_t lonely_place(const char *maps)
 	uint64_t end = 0, at = 0, size = 0;
 	struct map m;
 
-	for
-		EACH_MAP(maps, m)
-		{
-			if (m.start > end && m.start - end > size && m.start < ADDRESSES) {
-				size = m.start - end;
-				at = (end + size / 2) / PAGE * PAGE;
-			}
-			end = m.end;
+	EACH_MAP (maps, m) {
+		if (m.start > end && m.start - end > size && m.start < ADDRESSES) {
+			size = m.start - end;
+			at = (end + size / 2) / PAGE * PAGE;
 		}
+		end = m.end;
+	}
 	return at;
 }
 
