@@ -420,6 +420,19 @@ static bool cwd_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Cond
 	return false;
 }
 
+/* Which kinds there are: sched(7), ioprio_set(2). Niceness follows the launch. */
+static bool priority_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                             const struct difference *why)
+{
+	if (snap->scheduling != now->scheduling)
+		return differs(why, "the scheduling policy is %u (priority %u), was %u (priority %u)",
+		               now->scheduling & 0xff, now->scheduling >> 8 & 0xff, snap->scheduling & 0xff,
+		               snap->scheduling >> 8 & 0xff);
+	if (snap->io_priority != now->io_priority)
+		return differs(why, "the I/O priority is %#x, was %#x", now->io_priority, snap->io_priority);
+	return false;
+}
+
 /* A copy that has none of its own could not say READY=1 to whoever waits for it. */
 static bool notify_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
                            const struct difference *why)
@@ -435,7 +448,7 @@ int key_compare(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *
 	static bool (*const step[])(const Warm__Rpc__Conditions *, const Warm__Rpc__Conditions *,
 	                            const struct difference *) = {
 	        command_differs, user_differs,   groups_differ, rights_differ,    places_differ,  machine_differs,
-	        stdio_differs,   signals_differ, cwd_differs,   arguments_differ, notify_differs,
+	        stdio_differs,   signals_differ, cwd_differs,   arguments_differ, notify_differs, priority_differs,
 	};
 	const int n_steps = sizeof(step) / sizeof(step[0]);
 	const struct difference why = {.text = reason, .size = reason_size};

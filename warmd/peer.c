@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ioprio.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -168,6 +169,30 @@ int caller_ask(struct caller *caller, const struct request *request)
 	return 0;
 }
 
+/* Without an I/O priority of its own a process has one that the kernel derives from the rest, and tells as if it had.
+ */
+static uint32_t io_priority(pid_t pid, int policy, int nice)
+{
+	int class = policy == SCHED_IDLE                         ? IOPRIO_CLASS_IDLE
+	            : policy == SCHED_FIFO || policy == SCHED_RR ? IOPRIO_CLASS_RT
+	                                                         : IOPRIO_CLASS_BE;
+	long value = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, pid);
+
+	return value < 0 || value == (long)IOPRIO_PRIO_VALUE(class, (nice + 20) / 5) ? 0 : (uint32_t)value;
+}
+
+static int fill_priority(struct caller *caller, pid_t pid)
+{
+	int policy = sched_getscheduler(pid), bare = policy & ~SCHED_RESET_ON_FORK;
+	struct sched_param param = {0};
+
+	if (policy < 0 || sched_getparam(pid, &param) < 0)
+		return -errno;
+	caller->msg.scheduling = (uint32_t)policy | (uint32_t)param.sched_priority << 8;
+	caller->msg.io_priority = io_priority(pid, bare, caller->traits.nice);
+	return 0;
+}
+
 int caller_look(struct caller *caller, const struct peer *peer, const struct machine *machine)
 {
 	CLEAN(fd) int dir_fd = proc_open(peer->pid);
@@ -187,6 +212,8 @@ int caller_look(struct caller *caller, const struct peer *peer, const struct mac
 	if (r)
 		return r;
 	r = peer_traits(peer->pid, &caller->traits);
+	if (r == 0)
+		r = fill_priority(caller, peer->pid);
 	if (r)
 		return r;
 	if (machine->labels)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What `warm exec` promises to whoever types it: exit codes, signals, descriptors, what a launch brings, --explain."""
+import ctypes
 import json
 import os
 import resource
@@ -202,6 +203,13 @@ class WhatALaunchBrings(WarmCase):
 
     def test_umask_is_a_difference(self):
         self.assertCold(self.app("outcome", umask=0o077), "umask")
+
+    def test_priority_is_a_difference(self):
+        set_io_priority = lambda: ctypes.CDLL(None).syscall(251, 1, 0, 3 << 13)  # ioprio_set(2): this process, class idle
+        batch = lambda: os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        self.assertCold(self.app("outcome", preexec_fn=set_io_priority), "I/O priority is 0x6000")
+        self.assertCold(self.app("outcome", preexec_fn=batch), "scheduling policy is 3")
+        self.assertClone(self.app("outcome", preexec_fn=lambda: os.nice(5)))
 
     def test_kind_of_stdin_is_a_difference(self):
         path = write(os.path.join(self.daemon.dir, "input"), "text")

@@ -172,6 +172,12 @@ static void test_first_difference_is_named(void **state)
 	now.conditions.net_private = true;
 	check_differs("--net is private, was host");
 	fresh(NULL);
+	now.conditions.scheduling = 1 | 7 << 8;
+	check_differs("the scheduling policy is 1 (priority 7), was 0 (priority 0)");
+	fresh(NULL);
+	now.conditions.io_priority = 0x6000;
+	check_differs("the I/O priority is 0x6000, was 0");
+	fresh(NULL);
 	now.conditions.notify = true;
 	check_differs("there is a NOTIFY_SOCKET, and was none");
 }
