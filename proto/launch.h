@@ -128,6 +128,8 @@ enum control_kind {
 	        4, /* → supervisor: value 1: foreground of its pty, 0: background; then SIGCONT to its group */
 	CONTROL_NOTIFY = 5, /* → warm exec: with the clone's NOTIFY_SOCKET. value 1: it has said READY=1 already, before
 	                       it was snapshotted */
+	CONTROL_NETWORK = 6, /* → warm exec: with the clone's own network namespace (--net private). It goes there, too:
+	                        whoever knows the program by the pid of `warm exec` finds its network */
 };
 
 struct control {
@@ -149,7 +151,7 @@ struct control {
 
 struct sup_go {
 	uint32_t magic;
-	uint32_t flags; /* LAUNCH_TTY | LAUNCH_BACKGROUND | LAUNCH_NOTIFY | SUP_SAID_READY: as in CONTROL_NOTIFY */
+	uint32_t flags; /* LAUNCH_TTY, _BACKGROUND, _NOTIFY, _NET_PRIVATE; SUP_SAID_READY: as in CONTROL_NOTIFY */
 };
 
 /* ---- warmd → template, → application ---------------------------------------------------------------------------- */

@@ -49,8 +49,12 @@ static int same_namespaces(struct subject *s, struct err *err)
 			r = proc_ns(self, names[i], &ours);
 		if (r < 0)
 			return err_sys(err, -r, "%s namespace of process %d", names[i], s->pid);
-		if (theirs != ours && s->net_private && !strcmp(names[i], "net"))
-			r = survey_network(s, err);
+		if (s->net_private && !strcmp(names[i], "net"))
+			r = theirs != ours ? survey_network(s, err)
+			                   : err_set(err, EINVAL,
+			                             "process %d was launched with --net private, and is on the "
+			                             "daemon's network",
+			                             s->pid);
 		else if (theirs != ours)
 			return err_set(err, ENOTSUP, "process %d is in another %s namespace than the daemon", s->pid,
 			               names[i]);

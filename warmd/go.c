@@ -52,7 +52,8 @@ int go_supervisor(const struct standby *standby, const struct entry *entry, cons
                   struct err *err)
 {
 	struct sup_go go = {.magic = SUP_MAGIC,
-	                    .flags = request->head.flags & (LAUNCH_TTY | LAUNCH_BACKGROUND | LAUNCH_NOTIFY)};
+	                    .flags = request->head.flags &
+	                             (LAUNCH_TTY | LAUNCH_BACKGROUND | LAUNCH_NOTIFY | LAUNCH_NET_PRIVATE)};
 	int fds[3] = {request->fds[REQUEST_CONTROL]};
 	size_t n_fds = 1;
 	int r;

@@ -36,6 +36,8 @@ static void prepare(struct supervisor *sup);
 static void park(struct supervisor *sup);
 static void report(struct supervisor *sup, unsigned kind, int err);
 static void hand_over_notify(struct supervisor *sup);
+static void hand_over_network(struct supervisor *sup);
+static void hand_over(struct supervisor *sup, unsigned kind, int value, int fd);
 static int receive_go(struct supervisor *sup);
 static int take_terminal(struct supervisor *sup);
 static void set_foreground(struct supervisor *sup, int foreground);
@@ -129,27 +131,45 @@ static void park(struct supervisor *sup)
 		end(sup);
 	sys_close(sup->sup_fd);
 	hand_over_notify(sup);
+	hand_over_network(
+	        sup); /* behind it: an abstract address of the launcher's is one of the network that it leaves */
 }
 
 /* The launch listens to it, if it wants to; nobody does otherwise, and then the application shall hear that at once. */
 static void hand_over_notify(struct supervisor *sup)
 {
-	struct control control = {.kind = CONTROL_NOTIFY, .value = (sup->flags & SUP_SAID_READY) != 0};
+	if (sup->notify_fd < 0)
+		return;
+	if (sup->flags & LAUNCH_NOTIFY)
+		hand_over(sup, CONTROL_NOTIFY, (sup->flags & SUP_SAID_READY) != 0, sup->notify_fd);
+	sys_close(sup->notify_fd);
+}
+
+/* Its own, which is the application's. The supervisor of a first run was started there by its launcher. */
+static void hand_over_network(struct supervisor *sup)
+{
+	int fd = sup->flags & LAUNCH_NET_PRIVATE ? sys_open("/proc/self/ns/net") : -1;
+
+	if (fd < 0)
+		return;
+	hand_over(sup, CONTROL_NETWORK, 0, fd);
+	sys_close(fd);
+}
+
+static void hand_over(struct supervisor *sup, unsigned kind, int value, int fd)
+{
+	struct control control = {.kind = kind, .value = value};
 	struct {
 		struct cmsghdr header;
 		int fd[2];
 	} aux = {.header = {.cmsg_len = sizeof(aux.header) + sizeof(int),
 	                    .cmsg_level = SOL_SOCKET,
-	                    .cmsg_type = SCM_RIGHTS}};
+	                    .cmsg_type = SCM_RIGHTS},
+	         .fd = {fd}};
 	struct iovec iov = {.iov_base = &control, .iov_len = sizeof(control)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &aux, .msg_controllen = sizeof(aux)};
 
-	if (sup->notify_fd < 0)
-		return;
-	aux.fd[0] = sup->notify_fd;
-	if (sup->flags & LAUNCH_NOTIFY)
-		sys_sendmsg(sup->control_fd, &msg, 0);
-	sys_close(sup->notify_fd);
+	sys_sendmsg(sup->control_fd, &msg, 0);
 }
 
 static void report(struct supervisor *sup, unsigned kind, int err)

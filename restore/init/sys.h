@@ -6,6 +6,7 @@
 #ifndef WARM_INIT_SYS_H
 #define WARM_INIT_SYS_H
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -35,6 +36,11 @@ static inline void __attribute__((noreturn)) sys_exit(int code)
 {
 	for (;;)
 		sys6(SYS_exit_group, code, 0, 0, 0, 0, 0);
+}
+
+static inline int sys_open(const char *path)
+{
+	return (int)sys6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
 }
 
 static inline int sys_close(int fd)

@@ -33,6 +33,12 @@ void first_run(struct launch *l)
 	struct child child;
 	const char *why;
 
+	if (l->notify_fd >= 0) { /* first: an abstract address is one of the network that we leave */
+		notify_open(l, l->notify_fd);
+		l->notified = notified;
+	}
+	if (l->options->flags & LAUNCH_NET_PRIVATE)
+		network_private(l);
 	child_init(&child, l);
 	why = prepare(l, &child);
 	if (!why)
@@ -42,10 +48,6 @@ void first_run(struct launch *l)
 	if (why) {
 		child_abandon(&child);
 		launch_cold(l, why);
-	}
-	if (l->notify_fd >= 0) {
-		notify_open(l, l->notify_fd);
-		l->notified = notified;
 	}
 	hot_explain(l, l->reply.reason);
 	child_go(&child);

@@ -308,6 +308,16 @@ server = socket.create_server((sys.argv[1], int(sys.argv[2])))
 connection, _ = server.accept()
 connection.sendall(b"came to " + connection.recv(100))
 """
+BOTH = """import select, socket, sys
+servers = [socket.create_server((address, int(sys.argv[1])), family=family)
+           for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))]
+for _ in range(2):
+    server = select.select(servers, [], [])[0][0]
+    connection, _ = server.accept()
+    connection.sendall(b"came to " + connection.recv(100))
+with open("/proc/net/dev") as table:
+    print("up", *[line.split(":")[0].strip() for line in table.readlines()[2:] if not line.strip().startswith(("sit", "tun", "gre", "erspan", "ip"))])
+"""
 UNIX = """import socket, sys
 import warm
 server = socket.socket(socket.AF_UNIX)
@@ -431,6 +441,50 @@ class Private(NetCase):
         self.assertEqual(self.ask_inside(pid, "the clone"), "came to the clone\n")
         self.assertEqual(self.ask_inside(first.pid, "the first"), "came to the first\n")
         self.assertEqual((first.wait(10), clone.wait(10)), (0, 0))
+
+    def test_copies_at_once_of_a_program_that_knows_nothing_of_us(self):
+        """Each serves on its own loopback, of either family; on the host the port is free. Who knows the pid that the
+        shell knows finds the program's network by it, as after a cold start."""
+        script = write(os.path.join(self.daemon.dir, "both.py"), BOTH)
+        port = self.address[1]
+        argv = (harness.PYTHON, script, str(port))
+        options = ("--explain", "--ready", f"listen:{port}", *self.PRIVATE)
+        first = self.daemon.popen(*argv, options=options)
+        self.running.append(first)
+        ident = self.daemon.published(1, command=script)[0]["id"]
+        self.daemon.warm("pool", ident, "2")
+        self.assertTrue(harness.wait_for(lambda: self.daemon.ls()[0]["standbys"] >= 2, 10))
+        copies = [self.daemon.popen(*argv, options=("--require", *options)) for _ in range(2)]
+        self.running += copies
+        pids = [harness.wait_for(lambda copy=copy: behind(copy)) for copy in copies]
+        self.assertEqual(len({network(pid) for pid in (os.getpid(), first.pid, *pids)}), 4)
+        for copy, pid in zip(copies, pids):
+            self.assertTrue(harness.wait_for(lambda copy=copy, pid=pid: network(copy.pid) == network(pid)))
+        for address in ("127.0.0.1", "::1"):
+            for number, launch in enumerate((first, *copies)):
+                self.address = (address, port)
+                self.assertEqual(self.ask_inside(launch.pid, f"number {number}"), f"came to number {number}\n")
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with socket.socket(family) as ours:
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                ours.bind((address, port))
+        for launch in (first, *copies):
+            self.assertEqual(launch.wait(10), 0)
+            self.assertEqual(launch.stdout.read(), b"up lo\n")
+
+    def test_first_run_that_warm_exec_stands_behind(self):
+        """Its network is its own as well, and so are those of its copies."""
+        words = ("perl", "-e", 'sub net { print readlink("/proc/self/ns/net"), "\\n" } $| = 1; net; print "ready\\n"; <>; net')
+        options = ("--explain", "--ready", "stdout:ready", *self.PRIVATE)
+        first = self.daemon.popen(*words, options=options, stdin=subprocess.PIPE)
+        self.running.append(first)
+        ours = os.readlink("/proc/self/ns/net").encode()
+        self.assertNotEqual(first.stdout.readline().strip(), ours)
+        self.assertEqual(first.stdout.readline(), b"ready\n")
+        self.daemon.published(1, command="perl")
+        self.assertNotIn(first.communicate(b"x\n")[0].strip(), (ours, b""))
+        clone = self.daemon.exec(*words, options=("--require", *options), stdin="x\n")
+        self.assertNotIn(self.assertClone(clone).out.strip().encode(), (ours, b""))
 
     def test_network_with_more_than_loopback_is_refused(self):
         script = write(os.path.join(self.daemon.dir, "address.py"), ADDRESS)

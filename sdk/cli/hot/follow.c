@@ -79,6 +79,10 @@ static void hear(struct launch *l)
 		if (control.value)
 			notify_say_ready(l);
 	}
+	if (control.kind == CONTROL_NETWORK && msg.msg_controllen > sizeof(aux.header)) {
+		network_enter(aux.fd[0]);
+		sys_close(aux.fd[0]);
+	}
 }
 
 static void finish(struct launch *l)

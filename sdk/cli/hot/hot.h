@@ -120,6 +120,7 @@ void command_execute(struct launch *l) __attribute__((noreturn));
 
 /* The program gets a network namespace of its own; ends with 125 where it cannot be made. */
 void network_private(struct launch *l);
+void network_enter(int fd); /* that of a clone, as far as we may */
 
 /* Encodes a request and lists the program's descriptors, as fd_number[] does. NULL, or why it cannot be. */
 struct request {

@@ -22,6 +22,11 @@ static int loopback_up(void)
 	return ret;
 }
 
+void network_enter(int fd)
+{
+	sys_setns(fd, CLONE_NEWNET);
+}
+
 void network_private(struct launch *l)
 {
 	static char words[64];

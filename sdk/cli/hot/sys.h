@@ -155,6 +155,11 @@ static inline int sys_unshare(unsigned long flags)
 	return (int)sys6(SYS_unshare, (long)flags, 0, 0, 0, 0, 0);
 }
 
+static inline int sys_setns(int fd, int kind)
+{
+	return (int)sys6(SYS_setns, fd, kind, 0, 0, 0, 0);
+}
+
 static inline int sys_eventfd(unsigned value, int flags)
 {
 	return (int)sys6(SYS_eventfd2, value, flags | EFD_CLOEXEC, 0, 0, 0, 0);
