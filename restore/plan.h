@@ -3,7 +3,7 @@
  * A plan under construction: the ops, the words that explain each of them to people, and the bytes that they point to.
  * Planners (restore/plan_*.c) append to it and touch nothing else: a plan can be made, printed and tested without root.
  *
- * Addresses that plan_data() returns are those the bytes will have in the arena (restorer/arena.h).
+ * Addresses that plan_data() returns are those the bytes will have in the arena (proto/arena.h).
  */
 #ifndef WARM_RESTORE_PLAN_H
 #define WARM_RESTORE_PLAN_H
@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 #include "base/sigframe.h"
+#include "proto/arena.h"
 #include "proto/image.pb-c.h"
 #include "proto/rop.h"
-#include "restore/restorer/arena.h"
 
 struct err;
 struct plugins;

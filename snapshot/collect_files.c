@@ -452,6 +452,8 @@ int collect_files(struct subject *s, struct err *err)
 	free(walk.fd);
 	if (r == 0)
 		r = held_places(s, err);
+	if (r == 0 && !s->original) /* a trial's clone has none, and the image is what is to be checked */
+		r = check_locks(s, err);
 	if (r == 0)
 		r = check_pipes(s, err);
 	return r < 0 ? r : check_sockets(s, err);

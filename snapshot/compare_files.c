@@ -265,6 +265,24 @@ static int compare_description(const struct pair *p, struct err *err)
 	}
 }
 
+/* Of a clone that went without: those that its plan would have taken (snapshot/planned_locks.h). */
+static int compare_locks(const struct pair *p, struct err *err)
+{
+	int r = same_number(p->was->n_lock, p->is->n_lock, err, "fd %d: number of file locks", p->fd);
+
+	for (size_t i = 0; r == 0 && i < p->was->n_lock; i++) {
+		const Warm__Image__FileLock *was = p->was->lock[i], *is = p->is->lock[i];
+
+		if ((r = same_number(was->kind, is->kind, err, "fd %d: kind of file lock %zu", p->fd, i)) < 0 ||
+		    (r = same_number(was->exclusive, is->exclusive, err, "fd %d: whether file lock %zu is exclusive",
+		                     p->fd, i)) < 0 ||
+		    (r = same_number(was->start, is->start, err, "fd %d: start of file lock %zu", p->fd, i)) < 0)
+			return r;
+		r = same_number(was->length, is->length, err, "fd %d: length of file lock %zu", p->fd, i);
+	}
+	return r;
+}
+
 int compare_files(const image_t *want, const struct compared *clone, struct err *err)
 {
 	const image_t *got = clone->image;
@@ -287,6 +305,8 @@ int compare_files(const image_t *want, const struct compared *clone, struct err 
 		p.apart = p.was->socket && p.was->socket->remote_held &&
 		          clone->skipped >> (p.was->socket->remote_held - 1) & 1;
 		r = compare_description(&p, err);
+		if (r == 0)
+			r = compare_locks(&p, err);
 	}
 	return r;
 }

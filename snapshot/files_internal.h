@@ -31,6 +31,11 @@ int collect_socket(struct subject *s, struct open_file *f, struct err *err);
 int collect_lock(struct open_file *f, struct err *err);                  /* the file locks of any of these, and */
 int hold_locks(struct subject *s, struct open_file *f, struct err *err); /*   what they are for a clone */
 int launch_lock(const struct open_file *f, struct err *err);             /* of a descriptor that is the launch's */
+int check_locks(struct subject *s, struct err *err);                     /* once all are known: is one missing? */
+
+/* The line of /proc/locks, whose text is `table`, with a lock that this process has taken on a file which it has open,
+ * and which is not in the image. NULL: there is none. Locks of a description (F_OFD_SETLK) say of nobody. */
+const char *lock_lost(const char *table, pid_t pid, const Warm__Image__Image *image);
 
 /* What the description has of the outside world is taken again at GO. address may be empty. */
 int collect_held(struct subject *s, struct open_file *f, uint32_t kind, ProtobufCBinaryData address, const char *words,

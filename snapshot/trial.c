@@ -17,6 +17,7 @@
 #include "cache/pack.h"
 #include "proto/launch.h"
 #include "snapshot/compare.h"
+#include "snapshot/planned_locks.h"
 #include "snapshot/stand_ins.h"
 #include "snapshot/subject.h"
 
@@ -30,6 +31,7 @@ struct trial {
 	char *pages;              /* its pages, back to back */
 	size_t pages_len;
 	uint64_t arena, arena_end; /* where the restorer was when the clone was parked */
+	struct planned_locks locks;
 	struct stand_ins stand_ins;
 };
 
@@ -133,13 +135,16 @@ static int become_and_compare(struct trial *t, struct report *ret_said, struct e
 	struct subject *s = &t->clone;
 	int r;
 
-	if ((r = freeze(s, err)) < 0 || (r = tracee_find_area(s->thread, &t->arena, &t->arena_end, err)) < 0)
+	if ((r = freeze(s, err)) < 0 || (r = tracee_find_area(s->thread, &t->arena, &t->arena_end, err)) < 0 ||
+	    (r = planned_locks_read(s, t->arena, &t->locks, err)) < 0)
 		return r;
 	r = tracees_become(s->thread, s->n_threads, t->arena, t->arena_end, send_go, t, err);
 	hear(t, ret_said);
 	if (r < 0)
 		return r;
 	r = look(t, err);
+	if (r == 0)
+		r = planned_locks_add(&t->locks, s, held_by_the_original(t->want), err);
 	if (r < 0)
 		return err_step(err, "the clone cannot be looked at");
 	return compare(t, err);
@@ -150,6 +155,7 @@ static void trial_close(struct trial *t)
 	if (t->clone.pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, t->clone.pidfd, SIGKILL, NULL, 0);
 	subject_close(&t->clone);
+	planned_locks_free(&t->locks);
 	stand_ins_close(&t->stand_ins);
 	if (t->pages)
 		munmap(t->pages, t->pages_len);

@@ -13,7 +13,7 @@
 #include <asm/errno.h>
 #include <linux/fcntl.h>
 
-#include "restore/restorer/arena.h"
+#include "proto/arena.h"
 #include "restore/restorer/sys.h"
 
 __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op);

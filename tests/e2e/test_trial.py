@@ -2,8 +2,10 @@
 """The trial restore by hand: a standby whose memory somebody has changed behind our back is found out, whichever byte it
 was; one that nobody touched passes; and none of them has run an instruction of its own."""
 import array
+import fcntl
 import glob
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -20,8 +22,12 @@ PAGE = 4096
 N_PAGES = 256
 KINDS = "1,3,3"     # as harness.Daemon.exec launches: /dev/null and two pipes
 
-PROGRAM = f"""import ctypes, mmap, os, sys
+PROGRAM = f"""import ctypes, fcntl, mmap, os, struct, sys
 import warm
+held = [open(sys.argv[1] + "." + name, "w") for name in ("flock", "posix", "ofd")]
+fcntl.flock(held[0], fcntl.LOCK_EX)
+fcntl.lockf(held[1], fcntl.LOCK_EX, 333, 1111)
+fcntl.fcntl(held[2], fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 2222, 444, 0))
 area = mmap.mmap(-1, {N_PAGES * PAGE}, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 for page in range({N_PAGES}):
     area[page * {PAGE}:page * {PAGE} + 8] = b"%8d" % (page + 1)
@@ -107,6 +113,30 @@ def flip(address):
     return change
 
 
+def in_plan(pattern, at, new):
+    """Exchanges bytes of the plan that the clone is about to run: at `at` of the only place with this pattern."""
+    def change(pid):
+        with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
+            start, end = [tuple(int(n, 16) for n in line.split()[0].split("-")) for line in maps if " rwxp " in line][0]
+        with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+            memory.seek(start)
+            places = [m.start() for m in re.finditer(pattern, memory.read(end - start), re.DOTALL)]
+            assert len(places) == 1, places
+            memory.seek(start + places[0] + at)
+            memory.write(new)
+    return change
+
+
+def record(kind, start, length):
+    """struct flock"""
+    return re.escape(struct.pack("hhqq", kind, 0, start, length))
+
+
+def call(number, second):
+    """struct rop of a system call on a descriptor"""
+    return re.escape(struct.pack("<BBHI", 1, 0, number, 0)) + b"........" + re.escape(struct.pack("<Q", second))
+
+
 class Trial(WarmCase):
     publish_app = False
 
@@ -152,3 +182,23 @@ class Trial(WarmCase):
         self.assertEqual(kind, FAILED)
         self.assertIn("was 0", text)
 
+    def test_a_lock_that_the_clone_would_not_take_is_found(self):
+        """Of none of them the trial tries to take: the original may hold it."""
+        flock, fcntl_ = 73, 72
+        getpid = struct.pack("<H", 39)
+        exclusive, shared = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_SH | fcntl.LOCK_NB
+        read_lock = struct.pack("h", fcntl.F_RDLCK)
+        for what, pattern, at, new in (
+                ("number", call(flock, exclusive), 2, getpid),
+                ("exclusive", call(flock, exclusive), 16, struct.pack("<Q", shared)),
+                ("number", call(flock, exclusive), 8, struct.pack("<Q", 2)),
+                ("number", call(fcntl_, fcntl.F_SETLK), 2, getpid),
+                ("kind", call(fcntl_, fcntl.F_SETLK), 16, struct.pack("<Q", fcntl.F_OFD_SETLK)),
+                ("number", call(fcntl_, fcntl.F_OFD_SETLK), 2, getpid),
+                ("exclusive", record(fcntl.F_WRLCK, 1111, 333), 0, read_lock),
+                ("start", record(fcntl.F_WRLCK, 1111, 333), 8, struct.pack("q", 1110)),
+                ("length", record(fcntl.F_WRLCK, 2222, 444), 16, struct.pack("q", 0))):
+            with self.subTest(what=what, at=at, new=new):
+                kind, _, text, _ = trial(self.template, in_plan(pattern, at, new))
+                self.assertEqual(kind, FAILED)
+                self.assertRegex(text, f"^fd [0-9]+: .*file lock.*{what}|^fd [0-9]+: .*{what}.* file lock")

@@ -9,8 +9,8 @@
  *     + ops          struct rop[n_ops]
  *     + data         paths, clone_args, signal frames, stacks, ...
  */
-#ifndef WARM_RESTORER_ARENA_H
-#define WARM_RESTORER_ARENA_H
+#ifndef WARM_PROTO_ARENA_H
+#define WARM_PROTO_ARENA_H
 
 #include "proto/launch.h"
 #include "proto/rop.h"
