@@ -39,3 +39,14 @@ void program_digest(const struct program *program, char ret_hex[DIGEST_HEX_SIZE]
 	digest_add(&digest, program->environ, program->environ_len);
 	digest_hex(&digest, ret_hex);
 }
+
+void program_groups_digest(const uint32_t *groups, size_t n, char ret_hex[DIGEST_HEX_SIZE])
+{
+	struct digest digest;
+
+	digest_init(&digest);
+	digest_add(&digest, &n, sizeof(n));
+	if (n)
+		digest_add(&digest, groups, n * sizeof(*groups));
+	digest_hex(&digest, ret_hex);
+}

@@ -4,6 +4,7 @@
 #define WARM_BASE_PROGRAM_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "base/digest.h"
@@ -20,5 +21,8 @@ void program_fini(struct program *program);
 
 /* Equal where the executable's identity, the command line and the environment are. */
 void program_digest(const struct program *program, char ret_hex[DIGEST_HEX_SIZE]);
+
+/* The same of supplementary groups, in the order in which /proc/PID/status has them: sorted. */
+void program_groups_digest(const uint32_t *groups, size_t n, char ret_hex[DIGEST_HEX_SIZE]);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <linux/userfaultfd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,7 @@ static int ask_credentials(struct place *place, const Warm__Image__Image *image,
 	                      (cred->n_group &&
 	                       memcmp(status.groups, cred->group, cred->n_group * sizeof(uint32_t)) != 0);
 	place->personality = (uint32_t)personality(0xffffffff);
+	place->has_keys = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_USER_KEYRING, 0) >= 0 || errno != ENOSYS;
 	place->has_ipv6 = access("/proc/sys/net/ipv6/ip_nonlocal_bind", F_OK) == 0;
 	proc_status_fini(&status);
 	return r;
@@ -267,16 +269,21 @@ static int raise_to(int fd, int number, struct err *err)
 	return number;
 }
 
+/* What has taken its place is not opened: that may do something by itself (a device), and we have root's rights. */
 static int open_file(const Warm__Image__MappedFile *file, struct err *err)
 {
-	CLEAN(fd) int fd = open(file->path, (file->writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	CLEAN(fd) int place = open(file->path, O_PATH | O_CLOEXEC);
+	CLEAN(fd) int fd = -1;
+	char again[32];
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (place < 0 || fstat(place, &st) < 0)
 		return err_sys(err, errno, "%s, which the image maps", file->path);
 	if (st.st_ino != file->ino || (file->dev && st.st_dev != file->dev))
 		return err_set(err, ESTALE, "%s was replaced since the snapshot", file->path);
-	return take_fd(&fd);
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", place);
+	fd = open(again, (file->writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, errno, "%s, which the image maps", file->path) : take_fd(&fd);
 }
 
 int place_open_files(struct place *place, const Warm__Image__Image *image, int sock_fd, int init_fd, struct err *err)

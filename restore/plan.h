@@ -47,8 +47,8 @@ struct place {
 	uint32_t uid, gid; /* credentials of the template */
 	uint64_t cap_bounding, cap_permitted, cap_effective, cap_inheritable, cap_ambient;
 	uint32_t securebits, coredump_filter;
-	bool has_ipv6;
-	bool other_groups; /* the template's supplementary groups are not the image's */
+	bool has_ipv6, has_keys; /* the kernel has */
+	bool other_groups;       /* the template's supplementary groups are not the image's */
 	uint32_t personality;
 };
 
@@ -112,6 +112,8 @@ void plan_task_place(struct plan *p);                    /* working directory */
 void plan_task_root(struct plan *p);                     /* root directory, when all is opened */
 void plan_task_last(struct plan *p);                     /* what would be in the restorer's own way */
 void plan_credentials(struct plan *p, bool main_thread); /* of the calling thread */
+void plan_keys_own(struct plan *p);                      /* a session keyring, before there are threads */
+void plan_keys_user(struct plan *p);                     /* ... with its user's, behind the credentials */
 int plan_thread_state(struct plan *p, const Warm__Image__Thread *thread, struct err *err);
 /* The thread's registers as a signal frame at an address of its own stack (stack = true) or in the arena. */
 int plan_sigframe(struct plan *p, const Warm__Image__Thread *thread, bool stack, uint64_t *ret_frame, struct err *err);

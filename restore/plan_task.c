@@ -2,6 +2,7 @@
 /* Process-wide state, and credentials (which the kernel keeps per thread). */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/prctl.h>
 #include <linux/securebits.h>
 #include <stdio.h>
@@ -85,6 +86,29 @@ void plan_task_root(struct plan *p)
 	if (strcmp(process->root, "/") != 0)
 		plan_op(p, (struct rop){.kind = ROP_SYSCALL, .nr = SYS_chroot, .args = {plan_string(p, process->root)}},
 		        "root directory %s", process->root);
+}
+
+/*
+ * keyrings(7). The session keyring that the daemon was started with is somebody else's, root's most likely, and who has
+ * it possesses the keys in it, whatever its own rights. Made before these are given up: it counts for no user's quota.
+ */
+void plan_keys_own(struct plan *p)
+{
+	if (p->place->has_keys)
+		PLAN_SYS(p, SYS_keyctl, "a session keyring of its own", KEYCTL_JOIN_SESSION_KEYRING, 0);
+}
+
+/* As pam_keyinit(8) does at a login. */
+void plan_keys_user(struct plan *p)
+{
+	if (p->place->has_keys)
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .want = WANT_ANY,
+		                     .nr = SYS_keyctl,
+		                     .args = {KEYCTL_LINK, (uint64_t)KEY_SPEC_USER_KEYRING,
+		                              (uint64_t)KEY_SPEC_SESSION_KEYRING}},
+		        "the user's keyring in it");
 }
 
 static void drop_bounding(struct plan *p, const cred_t *cred)

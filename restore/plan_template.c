@@ -121,5 +121,6 @@ int plan_template(struct plan *p, struct err *err)
 	PLAN_SYS(p, SYS_close_range, "close what is the template's", 0, (uint64_t)GO_FD(at) - 1, 0);
 	PLAN_SYS(p, SYS_close_range, "close what is the template's", (uint64_t)GO_FD(at) + 1, ~0u, 0);
 	PLAN_SYS(p, SYS_setpgid, "a process group of its own", 0, 0);
+	plan_keys_own(p);
 	return 0;
 }

@@ -93,10 +93,12 @@ static int parse_launch_fd(const char *text, struct launch_fd *fd)
 	return sscanf(text, "%d:%" SCNu64 ":%" SCNu64, &fd->fd, &fd->dev, &fd->ino) == 3;
 }
 
-/* UID:GID:CAPS, the last in hexadecimal */
+/* UID:GID:CAPS:GROUPS, the latter two in hexadecimal */
 static int parse_owner(const char *text, struct launch_owner *owner)
 {
-	return sscanf(text, "%" SCNu32 ":%" SCNu32 ":%" SCNx64, &owner->uid, &owner->gid, &owner->caps) == 3;
+	_Static_assert(DIGEST_HEX_SIZE == 33, "as wide as that");
+	return sscanf(text, "%" SCNu32 ":%" SCNu32 ":%" SCNx64 ":%32s", &owner->uid, &owner->gid, &owner->caps,
+	              owner->groups) == 4;
 }
 
 int main(int argc, char **argv)
@@ -227,7 +229,8 @@ int main(int argc, char **argv)
 	}
 	if (req.pid <= 0 || req.meta_fd < 0 || req.summary_fd < 0 || req.pages_fd < 0) {
 		fprintf(stderr,
-		        "usage: warm-snap --pid PID [--pidfd FD] [--program HEX] [--hook-fd N] [--owner UID:GID:CAPS] "
+		        "usage: warm-snap --pid PID [--pidfd FD] [--program HEX] [--hook-fd N] [--owner "
+		        "UID:GID:CAPS:GROUPS] "
 		        "[--net-private] [--notify PATH] [--hold] "
 		        "[--launch-fd "
 		        "FD:DEV:INO]... [--report FD] "

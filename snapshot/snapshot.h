@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/digest.h"
 #include "plugins/plugins.h"
 
 struct err;
@@ -22,7 +23,8 @@ struct launch_fd { /* a descriptor that the program was started with; it stays t
 
 struct launch_owner { /* whose launch it was: what has other rights by now is not theirs to copy */
 	uint32_t uid, gid;
-	uint64_t caps; /* permitted */
+	uint64_t caps;                /* permitted */
+	char groups[DIGEST_HEX_SIZE]; /* supplementary: program_groups_digest() */
 };
 
 struct snapshot_request {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/sem.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,6 +16,8 @@
 #include "base/fd.h"
 #include "base/program.h"
 #include "snapshot/subject.h"
+
+#define AUXV_MAX 65536
 
 static int no_children(struct subject *s, struct err *err)
 {
@@ -100,17 +103,40 @@ static int same_credentials(struct subject *s, struct err *err)
 	return 0;
 }
 
-/* A launched program may have executed a set-uid one since. */
+/* Its executable made it more than its user is: what such a one has seen by now is not for whoever launches a copy. */
+static int not_secure(const struct subject *s, struct err *err)
+{
+	CLEAN(free) uint64_t *auxv = NULL;
+	size_t len = 0;
+	int r = fd_read_file_at(s->proc_fd, "auxv", AUXV_MAX, (char **)&auxv, &len);
+
+	if (r < 0)
+		return err_sys(err, -r, "auxiliary vector of process %d", s->pid);
+	for (size_t i = 0; i + 2 <= len / sizeof(*auxv); i += 2)
+		if (auxv[i] == AT_SECURE && auxv[i + 1])
+			return err_set(err, EPERM,
+			               "process %d has executed a program that has more rights than its user (set-uid, "
+			               "set-gid, file capabilities)",
+			               s->pid);
+	return 0;
+}
+
+/* A launched program may have executed a set-uid one since, and that another one in turn. */
 static int still_theirs(const struct subject *s, struct err *err)
 {
 	const struct launch_owner *owner = s->owner;
+	char groups[DIGEST_HEX_SIZE];
 
 	for (int i = 0; owner && i < 4; i++)
 		if (s->status.uid[i] != owner->uid || s->status.gid[i] != owner->gid)
 			return err_set(err, EPERM, "process %d has the rights of another user or group now", s->pid);
 	if (owner && s->status.cap_permitted & ~owner->caps)
 		return err_set(err, EPERM, "process %d has capabilities that it was not launched with", s->pid);
-	return 0;
+	program_groups_digest(s->status.groups, s->status.n_groups, groups);
+	if (owner && strcmp(groups, owner->groups) != 0)
+		return err_set(err, EPERM, "process %d has other supplementary groups than it was launched with",
+		               s->pid);
+	return not_secure(s, err);
 }
 
 /* It ran while plugins were asked, and since somebody decided what its snapshot is good for. */

@@ -54,6 +54,7 @@ void client_new(struct daemon *daemon, int sock)
 	client->notify_sock = -1;
 	client->accepted_ns = daemon_now_ns();
 	client->looked = caller_look(&client->caller, &client->peer, &daemon->machine);
+	client->itself = !client->looked && caller_is_itself(&client->caller, &client->peer, sock);
 	STAILQ_INIT(&client->queue);
 	LIST_INSERT_HEAD(&daemon->clients, client, link);
 	daemon->n_clients++;

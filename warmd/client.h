@@ -25,7 +25,8 @@ struct client {
 	struct daemon *daemon;
 	struct peer peer;
 	struct caller caller;
-	int looked; /* what caller_look() returned */
+	int looked;  /* what caller_look() returned */
+	bool itself; /* caller_is_itself() */
 	int sock;
 	uint64_t accepted_ns;
 	ev_io io;

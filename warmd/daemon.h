@@ -16,6 +16,7 @@
 #include "base/kernel.h"
 #include "proto/rpc.pb-c.h"
 #include "warmd/config.h"
+#include "warmd/peer.h"
 #include "warmd/stats.h"
 
 struct catalog;
@@ -39,7 +40,8 @@ struct machine {
 	char cpu[CPU_IDENTITY_MAX];
 	char kernel[KERNEL_IDENTITY_MAX];
 	uint64_t mnt_ns, root_dev, root_ino; /* warmd's own: files are looked at from here */
-	bool labels;                         /* a security module labels processes */
+	bool labels;                         /* a security module labels processes: */
+	char label[LABEL_MAX];               /* ... its label of this one */
 	bool records;                        /* opened files can be recorded */
 	bool hot;                            /* nothing that hot launches need is missing */
 	char cold_reason[200];               /* else: what is */

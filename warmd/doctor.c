@@ -255,6 +255,8 @@ void doctor_examine(struct daemon *daemon)
 		machine->root_ino = root.st_ino;
 	}
 	machine->labels = have_labels();
+	if (machine->labels && dir_fd >= 0)
+		peer_label(dir_fd, machine->label);
 	machine->hot = true;
 	daemon->check = calloc(N_PROBES, sizeof(*daemon->check));
 	if (!check || !daemon->check)

@@ -394,9 +394,16 @@ static bool eligible(const struct exec_job *job, const struct caller *caller, ch
 {
 	const struct machine *machine = &job->daemon->machine;
 	const struct request *request = &job->request;
+	const char *apart = caller_stands_apart(caller, machine);
 
 	if (!machine->hot)
 		snprintf(reason, size, "%s", machine->cold_reason);
+	else if (!job->client->itself)
+		snprintf(reason, size,
+		         "the caller has the rights of several users or groups, or others than it had when it "
+		         "called");
+	else if (apart)
+		snprintf(reason, size, "%s", apart);
 	else if (request->head.flags & LAUNCH_COLD)
 		snprintf(reason, size, "--cold");
 	else if (config_never_warm(&job->daemon->config, request->cmd))

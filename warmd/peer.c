@@ -86,14 +86,13 @@ static void fill_status(struct caller *caller)
 	msg->umask = status->umask;
 }
 
-/* The label of a security module (AppArmor, SELinux); "" without one. */
-static void fill_label(struct caller *caller, int dir_fd)
+void peer_label(int dir_fd, char label[LABEL_MAX])
 {
 	CLEAN(fd) int fd = openat(dir_fd, "attr/current", O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? 0 : read(fd, caller->label, sizeof(caller->label) - 1);
+	ssize_t len = fd < 0 ? 0 : read(fd, label, LABEL_MAX - 1);
 
-	caller->label[len > 0 ? len : 0] = '\0';
-	caller->label[strcspn(caller->label, "\n")] = '\0';
+	label[len > 0 ? len : 0] = '\0';
+	label[strcspn(label, "\n")] = '\0';
 }
 
 static int fill_places(struct caller *caller, int dir_fd)
@@ -217,12 +216,54 @@ int caller_look(struct caller *caller, const struct peer *peer, const struct mac
 	if (r)
 		return r;
 	if (machine->labels)
-		fill_label(caller, dir_fd);
+		peer_label(dir_fd, caller->label);
 	caller->msg.label = caller->label;
 	caller->msg.cpu = (char *)machine->cpu;
 	caller->msg.kernel = (char *)machine->kernel;
 	/* dir_fd was opened by number: it is the peer's if the peer is alive after all that was read through it. */
 	return peer_alive(peer) ? 0 : -ESRCH;
+}
+
+/* ---- who it is now, and who it was ------------------------------------------------------------------------------- */
+
+static bool same_groups(const struct proc_status *status, int sock)
+{
+	socklen_t len = (socklen_t)(status->n_groups * sizeof(*status->groups));
+	CLEAN(free) uint32_t *groups = malloc(len + sizeof(*groups));
+
+	/* ERANGE: there are more */
+	return groups && !getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, groups, &len) &&
+	       len == status->n_groups * sizeof(*groups) && (!len || !memcmp(groups, status->groups, len));
+}
+
+/* What has more rights than its user by the file that it executes is not the user's to look into. */
+static bool is_its_users(const struct peer *peer)
+{
+	CLEAN(fd) int dir_fd = proc_open(peer->pid);
+	struct stat st;
+
+	return dir_fd >= 0 && !fstatat(dir_fd, "environ", &st, 0) && st.st_uid == peer->uid;
+}
+
+bool caller_is_itself(const struct caller *caller, const struct peer *peer, int sock)
+{
+	const struct proc_status *status = &caller->status;
+
+	for (int i = 0; i < 4; i++) {
+		if (status->uid[i] != peer->uid || status->gid[i] != peer->gid)
+			return false;
+	}
+	return same_groups(status, sock) && is_its_users(peer) && peer_alive(peer);
+}
+
+/* A copy is born of the daemon: what nobody can put on it, it does not have. */
+const char *caller_stands_apart(const struct caller *caller, const struct machine *machine)
+{
+	if (caller->status.seccomp)
+		return "the caller has a seccomp filter, and a copy would have none";
+	if (strcmp(caller->label, machine->label) != 0)
+		return "the caller has another security label than warmd, and a copy would have warmd's";
+	return NULL;
 }
 
 void caller_fini(struct caller *caller)

@@ -28,6 +28,10 @@ void peer_fini(struct peer *peer);
 bool peer_alive(const struct peer *peer);
 
 #define CALLER_NS 8
+#define LABEL_MAX 128 /* of a security module (AppArmor, SELinux) */
+
+/* That of /proc/PID; "" without one. */
+void peer_label(int dir_fd, char label[LABEL_MAX]);
 
 /* The conditions of a launch (without files), in one place: msg points into the rest and into the request. */
 struct caller {
@@ -38,7 +42,7 @@ struct caller {
 	ProtobufCBinaryData *argv, *env;
 	uint32_t stdio[3];
 	char cmd[4096];
-	char label[128];
+	char label[LABEL_MAX];
 	uint64_t mnt_ns;
 };
 
@@ -46,6 +50,13 @@ struct caller {
  * asked as soon as the caller has connected, while that still writes its request. 0 or -errno (-ESRCH: the caller is
  * gone). caller_fini() in either case. */
 int caller_look(struct caller *caller, const struct peer *peer, const struct machine *machine);
+
+/* Is the caller still who it was when it connected? Its connection may be in other hands by now, and it itself may have
+ * executed a set-uid program, whose rights those shall not have. Nor has it two users or groups at a time. */
+bool caller_is_itself(const struct caller *caller, const struct peer *peer, int sock);
+
+/* Why no copy can be what the caller would start, whatever the snapshot; NULL: nothing stands against it. */
+const char *caller_stands_apart(const struct caller *caller, const struct machine *machine);
 
 /* What the request says, which must outlive the caller. 0 or -errno. */
 int caller_ask(struct caller *caller, const struct request *request);

@@ -48,16 +48,25 @@ static void process_fini(struct process *process)
 /* As ptrace(2) has it: all its ids are the caller's, it may be dumped, and it can do nothing that the caller cannot. */
 static bool is_owner(const struct client *client, int proc_fd, const struct proc_status *status)
 {
-	const struct proc_status *caller = &client->caller.status;
 	struct stat st;
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		if (status->uid[i] != client->peer.uid || status->gid[i] != client->peer.gid)
 			return false;
 	}
 	/* The directory itself is always its user's; what is in it is root's where it may not be dumped. */
 	return !fstatat(proc_fd, "environ", &st, 0) && st.st_uid == client->peer.uid &&
-	       !(status->cap_permitted & ~caller->cap_permitted);
+	       !(status->cap_permitted & ~client->caller.status.cap_permitted);
+}
+
+static bool may_ask(const struct client *client, int proc_fd, const struct proc_status *status)
+{
+	return client->itself && (!client->peer.uid || is_owner(client, proc_fd, status));
+}
+
+static int not_yours(pid_t pid, struct err *err)
+{
+	return err_set(err, EPERM, "process %d is not yours: only root may copy it", pid);
 }
 
 /* The number must mean the same to both. */
@@ -88,11 +97,11 @@ static int process_open(struct process *process, const struct client *client, pi
 	process->peer.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	process->proc_fd = process->peer.pidfd < 0 ? -errno : proc_open(pid);
 	r = process->proc_fd < 0 ? process->proc_fd : proc_status_read(process->proc_fd, &status);
-	if (!r && client->peer.uid && !is_owner(client, process->proc_fd, &status))
+	if (!r && !may_ask(client, process->proc_fd, &status))
 		r = -EPERM;
 	proc_status_fini(&status);
 	if (r == -EPERM)
-		return err_set(err, EPERM, "process %d is not yours: only root may copy it", pid);
+		return not_yours(pid, err);
 	return r ? err_sys(err, -r, "process %d", pid) : 0;
 }
 
@@ -199,6 +208,20 @@ static void assume_signals(struct process *process, const struct client *client)
 	msg->sig_blocked = process->caller.status.sig_blocked & client->caller.status.sig_blocked;
 }
 
+/* A launch is somebody's: no launch begins with the ids of several. */
+static int one_user(const struct process *process, struct err *err)
+{
+	const struct proc_status *status = &process->caller.status;
+
+	for (int i = 1; i < 4; i++) {
+		if (status->uid[i] != status->uid[0] || status->gid[i] != status->gid[0])
+			return err_set(err, ENOTSUP,
+			               "process %d has the rights of several users or groups (set-uid, set-gid)",
+			               process->peer.pid);
+	}
+	return 0;
+}
+
 static int read_conditions(struct process *process, const struct client *client, struct err *err)
 {
 	const struct machine *machine = &client->daemon->machine;
@@ -209,6 +232,11 @@ static int read_conditions(struct process *process, const struct client *client,
 		r = caller_ask(caller, &process->request);
 	if (r)
 		return err_sys(err, -r, "process %d", process->peer.pid);
+	if (!may_ask(client, process->proc_fd, &caller->status)) /* it may have executed something since */
+		return not_yours(process->peer.pid, err);
+	r = one_user(process, err);
+	if (r)
+		return r;
 	if (caller->mnt_ns != machine->mnt_ns || caller->msg.root_dev != machine->root_dev ||
 	    caller->msg.root_ino != machine->root_ino)
 		return err_set(err, ENOTSUP, "process %d has another mount namespace or root directory than warmd",
@@ -252,9 +280,9 @@ static int examine(struct process *process, struct client *client, struct first_
 	if (!r)
 		r = read_conditions(process, client, err);
 	if (!r && config_never_warm(&daemon->config, process->cmd))
-		r = err_set(err, EPERM, "%s is on the never-warm list", process->cmd);
-	if (!r)
-		r = privileged_file(process->exe, err);
+		r = err_set(err, EPERM, "process %d: %s is on the never-warm list", process->peer.pid, process->cmd);
+	if (!r && privileged_file(process->exe, err))
+		r = err_step(err, "process %d", process->peer.pid);
 	if (!r)
 		r = started_ns(process, &since_ns, err);
 	if (!r)

@@ -4,6 +4,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/program.h"
 #include "cache/store.h"
 #include "proto/launch.h"
 #include "warmd/client.h"
@@ -448,7 +449,8 @@ static void captured(void *arg, const struct report *report)
 
 static int start_snap(struct snap_job *job, struct err *err)
 {
-	char pid[16], hook_fd[16], owner[64], program[16 + DIGEST_HEX_SIZE], launch_fd[LAUNCH_FDS_MAX][80];
+	char pid[16], hook_fd[16], owner[64 + DIGEST_HEX_SIZE], groups[DIGEST_HEX_SIZE], program[16 + DIGEST_HEX_SIZE],
+	        launch_fd[LAUNCH_FDS_MAX][80];
 	const char *argv[SPAWN_ARGS_MAX + 1] = {"warm-snap", "--pid",   pid,      "--hook-fd", hook_fd,
 	                                        "--report",  "3",       "--meta", "4",         "--summary",
 	                                        "5",         "--pages", "6",      "--pidfd",   "7"};
@@ -465,8 +467,9 @@ static int start_snap(struct snap_job *job, struct err *err)
 	                                 .arg = job};
 
 	if (conditions->uid) {
-		snprintf(owner, sizeof(owner), "--owner=%u:%u:%" PRIx64, conditions->uid, conditions->gid,
-		         conditions->cap_permitted);
+		program_groups_digest(conditions->group, conditions->n_group, groups);
+		snprintf(owner, sizeof(owner), "--owner=%u:%u:%" PRIx64 ":%s", conditions->uid, conditions->gid,
+		         conditions->cap_permitted, groups);
 		argv[n_args++] = owner;
 	}
 	if (run->program[0]) {
