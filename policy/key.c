@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/clean.h"
+#include "policy/interp.h"
 
 const char *const key_ignored_env[] = {
         "PWD",
@@ -420,6 +421,25 @@ static bool cwd_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Cond
 	return false;
 }
 
+/* What survives execve(2) and is nobody's choice of a launch. */
+static bool inherited_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                              const struct difference *why)
+{
+	static const struct {
+		const char *words;
+		uint32_t mask;
+	} part[] = {{"whether it may use huge pages (PR_SET_THP_DISABLE)", 0xff},
+	            {"PR_SET_MDWE", 0xff00},
+	            {"the NUMA policy", 0xffff0000}};
+
+	if (snap->personality != now->personality)
+		return differs(why, "the personality is %#x, was %#x", now->personality, snap->personality);
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++)
+		if ((snap->inherited ^ now->inherited) & part[i].mask)
+			return differs(why, "%s differs", part[i].words);
+	return false;
+}
+
 /* Which kinds there are: sched(7), ioprio_set(2). Niceness follows the launch. */
 static bool priority_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
                              const struct difference *why)
@@ -447,8 +467,9 @@ int key_compare(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *
 {
 	static bool (*const step[])(const Warm__Rpc__Conditions *, const Warm__Rpc__Conditions *,
 	                            const struct difference *) = {
-	        command_differs, user_differs,   groups_differ, rights_differ,    places_differ,  machine_differs,
-	        stdio_differs,   signals_differ, cwd_differs,   arguments_differ, notify_differs, priority_differs,
+	        command_differs, user_differs,     groups_differ,     rights_differ, places_differ,
+	        machine_differs, stdio_differs,    signals_differ,    cwd_differs,   arguments_differ,
+	        notify_differs,  priority_differs, inherited_differs,
 	};
 	const int n_steps = sizeof(step) / sizeof(step[0]);
 	const struct difference why = {.text = reason, .size = reason_size};
@@ -460,7 +481,57 @@ int key_compare(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *
 	return environment_differs(snap, now, ignored_env ? ignored_env : key_ignored_env, &why) ? n_steps + 1 : 0;
 }
 
+/* ---- variants --------------------------------------------------------------------------------------------------- */
+
+/* The program among the words of an interpreter that we know, else the first word that is no option. words[0] is
+ * argv[0]. */
+static const char *program_word(const char *cmd, char *const *words, size_t n)
+{
+	const struct interp *interp = interp_of(cmd);
+	static struct interp_line line;
+	const char *why;
+
+	if (interp && interp_line_parse(interp, words, n, &line, &why) == 0)
+		return line.program;
+	for (size_t i = 1; i < n; i++)
+		if (words[i][0] != '-')
+			return words[i];
+	return "";
+}
+
+/* What says which program it is: with a hook that declares its arguments, the others; a name that is not absolute means
+ * one in its directory. NULL: out of memory. */
+static char *program_of(const Warm__Rpc__Conditions *conditions)
+{
+	size_t n = conditions->argv_from_launch && conditions->fixed_args < conditions->n_argv ? conditions->fixed_args
+	                                                                                       : conditions->n_argv;
+	char **words = calloc(n + 1, sizeof(*words)), *ret = NULL;
+	const char *program;
+	bool all = words;
+
+	for (size_t i = 0; all && i < n; i++) {
+		words[i] = strndup((char *)conditions->argv[i].data, conditions->argv[i].len);
+		all = words[i];
+	}
+	program = all ? program_word(conditions->cmd, words, n) : "";
+	if (all && asprintf(&ret, "%.*s/%s", *program && *program != '/' ? (int)conditions->cwd.len : 0,
+	                    (const char *)conditions->cwd.data, program) < 0)
+		ret = NULL;
+	for (size_t i = 0; words && i < n; i++)
+		free(words[i]);
+	free(words);
+	return ret;
+}
+
 bool key_is_variant(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditions *b)
 {
-	return a->uid == b->uid && strcmp(a->cmd, b->cmd) == 0 && !*a->interpreter == !*b->interpreter;
+	CLEAN(free) char *of_a = NULL, *of_b = NULL;
+
+	if (a->uid != b->uid || strcmp(a->cmd, b->cmd) != 0 || !*a->interpreter != !*b->interpreter)
+		return false;
+	if (*a->interpreter)
+		return true;
+	of_a = program_of(a);
+	of_b = program_of(b);
+	return !of_a || !of_b || strcmp(of_a, of_b) == 0;
 }

@@ -47,7 +47,8 @@ size_t key_ignored_changes(const Warm__Rpc__Conditions *snap, const ProtobufCBin
 int key_compare(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now, const char *const *ignored_env,
                 char *reason, size_t reason_size);
 
-/* Variants of each other: snapshots of one command by one user under different conditions. */
+/* Variants of each other: snapshots of one program by one user under different conditions. Two scripts of an
+ * interpreter are two programs. */
 #define KEY_VARIANTS_MAX 8
 bool key_is_variant(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditions *b);
 

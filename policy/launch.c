@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -10,6 +11,32 @@
 
 #include "base/err.h"
 #include "proto/rop.h"
+
+static struct rlimit settle_limit(const struct rlimit *first, const struct rlimit *own, const struct rlimit *launch)
+{
+	struct rlimit ret = *launch;
+
+	if (own->rlim_max != first->rlim_max && own->rlim_max < ret.rlim_max)
+		ret.rlim_max = own->rlim_max;
+	if (own->rlim_cur != first->rlim_cur)
+		ret.rlim_cur = own->rlim_cur == own->rlim_max ? ret.rlim_max : own->rlim_cur;
+	if (ret.rlim_cur > ret.rlim_max)
+		ret.rlim_cur = ret.rlim_max;
+	return ret;
+}
+
+void launch_traits_settle(const struct launch_traits *first, const struct launch_traits *own,
+                          struct launch_traits *launch)
+{
+	for (int i = 0; i < LAUNCH_N_LIMITS; i++)
+		launch->limit[i] = settle_limit(&first->limit[i], &own->limit[i], &launch->limit[i]);
+	if (own->nice != first->nice)
+		launch->nice = own->nice;
+	if (own->oom_score_adj != first->oom_score_adj)
+		launch->oom_score_adj = own->oom_score_adj;
+	if (memcmp(own->cpus, first->cpus, sizeof(own->cpus)) != 0)
+		memcpy(launch->cpus, own->cpus, sizeof(own->cpus));
+}
 
 #define N_OPS_MAX ((GO_SIZE_MAX - sizeof(struct go_header)) / sizeof(struct rop))
 
@@ -141,6 +168,25 @@ static void put_limits(struct builder *builder, const struct launch_brings *brin
 	}
 }
 
+/* The clone has its own rights by then, not the daemon's: setpriority(2), setrlimit(2). */
+static int check_rights(const struct launch_brings *brings, struct err *err)
+{
+	const struct launch_traits *launch = brings->launch, *standby = brings->standby;
+	const struct rlimit *nice = &standby->limit[RLIMIT_NICE];
+
+	if (launch->nice < standby->nice && !(brings->caps >> CAP_SYS_NICE & 1) && nice->rlim_cur != RLIM_INFINITY &&
+	    20 - launch->nice > (long)nice->rlim_cur)
+		return err_set(err, EPERM, "the launch has niceness %d, and its copy may not leave %d for it",
+		               launch->nice, standby->nice);
+	for (int i = 0; i < LAUNCH_N_LIMITS; i++)
+		if (launch->limit[i].rlim_max > standby->limit[i].rlim_max && !(brings->caps >> CAP_SYS_RESOURCE & 1))
+			return err_set(err, EPERM,
+			               "a hard limit of the launch (number %d, see setrlimit(2)) is above "
+			               "warmd's, and its copy may not raise it",
+			               i);
+	return 0;
+}
+
 static size_t assemble(struct builder *builder, const struct launch_brings *brings, uint8_t buf[GO_SIZE_MAX])
 {
 	size_t base = sizeof(struct go_header) + builder->n_ops * sizeof(struct rop);
@@ -178,6 +224,8 @@ int launch_build_go(const struct launch_brings *brings, uint8_t buf[GO_SIZE_MAX]
 		               GO_FDS_MAX - SLOT_EXTRA - 1);
 	if (!put_extra(&builder, brings))
 		return err_set(err, E2BIG, "the launch brings a descriptor numbered %d or higher", LAUNCH_FD_END);
+	if (check_rights(brings, err))
+		return -EPERM;
 	put_places(&builder, brings);
 	put_cwd(&builder, brings);
 	put_comm(&builder, brings);
@@ -189,4 +237,23 @@ int launch_build_go(const struct launch_brings *brings, uint8_t buf[GO_SIZE_MAX]
 		return err_set(err, E2BIG, "what the launch brings does not fit into one message of %d bytes",
 		               GO_SIZE_MAX);
 	return (int)size;
+}
+
+const char *launch_words(int64_t nr)
+{
+	switch (nr) {
+	case SYS_chdir:
+		return "the working directory";
+	case SYS_sched_setaffinity:
+		return "the processor affinity";
+	case SYS_setpriority:
+		return "the niceness";
+	case SYS_prlimit64:
+		return "a limit";
+	case SYS_openat:
+	case SYS_write:
+		return "the oom score";
+	default:
+		return "a descriptor";
+	}
 }

@@ -26,6 +26,15 @@ struct launch_traits {
 	                                  alone */
 };
 
+/*
+ * What a program had set itself by the time of its snapshot, it keeps; the rest is the launch's. first: of the launch
+ * that the snapshot comes from; own: of the program then; launch: in, what this launch brings, out, what the clone is
+ * to have. A hard limit never rises above the launch's; a soft limit that the program had raised to the hard one is
+ * that again.
+ */
+void launch_traits_settle(const struct launch_traits *first, const struct launch_traits *own,
+                          struct launch_traits *launch);
+
 /* A descriptor of the launch has a place of the snapshot's. */
 #define LAUNCH_PLACES_MAX 128
 struct launch_place {
@@ -37,6 +46,7 @@ struct launch_place {
 
 struct launch_brings {
 	const struct launch_traits *launch, *standby;
+	uint64_t caps;       /* effective capabilities of the clone: what it may change of these */
 	const char *cwd;     /* to be entered, or NULL */
 	int umask;           /* to be set, or -1 */
 	const char *comm;    /* the name of its first thread, or NULL: as it is */
@@ -52,8 +62,11 @@ struct launch_brings {
 	uint64_t skip; /* held objects that the clone does not take: go_header.skip */
 };
 
-/* Builds the whole GO message in buf. Its size, or -errno (-E2BIG: too much for one message; the launch starts cold).
- * n_fds of the header is SLOT_EXTRA + n_extra. */
+/* Builds the whole GO message in buf. Its size, or -errno (-E2BIG: too much for one message; -EPERM: the clone may not
+ * set what the launch brings; the launch starts cold). n_fds of the header is SLOT_EXTRA + n_extra. */
 int launch_build_go(const struct launch_brings *brings, uint8_t buf[GO_SIZE_MAX], struct err *err);
+
+/* What one of its operations sets, by the number of its system call. */
+const char *launch_words(int64_t nr);
 
 #endif

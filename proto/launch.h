@@ -27,7 +27,7 @@
 
 #define LAUNCH_MAGIC        0x584d5257u /* "WRMX": a launch_request */
 #define RPC_MAGIC           0x504d5257u /* "WRMP": four bytes before every protobuf Request and Reply */
-#define LAUNCH_VERSION      3
+#define LAUNCH_VERSION      4
 #define MESSAGE_MAX         131072 /* bytes in one datagram; a launch that does not fit starts cold */
 #define LAUNCH_FDS_MAX      64     /* descriptors in one launch; more start cold */
 #define LAUNCH_FD_END       900 /* a descriptor with this number or a higher one starts cold: the restorer's are there */
@@ -68,6 +68,8 @@ struct launch_request {
 	uint32_t flags;       /* enum launch_flags */
 	uint64_t sig_blocked; /* the caller's signal mask, as the kernel's sigset: bit n-1 is signal n */
 	uint64_t started_ns;  /* CLOCK_MONOTONIC at the command's first instruction */
+	uint32_t personality; /* personality(2) */
+	uint32_t inherited;   /* PR_GET_THP_DISABLE, PR_GET_MDWE << 8, mode of get_mempolicy(2) << 16 */
 	uint32_t n_argv;
 	uint32_t n_env;
 	int32_t fd_number[LAUNCH_FDS_MAX];
@@ -260,6 +262,7 @@ enum report_kind {
 	REPORT_RELEASED = 12,      /* warm-snap: the application runs again (answer its hook); value = us stopped */
 	REPORT_HELD = 13,          /* a held object cannot be taken: value = its bit; op and err as in REPORT_FAILED */
 	REPORT_WATCHING = 14,      /* warm-opened: value = the run; err, text: it is not watched */
+	REPORT_BROUGHT = 16,       /* what the launch brings cannot be set: value = number of the system call, err */
 	REPORT_LISTED = 15,        /* warm-opened: value = the run; err, text: what it opened is not known */
 };
 

@@ -4,6 +4,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "policy/launch.h"
 #include "proto/launch.h"
 #include "warmd/claim.h"
 #include "warmd/client.h"
@@ -294,6 +295,17 @@ static void exec_job_cannot_take(struct exec_job *job, const struct report *repo
 	exec_job_cold(job, reason);
 }
 
+/* Nor is this: the next launch may bring something else. */
+static void exec_job_cannot_set(struct exec_job *job, const struct report *report)
+{
+	char reason[ERR_MSG_MAX];
+
+	snprintf(reason, sizeof(reason), "%s of this launch: %s", launch_words(report->value), strerror(report->err));
+	if (job->entry)
+		pool_refill_soon(job->entry);
+	exec_job_cold(job, reason);
+}
+
 void exec_job_report(struct exec_job *job, const struct report *report, bool supervisor)
 {
 	struct err err;
@@ -307,6 +319,8 @@ void exec_job_report(struct exec_job *job, const struct report *report, bool sup
 		exec_job_running(job);
 	} else if (!supervisor && report->kind == REPORT_HELD) {
 		exec_job_cannot_take(job, report);
+	} else if (!supervisor && report->kind == REPORT_BROUGHT) {
+		exec_job_cannot_set(job, report);
 	} else if (!supervisor && report->kind == REPORT_TOKEN_GONE) {
 		exec_job_cold(job, "the launcher did not wait");
 	} else {
@@ -410,6 +424,8 @@ static bool eligible(const struct exec_job *job, const struct caller *caller, ch
 		snprintf(reason, size, "%s is on the never-warm list", request->cmd);
 	else if (request->argv[0][0] == '-')
 		snprintf(reason, size, "a login shell");
+	else if (caller->status.seccomp)
+		snprintf(reason, size, "the caller has a seccomp filter, and a copy would have none");
 	else if (caller->mnt_ns != machine->mnt_ns || caller->msg.root_dev != machine->root_dev ||
 	         caller->msg.root_ino != machine->root_ino)
 		snprintf(reason, size, "the caller has another mount namespace or root directory than warmd");

@@ -137,6 +137,8 @@ int first_run_register(struct client *client, const struct request *request, con
 	if (!run)
 		return -err->code;
 	run->started_ns = realtime_ns();
+	run->launched = run->own = client->caller.traits;
+	run->traits_known = true;
 	note_descriptors(run, request);
 	run->ready_when = ready;
 	ready_watch(run);
@@ -185,6 +187,8 @@ struct first_run *first_run_split(struct first_run *run)
 	split->ready = strdup("");
 	memcpy(split->fd, run->fd, sizeof(run->fd));
 	split->n_fds = run->n_fds;
+	split->launched = split->own = run->launched;
+	split->traits_known = run->traits_known;
 	split->conditions = take_ptr(run->interpreter);
 	if (split->pidfd >= 0 && split->name && split->ready)
 		return split;

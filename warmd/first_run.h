@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 #include "base/digest.h"
+#include "policy/launch.h"
 #include "proto/launch.h"
 #include "proto/rpc.pb-c.h"
 #include "warmd/ready.h"
@@ -48,6 +49,8 @@ struct first_run {
 	struct client *client;              /* the `warm exec` that stands behind it (warmd/relayed.h), or NULL */
 	char *notify;                       /* its NOTIFY_SOCKET, if that is one of ours; else NULL */
 	bool said_ready;                    /* to that */
+	struct launch_traits launched, own; /* what it was started with, and has when it is snapshotted */
+	bool traits_known;                  /* both of them, but not of an adopted one */
 };
 
 /* The client's process is about to start cold. Refused, with the reason, where another first run of the same launch is

@@ -13,6 +13,7 @@
 #include "warmd/prewarm.h"
 #include "warmd/request.h"
 #include "warmd/standby.h"
+#include "warmd/traits.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -213,6 +214,16 @@ static uint64_t without_place(const struct entry *entry, const struct request *r
 	return ret;
 }
 
+/* What the program had set itself. */
+static void keep_own(const Warm__Rpc__Record *record, struct launch_traits *launch)
+{
+	struct launch_traits first, own;
+
+	if (record->launched && record->own && traits_of_message(record->launched, &first) &&
+	    traits_of_message(record->own, &own))
+		launch_traits_settle(&first, &own, launch);
+}
+
 int go_application(const struct standby *standby, const struct entry *entry, const struct go_launch *launch,
                    struct err *err)
 {
@@ -221,9 +232,11 @@ int go_application(const struct standby *standby, const struct entry *entry, con
 	int32_t extra[LAUNCH_FDS_MAX];
 	int fds[GO_FDS_MAX], size, r;
 	size_t n_extra = go_fds(request, fds, extra), answer_len = 0;
+	struct launch_traits traits = *launch->traits;
 	const struct launch_brings brings = {
-	        .launch = launch->traits,
+	        .launch = &traits,
 	        .standby = &standby->traits,
+	        .caps = entry->record->conditions->cap_effective,
 	        .cwd = entry->record->conditions->cwd_from_launch ? request->cwd : NULL,
 	        .umask = -1, /* equal, or it was no hit */
 	        .comm = entry->record->conditions->interpreter[0] ? launch->prewarm->comm : NULL,
@@ -239,6 +252,7 @@ int go_application(const struct standby *standby, const struct entry *entry, con
 	CLEAN(free) uint8_t *answer = NULL;
 	uint8_t go[GO_SIZE_MAX];
 
+	keep_own(entry->record, &traits);
 	size = launch_build_go(&brings, go, err);
 	if (size < 0)
 		return size;

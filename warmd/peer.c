@@ -6,6 +6,7 @@
 #include "policy/key.h"
 #include "warmd/daemon.h"
 #include "warmd/request.h"
+#include "warmd/traits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +25,6 @@
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
-
-#define LIMITS_TEXT_MAX 8192
 
 /* 32 and 33 are glibc's own (cancellation, setxid): no program sees them, some launchers leave them ignored or blocked.
  */
@@ -145,6 +144,8 @@ int caller_ask(struct caller *caller, const struct request *request)
 	msg->cmd = caller->cmd;
 	msg->cwd = (ProtobufCBinaryData){strlen(request->cwd), (uint8_t *)request->cwd};
 	msg->sig_blocked = request->head.sig_blocked & ~LIBC_SIGNALS;
+	msg->personality = request->head.personality;
+	msg->inherited = request->head.inherited;
 	msg->net_private = (request->head.flags & LAUNCH_NET_PRIVATE) != 0;
 	msg->notify = (request->head.flags & LAUNCH_NOTIFY) != 0;
 
@@ -210,7 +211,7 @@ int caller_look(struct caller *caller, const struct peer *peer, const struct mac
 	r = fill_places(caller, dir_fd);
 	if (r)
 		return r;
-	r = peer_traits(peer->pid, &caller->traits);
+	r = traits_read(peer->pid, &caller->traits);
 	if (r == 0)
 		r = fill_priority(caller, peer->pid);
 	if (r)
@@ -282,94 +283,4 @@ Warm__Rpc__Conditions *conditions_copy(const Warm__Rpc__Conditions *conditions)
 		return NULL;
 	warm__rpc__conditions__pack(conditions, buf);
 	return warm__rpc__conditions__unpack(NULL, len, buf);
-}
-
-/* ---- traits ----------------------------------------------------------------------------------------------------- */
-
-static rlim_t limit_value(const char *text)
-{
-	return strncmp(text, "unlimited", 9) ? strtoull(text, NULL, 10) : RLIM_INFINITY;
-}
-
-int peer_limits_parse(const char *text, struct launch_traits *traits)
-{
-	static const struct {
-		const char *name;
-		int number;
-	} limit[] = {
-	        {"Max cpu time", RLIMIT_CPU},
-	        {"Max file size", RLIMIT_FSIZE},
-	        {"Max data size", RLIMIT_DATA},
-	        {"Max stack size", RLIMIT_STACK},
-	        {"Max core file size", RLIMIT_CORE},
-	        {"Max resident set", RLIMIT_RSS},
-	        {"Max processes", RLIMIT_NPROC},
-	        {"Max open files", RLIMIT_NOFILE},
-	        {"Max locked memory", RLIMIT_MEMLOCK},
-	        {"Max address space", RLIMIT_AS},
-	        {"Max file locks", RLIMIT_LOCKS},
-	        {"Max pending signals", RLIMIT_SIGPENDING},
-	        {"Max msgqueue size", RLIMIT_MSGQUEUE},
-	        {"Max nice priority", RLIMIT_NICE},
-	        {"Max realtime priority", RLIMIT_RTPRIO},
-	        {"Max realtime timeout", RLIMIT_RTTIME},
-	};
-
-	for (size_t i = 0; i < sizeof(limit) / sizeof(*limit); i++) {
-		const char *line = strstr(text, limit[i].name);
-		char soft[32], hard[32];
-
-		if (!line || sscanf(line + strlen(limit[i].name), "%31s %31s", soft, hard) != 2)
-			return -EPROTO;
-		traits->limit[limit[i].number].rlim_cur = limit_value(soft);
-		traits->limit[limit[i].number].rlim_max = limit_value(hard);
-	}
-	return 0;
-}
-
-static int read_limits(pid_t pid, struct launch_traits *traits)
-{
-	CLEAN(free) char *text = NULL;
-	char path[64];
-	int i, r;
-
-	for (i = 0; i < LAUNCH_N_LIMITS; i++) {
-		if (prlimit(pid, (__rlimit_resource_t)i, NULL, &traits->limit[i]))
-			break;
-	}
-	if (i == LAUNCH_N_LIMITS)
-		return 0;
-	if (errno != EPERM)
-		return -errno;
-	snprintf(path, sizeof(path), "/proc/%d/limits", pid);
-	r = fd_read_file_at(AT_FDCWD, path, LIMITS_TEXT_MAX, &text, NULL);
-	return r ? r : peer_limits_parse(text, traits);
-}
-
-int peer_traits(pid_t pid, struct launch_traits *traits)
-{
-	char path[64], text[32] = "";
-	ssize_t len;
-	int r;
-
-	memset(traits, 0, sizeof(*traits));
-	r = read_limits(pid, traits);
-	if (r)
-		return r;
-	errno = 0;
-	traits->nice = getpriority(PRIO_PROCESS, (id_t)pid);
-	if (errno)
-		return -errno;
-	/* The system call and not the function: it says how many bytes the kernel knows, and leaves the rest zero. */
-	if (syscall(SYS_sched_getaffinity, pid, sizeof(traits->cpus), traits->cpus) < 0)
-		memset(traits->cpus, 0, sizeof(traits->cpus));
-
-	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
-	CLEAN(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (len < 0)
-		return -errno;
-	traits->oom_score_adj = atoi(text);
-	return 0;
 }

@@ -65,10 +65,4 @@ void caller_fini(struct caller *caller);
 /* A deep copy, to be freed with warm__rpc__conditions__free_unpacked(). NULL: out of memory. */
 Warm__Rpc__Conditions *conditions_copy(const Warm__Rpc__Conditions *conditions);
 
-/* Limits, niceness, affinity and oom score of a process. 0 or -errno. */
-int peer_traits(pid_t pid, struct launch_traits *traits);
-
-/* What /proc/PID/limits says. For where prlimit(2) is refused (another uid, without CAP_SYS_RESOURCE). */
-int peer_limits_parse(const char *text, struct launch_traits *traits);
-
 #endif

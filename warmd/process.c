@@ -3,6 +3,7 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/proc.h"
 #include "base/program.h"
 #include "policy/key.h"
@@ -222,12 +223,22 @@ static int one_user(const struct process *process, struct err *err)
 	return 0;
 }
 
+/* The rest of what survives execve(2) only the process itself could tell. */
+static void read_personality(struct process *process)
+{
+	CLEAN(free) char *text = NULL;
+
+	if (fd_read_file_at(process->proc_fd, "personality", 64, &text, NULL) == 0)
+		process->request.head.personality = (uint32_t)strtoul(text, NULL, 16);
+}
+
 static int read_conditions(struct process *process, const struct client *client, struct err *err)
 {
 	const struct machine *machine = &client->daemon->machine;
 	struct caller *caller = &process->caller;
 	int r = caller_look(caller, &process->peer, machine);
 
+	read_personality(process);
 	if (!r)
 		r = caller_ask(caller, &process->request);
 	if (r)

@@ -8,6 +8,7 @@
 #include "warmd/daemon.h"
 #include "warmd/files.h"
 #include "warmd/first_run.h"
+#include "warmd/traits.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -382,6 +383,10 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 	record->ready = strdup(run->ready);
 	record->notify = strdup(run->notify ? run->notify : "");
 	record->said_ready = run->said_ready;
+	if (run->traits_known) { /* both, or none */
+		record->launched = traits_message(&run->launched);
+		record->own = traits_message(&run->own);
+	}
 	record->created = (uint64_t)time(NULL);
 	record->monotonic_ns = daemon_now_ns();
 

@@ -12,6 +12,7 @@
 #include "warmd/prewarm.h"
 #include "warmd/record.h"
 #include "warmd/snap_job.h"
+#include "warmd/traits.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -126,6 +127,7 @@ static void snap_job_begin(struct snap_job *job)
 		return;
 	}
 	snap_job_move(job, SNAP_ADMITTED);
+	job->run->traits_known = job->run->traits_known && traits_read(job->run->pid, &job->run->own) == 0;
 	if (snap_job_take(job, &err)) {
 		snap_job_refuse(job, err.msg);
 		return;

@@ -8,8 +8,8 @@
 #include "proto/launch.h"
 #include "warmd/daemon.h"
 #include "warmd/entry.h"
-#include "warmd/peer.h"
 #include "warmd/pool.h"
+#include "warmd/traits.h"
 #include "warmd/worker.h"
 
 #include <errno.h>
@@ -42,7 +42,7 @@ static void template_report(void *arg, const struct report *report)
 	worker_no_timeout(tmpl->worker);
 	/* Not known (warm-spawn's answer may be behind): all zero differs from every launch, so everything is set. */
 	if (worker_pid(tmpl->worker) > 0)
-		peer_traits(worker_pid(tmpl->worker), &tmpl->traits);
+		traits_read(worker_pid(tmpl->worker), &tmpl->traits);
 	tmpl->ready = true;
 	tmpl->bytes = (uint64_t)report->value;
 	pool_template_ready(tmpl->entry);

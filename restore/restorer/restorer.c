@@ -254,9 +254,16 @@ static void run_go_ops(struct arena *a, uint32_t op)
 	const struct rop *rops = (const struct rop *)(a->message.bytes + sizeof(struct go_header));
 
 	for (uint32_t i = 0; i < a->message.go.n_ops; i++) {
+		long ret;
+
 		if (rops[i].kind != ROP_SYSCALL)
 			fail(a, op, EPROTO);
-		judge(a, &rops[i], op, system_call(a, &rops[i]));
+		ret = system_call(a, &rops[i]);
+		if (sys_failed(ret)) {
+			report(a, REPORT_BROUGHT, (int32_t)op, (int32_t)-ret, rops[i].nr);
+			leave();
+		}
+		judge(a, &rops[i], op, ret);
 	}
 }
 

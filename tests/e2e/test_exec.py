@@ -5,11 +5,12 @@ import json
 import os
 import resource
 import signal
+import struct
 import subprocess
 import time
 
 from case import WarmCase, make_snapshot, write
-from harness import APP, WARM, finish, program_behind, wait_for
+from harness import APP, PYTHON, WARM, finish, program_behind, wait_for
 
 
 class ExitCodes(WarmCase):
@@ -122,6 +123,51 @@ class Signals(WarmCase):
         process.communicate()
 
 
+OWN = """
+import os, resource, sys
+os.setpriority(os.PRIO_PROCESS, 0, 7)
+os.sched_setaffinity(0, {0})
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_NOFILE, (300, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.getrlimit(resource.RLIMIT_MEMLOCK)[1],) * 2)
+with open("/proc/self/oom_score_adj", "w") as file: file.write("500")
+import warm
+warm.ready()
+print(os.getpriority(os.PRIO_PROCESS, 0), *os.sched_getaffinity(0), *resource.getrlimit(resource.RLIMIT_CORE),
+      *resource.getrlimit(resource.RLIMIT_NOFILE), *resource.getrlimit(resource.RLIMIT_MEMLOCK),
+      *resource.getrlimit(resource.RLIMIT_FSIZE), open("/proc/self/oom_score_adj").read().strip())
+"""
+
+
+class WhatAProgramSets(WarmCase):
+    publish_app = False
+
+    def limited(self, soft, hard, size):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (4096, 65536))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        return limit
+
+    def test_limits_niceness_affinity_and_oom_score_are_kept(self):
+        script = write(os.path.join(self.daemon.dir, "own.py"), OWN)
+        make_snapshot(self.daemon, PYTHON, script, preexec_fn=self.limited(256, 2000, 1 << 30))
+        for soft, hard, size in ((256, 2000, 1 << 30), (100, 1000, 1 << 29), (250, 280, 1 << 28)):
+            result = self.daemon.exec(PYTHON, script, preexec_fn=self.limited(soft, hard, size))
+            own = min(300, hard)
+            self.assertEqual(self.assertClone(result).out, f"7 0 0 0 {own} {hard} 65536 65536 {size} {size} 500\n")
+            self.daemon.full_pool()
+
+    def test_more_programs_of_an_interpreter_than_a_key_has_variants(self):
+        scripts = [write(os.path.join(self.daemon.dir, f"{i}.py"), f"import warm\nwarm.ready()\nprint({i})\n")
+                   for i in range(10)]
+        for script in scripts:
+            self.daemon.exec(PYTHON, script)
+        self.daemon.published(len(scripts), standbys=False)
+        for i, script in enumerate(scripts):
+            self.assertEqual(self.assertClone(self.daemon.exec(PYTHON, script)).out, f"{i}\n")
+
+
 class Descriptors(WarmCase):
     def test_stdin_reaches_the_program(self):
         text = "".join(f"line {i}\n" for i in range(20000))
@@ -210,6 +256,36 @@ class WhatALaunchBrings(WarmCase):
         self.assertCold(self.app("outcome", preexec_fn=set_io_priority), "I/O priority is 0x6000")
         self.assertCold(self.app("outcome", preexec_fn=batch), "scheduling policy is 3")
         self.assertClone(self.app("outcome", preexec_fn=lambda: os.nice(5)))
+
+    def test_what_survives_exec_is_a_difference(self):
+        libc = ctypes.CDLL(None)
+        self.assertCold(self.app("outcome", preexec_fn=lambda: libc.personality(0x40000)), "the personality is 0x40000")
+        self.assertCold(self.app("outcome", preexec_fn=lambda: libc.prctl(41, 1, 0, 0, 0)), "PR_SET_THP_DISABLE")
+
+    def test_caller_with_a_seccomp_filter(self):
+        """A sandbox is not left by starting a program. As root, so that no_new_privs is not what differs."""
+        class Program(ctypes.Structure):
+            _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+        allow = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0x7fff0000))
+        program = Program(1, ctypes.addressof(allow))
+        enter = lambda: ctypes.CDLL(None).prctl(22, 2, ctypes.byref(program)) and os._exit(9)
+        self.assertCold(self.app("outcome", preexec_fn=enter), "seccomp filter")
+
+    def test_niceness_that_a_copy_may_not_have(self):
+        """Nor does the snapshot suffer from it."""
+        def nobody(nice):
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+        os.chmod(self.daemon.socket, 0o666)
+        self.addCleanup(os.chmod, self.daemon.socket, 0o600)
+        make_snapshot(self.daemon, preexec_fn=lambda: nobody(0))
+        for _ in range(4):
+            self.daemon.full_pool()
+            self.assertCold(self.app("outcome", preexec_fn=lambda: nobody(-5)), "niceness -5")
+        self.daemon.full_pool()
+        self.assertClone(self.app("outcome", preexec_fn=lambda: nobody(0)))
 
     def test_kind_of_stdin_is_a_difference(self):
         path = write(os.path.join(self.daemon.dir, "input"), "text")

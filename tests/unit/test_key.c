@@ -178,6 +178,18 @@ static void test_first_difference_is_named(void **state)
 	now.conditions.io_priority = 0x6000;
 	check_differs("the I/O priority is 0x6000, was 0");
 	fresh(NULL);
+	now.conditions.personality = 0x40000;
+	check_differs("the personality is 0x40000, was 0");
+	fresh(NULL);
+	now.conditions.inherited = 1;
+	check_differs("whether it may use huge pages (PR_SET_THP_DISABLE) differs");
+	fresh(NULL);
+	now.conditions.inherited = 1 << 8;
+	check_differs("PR_SET_MDWE differs");
+	fresh(NULL);
+	now.conditions.inherited = 2 << 16;
+	check_differs("the NUMA policy differs");
+	fresh(NULL);
 	now.conditions.notify = true;
 	check_differs("there is a NOTIFY_SOCKET, and was none");
 }
@@ -340,6 +352,33 @@ static void test_interpreter_is_not_its_program(void **state)
 	assert_false(key_is_variant(&snap.conditions, &now.conditions));
 }
 
+static void test_scripts_are_programs_not_variants(void **state)
+{
+	(void)state;
+	snap.conditions.cmd = now.conditions.cmd = text("/usr/bin/python3");
+	set_argv(&snap, "python3", "-B", "one.py");
+	set_argv(&now, "python3", "one.py", NULL);
+	assert_true(key_is_variant(&snap.conditions, &now.conditions));
+	set_argv(&now, "python3", "two.py", NULL);
+	assert_false(key_is_variant(&snap.conditions, &now.conditions));
+	set_argv(&now, "python3", "one.py", NULL);
+	now.conditions.cwd = bytes("/elsewhere");
+	assert_false(key_is_variant(&snap.conditions, &now.conditions));
+	set_argv(&snap, "python3", "/srv/one.py", "x");
+	set_argv(&now, "python3", "/srv/one.py", "y");
+	assert_true(key_is_variant(&snap.conditions, &now.conditions));
+
+	/* A program that declares its arguments is one, whatever they are. */
+	fresh(NULL);
+	snap.conditions.argv_from_launch = now.conditions.argv_from_launch = true;
+	snap.conditions.fixed_args = now.conditions.fixed_args = 1;
+	set_argv(&now, "app", "b", NULL);
+	now.conditions.cwd = bytes("/elsewhere");
+	assert_true(key_is_variant(&snap.conditions, &now.conditions));
+	now.conditions.uid = 5;
+	assert_false(key_is_variant(&snap.conditions, &now.conditions));
+}
+
 static void test_nearer_snapshot_has_the_larger_result(void **state)
 {
 	int far, near;
@@ -406,6 +445,7 @@ int main(void)
 	        TEST(test_declared_environment_and_cwd_are_the_launchs),
 	        TEST(test_all_but_some_of_the_environment_is_the_launchs),
 	        TEST(test_interpreter_is_not_its_program),
+	        TEST(test_scripts_are_programs_not_variants),
 	        TEST(test_nearer_snapshot_has_the_larger_result),
 	        TEST(test_long_values_are_cut),
 	        TEST(test_kinds_of_streams),

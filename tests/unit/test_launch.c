@@ -241,6 +241,93 @@ static void test_launch_too_big_for_a_message_is_refused(void **state)
 	free(tids);
 }
 
+static struct launch_traits first, own, settled;
+
+static void settle(int number, struct rlimit at_first, struct rlimit set, struct rlimit brought)
+{
+	first = own = settled = made.launch;
+	first.limit[number] = at_first;
+	own.limit[number] = set;
+	settled.limit[number] = brought;
+	launch_traits_settle(&first, &own, &settled);
+}
+
+static void check_limit(int number, rlim_t soft, rlim_t hard)
+{
+	assert_int_equal(settled.limit[number].rlim_cur, soft);
+	assert_int_equal(settled.limit[number].rlim_max, hard);
+}
+
+static void test_what_a_program_has_set_it_keeps(void **state)
+{
+	(void)state;
+	made.launch.nice = 3;
+	made.launch.cpus[0] = 3;
+	first = own = settled = made.launch;
+	first.nice = own.nice = 0;
+	first.cpus[0] = own.cpus[0] = 1;
+	launch_traits_settle(&first, &own, &settled); /* it has set nothing: all is the launch's */
+	assert_memory_equal(&settled, &made.launch, sizeof(settled));
+	own.nice = 7;
+	own.oom_score_adj = 500;
+	own.cpus[0] = 2;
+	launch_traits_settle(&first, &own, &settled);
+	assert_int_equal(settled.nice, 7);
+	assert_int_equal(settled.oom_score_adj, 500);
+	assert_int_equal(settled.cpus[0], 2);
+}
+
+static void test_limits_that_a_program_has_set_it_keeps(void **state)
+{
+	const struct rlimit usual = {256, 4096};
+
+	(void)state;
+	settle(RLIMIT_NOFILE, usual, (struct rlimit){300, 4096}, (struct rlimit){512, 2048});
+	check_limit(RLIMIT_NOFILE, 300, 2048);
+	settle(RLIMIT_NOFILE, usual, (struct rlimit){4096, 4096}, (struct rlimit){512, 2048});
+	check_limit(RLIMIT_NOFILE, 2048, 2048); /* raised as far as it may be */
+	settle(RLIMIT_NOFILE, usual, (struct rlimit){4096, 4096}, (struct rlimit){512, RLIM_INFINITY});
+	check_limit(RLIMIT_NOFILE, RLIM_INFINITY, RLIM_INFINITY);
+	settle(RLIMIT_CORE, usual, (struct rlimit){0, 0}, (struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
+	check_limit(RLIMIT_CORE, 0, 0);
+	settle(RLIMIT_AS, usual, (struct rlimit){256, 1000},
+	       (struct rlimit){800, 900}); /* the hard one, above the launch's */
+	check_limit(RLIMIT_AS, 800, 900);
+	settle(RLIMIT_AS, usual, (struct rlimit){256, 300}, (struct rlimit){800, 900});
+	check_limit(RLIMIT_AS, 300, 300);
+	settle(RLIMIT_AS, usual, (struct rlimit){500, 4096},
+	       (struct rlimit){100, 200}); /* never more than the launch may have */
+	check_limit(RLIMIT_AS, 200, 200);
+}
+
+static void check_forbidden(const char *words)
+{
+	struct err err = {0};
+
+	assert_int_equal(launch_build_go(&made.brings, made.buf, &err), -EPERM);
+	assert_non_null(strstr(err.msg, words));
+}
+
+static void test_what_a_clone_may_not_set_is_refused(void **state)
+{
+	(void)state;
+	made.launch.nice = -5;
+	made.standby.limit[RLIMIT_NICE] = made.launch.limit[RLIMIT_NICE] = (struct rlimit){0, 0};
+	check_forbidden("niceness -5");
+	made.brings.caps = UINT64_C(1) << 23; /* CAP_SYS_NICE */
+	build(1);
+	made.brings.caps = 0;
+	made.standby.limit[RLIMIT_NICE].rlim_cur = made.launch.limit[RLIMIT_NICE].rlim_cur = 24;
+	check_forbidden("niceness -5");
+	made.standby.limit[RLIMIT_NICE].rlim_cur = made.launch.limit[RLIMIT_NICE].rlim_cur = 25;
+	build(1);
+	made.launch.nice = 0;
+	made.standby.limit[RLIMIT_NOFILE] = (struct rlimit){64, 64};
+	check_forbidden("a hard limit");
+	made.brings.caps = UINT64_C(1) << 24; /* CAP_SYS_RESOURCE */
+	build(1);
+}
+
 #define TEST(fn) cmocka_unit_test_setup(fn, fresh)
 
 int main(void)
@@ -256,6 +343,9 @@ int main(void)
 	        TEST(test_unknown_affinity_is_left_alone),
 	        TEST(test_thread_is_named_as_the_launchs_file),
 	        TEST(test_oom_score_is_written_through_a_slot),
+	        TEST(test_what_a_program_has_set_it_keeps),
+	        TEST(test_limits_that_a_program_has_set_it_keeps),
+	        TEST(test_what_a_clone_may_not_set_is_refused),
 	        TEST(test_launch_too_big_for_a_message_is_refused),
 	};
 

@@ -18,6 +18,7 @@
 #include "warmd/peer.h"
 #include "warmd/record.h"
 #include "warmd/request.h"
+#include "warmd/traits.h"
 #include "warmd/watch.h"
 
 #include <errno.h>
@@ -366,7 +367,7 @@ static void test_limits_from_proc_are_those_of_prlimit(void **state)
 
 	(void)state;
 	assert_int_equal(fd_read_file_at(AT_FDCWD, "/proc/self/limits", 8192, &text, NULL), 0);
-	assert_int_equal(peer_limits_parse(text, &traits), 0);
+	assert_int_equal(traits_parse_limits(text, &traits), 0);
 	for (int i = 0; i < LAUNCH_N_LIMITS; i++) {
 		struct rlimit limit;
 
@@ -374,7 +375,7 @@ static void test_limits_from_proc_are_those_of_prlimit(void **state)
 		assert_int_equal(traits.limit[i].rlim_cur, limit.rlim_cur);
 		assert_int_equal(traits.limit[i].rlim_max, limit.rlim_max);
 	}
-	assert_int_equal(peer_limits_parse("nonsense", &traits), -EPROTO);
+	assert_int_equal(traits_parse_limits("nonsense", &traits), -EPROTO);
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */

@@ -10,8 +10,9 @@
  *
  * It is an ancestor of every clone, so it does nothing to itself that a clone would inherit for ever: no seccomp, no
  * capability, limit, namespace or oom score is touched; the umask stays as it was; signals are put back for each
- * child. It reads nothing that a user wrote: requests come from warmd in a fixed layout (spawn.h) and name one of
- * four programs. It ends when warmd has ended, with warmd's status.
+ * child. But its niceness is 0, whoever started it: a clone that may not raise its priority could not leave another. It
+ * reads nothing that a user wrote: requests come from warmd in a fixed layout (spawn.h) and name one of four programs.
+ * It ends when warmd has ended, with warmd's status.
  *
  * Descriptor 4, where open, is warmd's (the pipe on which it tells `warmd` in the foreground that it is ready).
  */
@@ -26,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -314,6 +316,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: warm-spawn /PATH/OF/warmd [ARG]... (it is started by warmd)\n");
 		return 2;
 	}
+	setpriority(PRIO_PROCESS, 0, 0); /* where that is not allowed, launches with a lower one are cold */
 	close(FIRST_FD);
 	syscall(SYS_close_range, READY_FD + 1, ~0u, 0);
 	if (own_dir(spawn.dir, sizeof(spawn.dir)) || chdir("/"))

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* The launch request (proto/launch.h), encoded by hand: what warmd is told of a launch, and the descriptors that go
  * with it. */
+#include <linux/prctl.h>
+
 #include "sdk/cli/hot/hot.h"
 #include "sdk/cli/hot/sys.h"
 #include "sdk/cli/hot/text.h"
+
+#ifndef PR_GET_MDWE
+#define PR_GET_MDWE 66 /* Linux 6.3 */
+#endif
 
 static union {
 	struct launch_request header;
 	char bytes[MESSAGE_MAX];
 } message;
 
+static uint32_t inherited(void);
 static const char *list_descriptors(struct request *request, struct launch *l);
 static int add_descriptor(struct request *request, struct launch *l, int number);
 static char *put(char *at, const char *s);
@@ -45,7 +52,19 @@ const char *request_build(struct request *request, struct launch *l)
 	message.header.flags = (name && *name ? LAUNCH_NOTIFY : 0) | o->flags | (l->relay ? l->relay->flags : 0);
 	message.header.sig_blocked = l->mask;
 	message.header.started_ns = o->started_ns;
+	message.header.personality = (uint32_t)sys_personality();
+	message.header.inherited = inherited();
 	return NULL;
+}
+
+/* Each is 0 where the kernel does not know it. */
+static uint32_t inherited(void)
+{
+	int thp = sys_prctl(PR_GET_THP_DISABLE, 0), mdwe = sys_prctl(PR_GET_MDWE, 0), policy = 0;
+
+	if (sys_get_mempolicy(&policy) < 0)
+		policy = 0;
+	return (thp > 0 ? (uint32_t)thp : 0) | (mdwe > 0 ? (uint32_t)mdwe << 8 : 0) | (uint32_t)policy << 16;
 }
 
 /* Everything that the program would inherit, ascending. The kernel lists /proc/self/fd in that order. */

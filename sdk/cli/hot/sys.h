@@ -209,6 +209,18 @@ static inline unsigned sys_geteuid(void)
 	return (unsigned)sys6(SYS_geteuid, 0, 0, 0, 0, 0, 0);
 }
 
+/* What it is. */
+static inline int sys_personality(void)
+{
+	return (int)sys6(SYS_personality, 0xffffffff, 0, 0, 0, 0, 0);
+}
+
+/* Of the process. */
+static inline int sys_get_mempolicy(int *mode)
+{
+	return (int)sys6(SYS_get_mempolicy, (long)mode, 0, 0, 0, 0, 0);
+}
+
 static inline int sys_prctl(int option, long arg)
 {
 	return (int)sys6(SYS_prctl, option, arg, 0, 0, 0, 0);
