@@ -39,12 +39,12 @@ struct arena {
 	uint32_t held_from, held_to; /* the ops from..to - 1 take held object `held` */
 	uint32_t held;
 	int32_t slot[SLOT_END];
+	unsigned char control[1024]; /* SCM_RIGHTS as received */
 	union {
 		struct go_header go;
 		struct make_standby make;
 		unsigned char bytes[MAKE_SIZE_MAX];
 	} message;
-	unsigned char control[1024]; /* SCM_RIGHTS as received */
 };
 
 #endif

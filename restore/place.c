@@ -27,10 +27,12 @@
 #define ROOM_FROM        0x100000000000u /* 16 TiB: above what non-PIE programs, compressed heaps and Go arenas use */
 #define ROOM_TO          0x7ff000000000u
 #define ROOM_ALIGN       (2u << 20)
+#define ROOM_APART       (UINT64_C(4) << 30) /* nothing that this process still maps comes as near as that */
 #define SA_RESTORER_FLAG 0x04000000
 
 struct range {
 	uint64_t start, end;
+	bool settled; /* of the image, and does not grow */
 };
 
 /* ---- room ------------------------------------------------------------------------------------------------------- */
@@ -57,7 +59,7 @@ static int own_areas(struct place *place, struct range *range, size_t room, size
 
 		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %63s", &start, &end, name) < 2 || *n == room)
 			return -EPROTO;
-		range[(*n)++] = (struct range){start, end};
+		range[(*n)++] = (struct range){start, end, false};
 		if (vdso_kind(name) != WARM__IMAGE__VMA_KIND__ANON && place->n_vdso < 4)
 			place->vdso[place->n_vdso++] = (struct vdso_area){start, end, vdso_kind(name)};
 	}
@@ -91,18 +93,29 @@ static uint64_t shared_room(const Warm__Image__Image *image)
 	return align_up(room);
 }
 
-static int find_room(struct place *place, const Warm__Image__Image *image, uint64_t staging_len, struct err *err)
+/* Of the page tables behind an arena above an area of the image all but the last are that area's, too: unmapping it,
+ * which a launch waits for, takes half the time then. 0: there is no such place. */
+static uint64_t find_room_beside(const struct range *range, size_t n, uint64_t need)
 {
-	size_t room = image->n_vma + 4096, n = 0;
-	CLEAN(free) struct range *range = calloc(room, sizeof(*range));
-	uint64_t need = ARENA_ROOM + align_up(staging_len) + shared_room(image) + ROOM_ALIGN, at = ROOM_FROM;
-	int r = range ? own_areas(place, range, room - image->n_vma, &n) : -ENOMEM;
+	const unsigned table_shift = 30; /* what one table of the second level maps */
+	uint64_t last = 0, found = 0;    /* end of the areas so far */
 
-	if (r < 0)
-		return err_sys(err, -r, "own memory areas");
-	for (size_t i = 0; i < image->n_vma; i++)
-		range[n++] = (struct range){image->vma[i]->start, image->vma[i]->end};
-	qsort(range, n, sizeof(*range), by_start);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t at, until = i + 1 < n ? range[i + 1].start : ROOM_TO;
+
+		last = range[i].end > last ? range[i].end : last;
+		at = align_up(last + ROOM_ALIGN);
+		if (range[i].settled && range[i].end == last && at >> table_shift == (last - 1) >> table_shift &&
+		    at + need + ROOM_APART <= until && at < ROOM_TO)
+			found = at;
+	}
+	return found;
+}
+
+static uint64_t find_room_apart(const struct range *range, size_t n, uint64_t need)
+{
+	uint64_t at = ROOM_FROM;
+
 	for (size_t i = 0; i < n; i++) {
 		if (range[i].end <= at)
 			continue;
@@ -110,6 +123,25 @@ static int find_room(struct place *place, const Warm__Image__Image *image, uint6
 			break;
 		at = align_up(range[i].end + ROOM_ALIGN);
 	}
+	return at;
+}
+
+static int find_room(struct place *place, const Warm__Image__Image *image, uint64_t staging_len, struct err *err)
+{
+	size_t room = image->n_vma + 4096, n = 0;
+	CLEAN(free) struct range *range = calloc(room, sizeof(*range));
+	uint64_t need = ARENA_ROOM + align_up(staging_len) + shared_room(image) + ROOM_ALIGN, at;
+	int r = range ? own_areas(place, range, room - image->n_vma, &n) : -ENOMEM;
+
+	if (r < 0)
+		return err_sys(err, -r, "own memory areas");
+	for (size_t i = 0; i < image->n_vma; i++)
+		range[n++] = (struct range){image->vma[i]->start, image->vma[i]->end,
+		                            !image->mm || image->vma[i]->end != align_to(image->mm->brk, 4096)};
+	qsort(range, n, sizeof(*range), by_start);
+	at = find_room_beside(range, n, need);
+	if (!at)
+		at = find_room_apart(range, n, need);
 	if (at + need > ROOM_TO)
 		return err_set(err, ENOMEM, "no room between the image's memory areas for %lu MiB",
 		               (unsigned long)(need >> 20));

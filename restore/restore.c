@@ -84,13 +84,29 @@ static int stage_pages(struct opened *o, const struct place *place, struct err *
 	return pack_pages(o->pack, at, UNPACK_THREADS, err);
 }
 
+/* More pages than these the kernel drops from the TLB at once, fewer one by one; and where the hypervisor shadows page
+ * tables, each is an exit to it. */
+#define FLUSH_MAX (33 * 4096ul)
+
+/* Pages of zeroes stay untouched: what there is, each standby has to unmap. */
+static void copy_pages(uint8_t *to, const uint8_t *from, size_t len)
+{
+	static const uint8_t zeroes[4096];
+
+	for (size_t at = 0; at < len; at += sizeof(zeroes)) {
+		size_t n = len - at < sizeof(zeroes) ? len - at : sizeof(zeroes);
+
+		if (memcmp(from + at, zeroes, n) != 0)
+			memcpy(to + at, from + at, n);
+	}
+}
+
 static int build_arena(struct plan *p, uint64_t *ret_code, uint64_t *ret_stack, struct err *err)
 {
 	size_t code_len = (size_t)(_binary_restorer_bin_end - _binary_restorer_bin_start);
 	uint64_t code = plan_data(p, _binary_restorer_bin_start, code_len, 4096);
 	uint64_t ops = plan_data(p, p->op, p->n_ops * sizeof(*p->op), 64);
-	uint64_t stack = plan_data(p, NULL, PLAN_STACK, 64) + PLAN_STACK;
-	size_t len = (p->n_data + 4095) & ~(size_t)4095;
+	size_t used = (p->n_data + 4095) & ~(size_t)4095, len = (used > FLUSH_MAX ? used : FLUSH_MAX) + PLAN_STACK;
 	struct arena *arena;
 
 	if (p->failed)
@@ -100,7 +116,7 @@ static int build_arena(struct plan *p, uint64_t *ret_code, uint64_t *ret_stack, 
 	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (arena != (void *)p->base)
 		return err_sys(err, errno, "memory for the plan");
-	memcpy(arena, p->data, p->n_data);
+	copy_pages((uint8_t *)arena, p->data, p->n_data);
 	arena->ops = (struct rop *)ops;
 	arena->n_ops = (uint32_t)p->n_ops;
 	arena->report_fd = p->place->sock_fd;
@@ -109,7 +125,7 @@ static int build_arena(struct plan *p, uint64_t *ret_code, uint64_t *ret_stack, 
 	for (int i = 0; i < SLOT_END; i++)
 		arena->slot[i] = -1;
 	*ret_code = code;
-	*ret_stack = stack;
+	*ret_stack = p->base + len;
 	return 0;
 }
 
