@@ -102,9 +102,9 @@ static int look(struct record *rec)
 		char perms[8], name[64] = "";
 		struct seen *seen;
 
-		/* what is shared has no pages of its own; the kernel's areas ([vdso], ...) are always there */
+		/* what is shared has no pages of its own */
 		if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %63s", &start, &end, perms, name) < 3 || perms[3] == 's' ||
-		    strncmp(name, "[v", 2) == 0)
+		    strcmp(name, "[vsyscall]") == 0)
 			continue;
 		seen = area_seen(rec, start, end);
 		if (!seen)
@@ -135,10 +135,16 @@ static void add(struct stretches *out, uint64_t addr, uint32_t advice, unsigned 
 static void gather(const struct record *rec, struct stretches *out, enum kind kind, uint8_t last, uint32_t advice,
                    unsigned gap)
 {
-	for (size_t i = 0; i < rec->n_areas; i++)
-		for (uint64_t p = 0; p < (rec->area[i].end - rec->area[i].start) / PAGE; p++)
-			if (rec->area[i].first[kind][p] && rec->area[i].first[kind][p] <= last)
-				add(out, rec->area[i].start + p * PAGE, advice, gap);
+	for (size_t i = 0; i < rec->n_areas; i++) {
+		unsigned bridged = 0; /* not between areas: where there is nothing, the whole stretch fails */
+
+		for (uint64_t p = 0; p < (rec->area[i].end - rec->area[i].start) / PAGE; p++) {
+			if (!rec->area[i].first[kind][p] || rec->area[i].first[kind][p] > last)
+				continue;
+			add(out, rec->area[i].start + p * PAGE, advice, bridged);
+			bridged = gap;
+		}
+	}
 }
 
 /* ---- watching ---------------------------------------------------------------------------------------------------- */

@@ -166,7 +166,7 @@ static void exec_job_running(struct exec_job *job)
 		stats_fallback(&job->daemon->stats, why_not_hotter(job));
 	answer(job, LAUNCH_RUNNING, why_not_hotter(job));
 	if (job->entry) {
-		working_set_launched(job->entry, job->standby->pid, job->standby->touched);
+		working_set_launched(job->entry, job->standby->pid);
 		entry_used(job->entry);
 		pool_launched(job->entry);
 		if (job->entry->record->conditions->interpreter[0])

@@ -135,7 +135,6 @@ struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty
 		err_sys(err, -r, "make a standby");
 		return NULL;
 	}
-	standby->touched = entry->pool.working_set.n > 0;
 	standby->bytes = working_set_bytes(&entry->pool.working_set) + STANDBY_BASE_BYTES;
 	standby->entry = entry;
 	standby->loop = entry->daemon->loop;

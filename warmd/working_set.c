@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define RECORDS          2 /* launches that are watched */
+#define RECORDS          4 /* launches that are watched: what one look comes too late for, the next may see */
 #define TRIES            8
 #define RECORD_TIMEOUT_S 10
 #define PAGE             4096u
@@ -32,6 +32,15 @@ void working_set_fini(struct working_set *set)
 	clean_fd(&set->fd);
 	free(set->touch);
 	working_set_init(set);
+}
+
+static uint64_t n_pages(const struct working_set *set)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		n += set->touch[i].pages;
+	return n;
 }
 
 uint64_t working_set_bytes(const struct working_set *set)
@@ -96,12 +105,14 @@ static void recorded(void *arg, const struct report *report)
 {
 	struct entry *entry = arg;
 	struct working_set *set = &entry->pool.working_set;
+	uint64_t before = n_pages(set);
 
 	if (report->kind == REPORT_PROGRESS)
 		return;
 	if (report->kind == REPORT_DONE && report->value > 0 && take_record(set) == 0) {
 		set->n_records++;
-		pool_renew(entry);
+		if (n_pages(set) > before)
+			pool_renew(entry);
 	}
 	worker_free(set->worker);
 	set->worker = NULL;
@@ -109,7 +120,7 @@ static void recorded(void *arg, const struct report *report)
 	set->fd = -1;
 }
 
-void working_set_launched(struct entry *entry, pid_t pid, bool touched)
+void working_set_launched(struct entry *entry, pid_t pid)
 {
 	struct working_set *set = &entry->pool.working_set;
 	char pid_text[16];
@@ -123,7 +134,7 @@ void working_set_launched(struct entry *entry, pid_t pid, bool touched)
 	int fds[2] = {-1, -1};
 	struct err err;
 
-	if (touched || pid <= 0 || set->worker || set->n_records >= RECORDS || set->n_tries >= TRIES)
+	if (pid <= 0 || set->worker || set->n_records >= RECORDS || set->n_tries >= TRIES)
 		return;
 	set->n_tries++;
 	snprintf(pid_text, sizeof(pid_text), "%d", pid);

@@ -28,9 +28,8 @@ struct working_set {
 void working_set_init(struct working_set *set);
 void working_set_fini(struct working_set *set);
 
-/* A clone has just been launched: watches it, where more is to be learnt. `touched`: it came from a standby that had
- * touched a working set, and shows nothing new. */
-void working_set_launched(struct entry *entry, pid_t pid, bool touched);
+/* A clone has just been launched: watches it, where more is to be learnt. */
+void working_set_launched(struct entry *entry, pid_t pid);
 
 /* Bytes of pages that a standby makes its own. */
 uint64_t working_set_bytes(const struct working_set *set);
