@@ -15,10 +15,13 @@
 #include "sdk/c/wire.h"
 
 #define FIRST_WORD_MS 100 /* a daemon that hangs costs the program no more */
+#define USUAL_MAX     8192
 
 static int ask_as(bool interpreter, struct hook_answer *ret);
 static int first_word(int fd, bool interpreter, struct hook_answer *ret);
 static int receive(int fd, struct hook_answer *ret);
+static int receive_long(int fd, struct hook_answer *ret);
+static ssize_t hear(int fd, void *buf, size_t size, int flags);
 static long now_ms(void);
 
 int ask_wanted(void)
@@ -102,10 +105,21 @@ int ask_send(int fd, struct wire *wire)
 	return r;
 }
 
-/* Mapped, not malloc'ed: the hook leaves the application's heap where it was. The freeze interrupts recv(2) where it
- * has a time limit, and a copy begins with that EINTR: the loop is part of the protocol. So is the second look behind
- * ECONNRESET: a daemon that was killed before it had read everything is reported once, in front of the answer. */
+/* On the stack, not malloc'ed: the hook leaves the application's heap where it was. */
 static int receive(int fd, struct hook_answer *ret)
+{
+	uint8_t datagram[USUAL_MAX];
+	ssize_t n = hear(fd, datagram, sizeof(datagram), MSG_PEEK | MSG_TRUNC);
+
+	if (n > (ssize_t)sizeof(datagram))
+		return receive_long(fd, ret);
+	if (n > 0)
+		n = hear(fd, datagram, sizeof(datagram), 0);
+	return n < 0 ? (int)n : wire_get_answer(datagram, (size_t)n, ret);
+}
+
+/* Mapped: what it takes to make a mapping and touch it is a part of the time that a copy takes to start. */
+static int receive_long(int fd, struct hook_answer *ret)
 {
 	uint8_t *datagram = mmap(NULL, MESSAGE_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ssize_t n;
@@ -113,12 +127,22 @@ static int receive(int fd, struct hook_answer *ret)
 
 	if (datagram == MAP_FAILED)
 		return -errno;
-	n = TEMP_FAILURE_RETRY(recv(fd, datagram, MESSAGE_MAX, 0));
-	if (n < 0 && errno == ECONNRESET)
-		n = TEMP_FAILURE_RETRY(recv(fd, datagram, MESSAGE_MAX, 0));
-	r = n < 0 ? -errno : wire_get_answer(datagram, (size_t)n, ret);
+	n = hear(fd, datagram, MESSAGE_MAX, 0);
+	r = n < 0 ? (int)n : wire_get_answer(datagram, (size_t)n, ret);
 	munmap(datagram, MESSAGE_MAX);
 	return r;
+}
+
+/* The freeze interrupts recv(2) where it has a time limit, and a copy begins with that EINTR: the loop is part of the
+ * protocol. So is the second look behind ECONNRESET: a daemon that was killed before it had read everything is reported
+ * once, in front of the answer. Returns the datagram's length or -errno. */
+static ssize_t hear(int fd, void *buf, size_t size, int flags)
+{
+	ssize_t n = TEMP_FAILURE_RETRY(recv(fd, buf, size, flags));
+
+	if (n < 0 && errno == ECONNRESET)
+		n = TEMP_FAILURE_RETRY(recv(fd, buf, size, flags));
+	return n < 0 ? -errno : n;
 }
 
 static long now_ms(void)

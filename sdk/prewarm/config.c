@@ -184,3 +184,8 @@ bool program_set(const struct python_api *api, const struct program_fields *fiel
 	free(wide);
 	return ok;
 }
+
+const wchar_t *program_file(const struct python_api *api, const struct program_fields *fields)
+{
+	return (const wchar_t *)(uintptr_t)field_at(api, fields->file);
+}

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <wchar.h>
 #include "policy/python.h"
 #include "sdk/prewarm/symbols.h"
 
@@ -27,5 +28,8 @@ bool program_fields_find(const struct python_api *api, const struct python_line 
 /* Makes the interpreter run another program, with another sys.argv and sys.orig_argv. false: no memory. */
 bool program_set(const struct python_api *api, const struct program_fields *fields, const struct python_line *line,
                  char *const *argv, size_t n_argv);
+
+/* The file that Py_RunMain() is going to run, absolute; NULL: none. The interpreter's. */
+const wchar_t *program_file(const struct python_api *api, const struct program_fields *fields);
 
 #endif

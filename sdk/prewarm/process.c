@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -178,8 +177,8 @@ int process_become(const struct proc_stat *areas, char *const *argv, size_t n_ar
 		size += strlen(argv[i]) + 1;
 	for (size_t i = 0; i < n_env; i++)
 		size += strlen(env[i]) + 1;
-	area = at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (!list || area == MAP_FAILED)
+	area = at = malloc(size); /* of memory that the standby has touched already; never freed */
+	if (!list || !area)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_argv; i++)
 		at = put(at, argv[i]);

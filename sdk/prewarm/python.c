@@ -21,6 +21,7 @@
 #include "sdk/c/ask.h"
 #include "sdk/c/wire.h"
 #include "sdk/prewarm/config.h"
+#include "sdk/prewarm/importer.h"
 #include "sdk/prewarm/process.h"
 #include "sdk/prewarm/symbols.h"
 #include "sdk/prewarm/variables.h"
@@ -41,8 +42,10 @@ static struct {
 	struct env_changes changes;
 	struct proc_stat areas;
 	struct program_fields fields;
-	void *environ; /* posix.environ, which os.environ looks into */
-	void *after;   /* what stop.py wants to be called in a copy, or NULL */
+	off_t stands[3]; /* standard streams: where in its file each stands; -1: in none */
+	void *environ;   /* posix.environ, which os.environ looks into */
+	void *after;     /* what stop.py wants to be called in a copy, or NULL */
+	void *remember;  /* sdk/prewarm/importer.h; NULL: nobody knows what finds importers here */
 } python;
 
 static int run(int fd, struct hook_answer *wanted, int argc, char **argv);
@@ -158,6 +161,8 @@ static const char *get_ready(int fd, struct hook_answer *wanted, int argc, char 
 	python.environ = get_environ();
 	if (!python.environ)
 		return "the interpreter keeps its environment elsewhere";
+	for (int i = 0; i < 3; i++)
+		python.stands[i] = lseek(i, 0, SEEK_CUR);
 	/* What has been printed so far would be missing from every copy. */
 	if (written < 0 || process_written() != written)
 		return "the interpreter writes something before its program";
@@ -278,6 +283,9 @@ static bool prepare(int fd, struct hook_answer *wanted, char **ret_note)
 	if (!ok)
 		return false;
 	*ret_note = strdup(api->PyUnicode_AsUTF8(api->PyDict_GetItemString(space, "note")));
+	python.remember = api->PyDict_GetItemString(space, "remember");
+	if (python.remember)
+		api->Py_IncRef(python.remember);
 	if (wanted->n_preload) {
 		python.after = api->PyDict_GetItemString(space, "after");
 	} else {
@@ -304,6 +312,8 @@ static void become(struct hook_answer *answer)
 	if (!program_set(api, &python.fields, &line, answer->argv, answer->argc))
 		give_up("take the launch's program");
 	follow_files();
+	if (python.remember && line.kind == PYTHON_FILE)
+		importer_foresee(api, python.remember, program_file(api, &python.fields), line.program);
 	if (python.after) {
 		void *done = api->PyObject_CallFunction(python.after, NULL);
 
@@ -348,7 +358,7 @@ static void follow_files(void)
 		off_t at = lseek(fd, 0, SEEK_CUR);
 		struct stat st;
 
-		if (!stream || at < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode))
+		if (!stream || at < 0 || at == python.stands[fd] || fstat(fd, &st) || !S_ISREG(st.st_mode))
 			continue;
 		buffer = api->PyObject_GetAttrString(stream, "buffer");
 		moved = buffer ? api->PyObject_CallMethod(buffer, "seek", "L", (long long)at) : NULL;

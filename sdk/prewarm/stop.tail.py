@@ -18,7 +18,15 @@ def after():
         process.current_process().authkey = os.urandom(32)
 
 
+def finds_importers_as_ever():
+    """Then a file that is neither archive nor directory has none."""
+    return type(sys.path_importer_cache) is dict and [getattr(hook, "__qualname__", "") for hook in sys.path_hooks] == \
+        ["zipimporter", "FileFinder.path_hook.<locals>.path_hook_for_FileFinder"]
+
+
 plain_environment()
+if finds_importers_as_ever():
+    remember = sys.path_importer_cache.setdefault
 datagrams = list(depends_requests(collect(())))
 if names:
     rehearse()

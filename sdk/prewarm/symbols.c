@@ -41,6 +41,7 @@ bool python_api_load(struct python_api *api)
 	        OFFSET(PyEval_GetBuiltins),
 	        OFFSET(PyRun_String),
 	        OFFSET(PyErr_Clear),
+	        OFFSET(Py_IncRef),
 	        OFFSET(Py_DecRef),
 	        OFFSET(PyImport_ImportModule),
 	        OFFSET(PyObject_GetAttrString),

@@ -45,6 +45,7 @@ struct python_api {
 	void *(*PyEval_GetBuiltins)(void);
 	void *(*PyRun_String)(const char *text, int start, void *globals, void *locals);
 	void (*PyErr_Clear)(void);
+	void (*Py_IncRef)(void *object);
 	void (*Py_DecRef)(void *object);
 	void *(*PyImport_ImportModule)(const char *name);
 	void *(*PyObject_GetAttrString)(void *object, const char *name);

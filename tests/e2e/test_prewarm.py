@@ -75,6 +75,23 @@ class Python(PrewarmCase):
             with self.subTest(words):
                 self.check_same(PYTHON, *words, cwd=self.place)
 
+    def test_who_finds_the_importer_of_a_program(self):
+        tell = "import sys\nprint(__file__, sys.path[0], sys.path_importer_cache.get(sys.argv[0], 'nobody asked'))\n"
+        for name, text in (("plain.py", tell), ("mark.py", tell + "# PK\5\6\n"), ("far.py", tell + "# PK\5\6\n" + "#" * 70000)):
+            with self.subTest(name):
+                self.check_same(PYTHON, self.script(text, name))
+        self.check_same(PYTHON, "plain.py", cwd=self.place)
+        archive = os.path.join(self.place, "commented.pyz")
+        with zipfile.ZipFile(archive, "w") as file:
+            file.comment = b"#" * 5000
+            file.writestr("__main__.py", tell)
+        self.check_same(PYTHON, archive)
+        hook = "import sys\nasked = []\ndef hook(path):\n    asked.append(path)\n    raise ImportError\nsys.path_hooks.insert(0, hook)\n"
+        write(os.path.join(self.folder("hooks"), "sitecustomize.py"), hook)
+        env = {"PYTHONPATH": os.path.join(self.daemon.dir, "hooks")}
+        done = self.check_same(PYTHON, self.script("import sitecustomize\nprint(sitecustomize.asked[-1])", "asked.py"), env=env)
+        self.assertEqual(done.out, os.path.join(self.place, "asked.py") + "\n")
+
     def test_one_snapshot_serves_every_program_and_place(self):
         self.clone(PYTHON, self.state, cwd=self.place)
         for n in range(4):
