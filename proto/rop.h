@@ -31,6 +31,7 @@ enum rop_kind {
 	                   longer in the arena, system call nr(args) is made: the arena can go */
 	ROP_SKIP = 15,  /* if bit args[0] of the message's `skip` is set, pass over the next args[1] ops; the message is
 	               GO behind  ROP_STANDBY, make_standby before it */
+	ROP_DEADLINE = 16, /* the timespec at args[0] moves by what clock args[1] has gone on since it said args[2] */
 };
 
 /* How a result is judged. Anything else ends the process after a REPORT_FAILED with the op's number and errno. */

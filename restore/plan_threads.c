@@ -149,6 +149,7 @@ int plan_go(struct plan *p, struct err *err)
 	plan_files_owner(p);
 	plan_files_lock(p);
 	plan_timers_arm(p);
+	plan_deadlines(p);
 	plan_signals_redraw(p);
 	plan_op(p, (struct rop){.kind = ROP_TOKEN}, "take the token");
 	PLAN_SYS(p, SYS_close_range, "close the restorer's descriptors", (uint64_t)at->fd_base, ~0u, 0);

@@ -2,7 +2,8 @@
 /*
  * Every page. Those of the image are read in the clone, present or not (what is not reads as zero, or as the file's).
  * Those that the clone has besides must be zero. Left out are the bytes that others may write: the dead part of each
- * thread's stack, where signal frames come and go, and the words of rseq that are the kernel's.
+ * thread's stack, where signal frames come and go, the words of rseq that are the kernel's, and deadlines, which have
+ * moved.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/user.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clean.h"
@@ -46,7 +48,7 @@ static bool is_others(const struct memory *m, uint64_t addr)
 
 static int note_others(struct memory *m, const image_t *want, struct err *err)
 {
-	m->others = calloc(2 * want->n_thread + 1, sizeof(*m->others));
+	m->others = calloc(2 * want->n_thread + want->n_deadline + 1, sizeof(*m->others));
 	if (!m->others)
 		return err_sys(err, ENOMEM, "comparison of memory");
 	for (size_t i = 0; i < want->n_thread; i++) {
@@ -57,6 +59,11 @@ static int note_others(struct memory *m, const image_t *want, struct err *err)
 		m->others[m->n_others++] = (struct range){regs.rsp - RED_ZONE - DEAD_MAX, regs.rsp - RED_ZONE};
 		if (t->rseq_addr)
 			m->others[m->n_others++] = (struct range){t->rseq_addr, t->rseq_addr + t->rseq_len};
+	}
+	for (size_t i = 0; i < want->n_deadline; i++) {
+		uint64_t at = want->deadline[i]->address;
+
+		m->others[m->n_others++] = (struct range){at, at + sizeof(struct timespec)};
 	}
 	return 0;
 }

@@ -136,6 +136,7 @@ int collect_memory(struct subject *s, struct err *err);              /* areas, m
 int collect_threads(struct subject *s, struct err *err);
 int collect_signals(struct subject *s, struct err *err);
 int collect_timers(struct subject *s, struct err *err);
+int collect_deadlines(struct subject *s, struct err *err);
 int collect_task(struct subject *s, struct err *err);
 int collect_files(struct subject *s, struct err *err);
 int find_pages(struct subject *s, struct err *err); /* which there are; guard regions */

@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,13 @@ static int wait_stop(pid_t tid, int *status)
 	}
 }
 
+/* A wait until, not for: the kernel itself restarts it with nothing but its arguments. */
+static bool has_deadline(const struct user_regs_struct *regs)
+{
+	return regs->orig_rax == SYS_futex &&
+	       (regs->rsi & ~(uint64_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)) == FUTEX_WAIT_BITSET;
+}
+
 /*
  * A thread that was stopped inside a system call has a restart code in rax. The thread itself gets it back and the
  * kernel acts on it (restart, or EINTR where a signal has come). In the image the call starts again; its number stays
@@ -92,7 +100,8 @@ static void restart_call(struct user_regs_struct *regs)
 {
 	long rax = (long)regs->rax;
 
-	if ((long)regs->orig_rax >= 0 && (rax == -512 || rax == -513 || rax == -514)) {
+	if ((long)regs->orig_rax >= 0 &&
+	    (rax == -512 || rax == -513 || rax == -514 || (rax == -516 && has_deadline(regs)))) {
 		regs->rax = regs->orig_rax; /* ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND */
 		regs->rip -= 2;
 		return;

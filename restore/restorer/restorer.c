@@ -16,6 +16,9 @@
 #include "proto/arena.h"
 #include "restore/restorer/sys.h"
 
+#define NS         INT64_C(1000000000)
+#define FAR_AWAY_S (INT64_C(1) << 40)
+
 __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op);
 
 /* The blob's first byte: the hosted part, and every new thread, come in here with rdi = arena, esi = op. */
@@ -289,6 +292,25 @@ static void touch(const struct arena *a)
 	}
 }
 
+/* One that nobody will live to see stays where it is. */
+static void shift_deadline(struct arena *a, const struct rop *rop, uint32_t op)
+{
+	struct {
+		int64_t s, ns;
+	} now, *at = (void *)rop->args[0];
+	long ret = sys3(SYS_clock_gettime, (long)rop->args[1], (long)&now, 0);
+	int64_t ns;
+
+	if (ret < 0)
+		fail(a, op, -ret);
+	ns = now.s * NS + now.ns - (int64_t)rop->args[2];
+	if (ns < 0 || at->s < 0 || at->s > FAR_AWAY_S || at->ns < 0 || at->ns >= NS)
+		return;
+	ns += at->ns;
+	at->s += ns / NS;
+	at->ns = ns % NS;
+}
+
 __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)
 {
 	for (;; op++) {
@@ -320,6 +342,9 @@ __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)
 			break;
 		case ROP_TOUCH:
 			touch(a);
+			break;
+		case ROP_DEADLINE:
+			shift_deadline(a, rop, op);
 			break;
 		case ROP_GATHER:
 			wait_word((uint32_t *)rop->args[1], (uint32_t)rop->args[0]);
