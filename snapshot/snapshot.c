@@ -67,6 +67,13 @@ static int write_down(struct subject *s, const struct snapshot_request *req, str
 	return r < 0 ? r : write_message(req->summary_fd, &s->summary->base, err);
 }
 
+/* What failed then is only how it was noticed. */
+static void say_if_ended(const struct subject *s, struct err *err)
+{
+	if ((err->code == ESRCH || err->code == EAGAIN) && subject_has_ended(s))
+		err_set(err, ESRCH, "it ended before its snapshot was taken");
+}
+
 int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *arg, uint64_t stopped_us), void *arg,
                  struct err *err)
 {
@@ -102,6 +109,8 @@ int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *a
 		return r;
 	}
 	release(&s);
+	if (r < 0)
+		say_if_ended(&s, err);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r == 0)
 		s.summary->stopped_us = now_us() - start;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@
 #include "plugins/plugins.h"
 #include "proto/image_version.h"
 
+#define ENDING_MS 20 /* what a killed process takes to be gone once nobody traces it */
+
 /* /proc/PID is that of the process behind the pidfd: that one lived on when it was opened, so nobody had its number. */
 static int open_process(struct subject *s, const struct snapshot_request *req, struct err *err)
 {
@@ -30,8 +33,15 @@ static int open_process(struct subject *s, const struct snapshot_request *req, s
 	if (s->proc_fd < 0)
 		return err_sys(err, -s->proc_fd, "process %d", req->pid);
 	if (syscall(SYS_pidfd_send_signal, s->pidfd, 0, NULL, 0) < 0 && errno == ESRCH)
-		return err_set(err, ESRCH, "process %d has ended", req->pid);
+		return err_set(err, ESRCH, "process %d has ended", req->pid); /* the number is somebody else's by now */
 	return 0;
+}
+
+bool subject_has_ended(const struct subject *s)
+{
+	struct pollfd poll_fd = {.fd = s->pidfd, .events = POLLIN};
+
+	return s->pidfd < 0 || poll(&poll_fd, 1, ENDING_MS) == 1;
 }
 
 int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err)

@@ -76,6 +76,9 @@ struct subject {
 int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err);
 void subject_close(struct subject *s);
 
+/* Whether a process that is not stopped has ended, or is about to. */
+bool subject_has_ended(const struct subject *s);
+
 /* A system call by the main thread; *ret is raw. Results that point to memory point into scratch. */
 int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                     struct err *err);

@@ -79,6 +79,17 @@ class Restless(unittest.TestCase):
             reports = Snap(program.pid).reports()
             self.assertEqual(program.wait(10), 7)
             self.assertIn([kind for kind, *_ in reports], ([RELEASED, CAPTURED], [FAILED]))
+            if reports[-1][0] == FAILED:
+                self.assertEqual(reports[-1][2], "it ended before its snapshot was taken")
+
+    def test_has_ended(self):
+        """It is still there, for its parent only; then it is not."""
+        program = subprocess.Popen(["/bin/true"])
+        os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+        for _ in range(2):
+            (kind, _, text), = Snap(program.pid).reports()
+            self.assertEqual((kind, text), (FAILED, "it ended before its snapshot was taken"))
+            program.wait()
 
     def test_another_program_under_the_number(self):
         program = start("map-alone")
@@ -100,7 +111,7 @@ class Restless(unittest.TestCase):
         (kind, _, text), = Snap(program.pid, "--pidfd", str(pidfd), keep=[pidfd]).reports()
         os.close(pidfd)
         self.assertEqual(kind, FAILED)
-        self.assertIn("has ended", text)
+        self.assertEqual(text, "it ended before its snapshot was taken")
         self.assertFine(program)
 
     def test_parent_in_vfork_and_its_child(self):
