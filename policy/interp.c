@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/java.h"
@@ -150,6 +151,31 @@ int interp_line_parse(const struct interp *interp, char *const *argv, size_t n_a
 		*why = "not an interpreter that is known";
 		return -EINVAL;
 	}
+}
+
+int interp_program(const char *cmd, const ProtobufCBinaryData *argv, size_t n_argv, char *ret_what, char **ret_program)
+{
+	const struct interp *interp = interp_of(cmd);
+	char **words = interp ? calloc(n_argv + 1, sizeof(*words)) : NULL;
+	struct interp_line line;
+	const char *why;
+	int r = !interp ? -EINVAL : words ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !r && i < n_argv; i++) {
+		words[i] = strndup((const char *)argv[i].data, argv[i].len);
+		r = words[i] ? 0 : -ENOMEM;
+	}
+	if (!r)
+		r = interp_line_parse(interp, words, n_argv, &line, &why);
+	if (!r) {
+		*ret_what = line.what;
+		*ret_program = strdup(line.program);
+		r = *ret_program ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; words && i < n_argv; i++)
+		free(words[i]);
+	free(words);
+	return r;
 }
 
 const char *interp_env_check(const struct interp *interp, const char *entry)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <protobuf-c/protobuf-c.h>
 
 enum interp_kind { INTERP_NONE, INTERP_PYTHON, INTERP_NODE, INTERP_JAVA };
 
@@ -43,6 +44,10 @@ struct interp_line {
 /* 0, or -EINVAL with the reason in *why: the interpreter runs no program, or a line nobody understands. */
 int interp_line_parse(const struct interp *interp, char *const *argv, size_t n_argv, struct interp_line *ret,
                       const char **why);
+
+/* Of a command line whose bytes have no NUL behind them: what it runs, as in interp_line; *ret_program is to be freed.
+ * -EINVAL: the command is no interpreter that we know, or nobody understands the line. Else 0 or -ENOMEM. */
+int interp_program(const char *cmd, const ProtobufCBinaryData *argv, size_t n_argv, char *ret_what, char **ret_program);
 
 /* Why a variable (NAME=VALUE) makes it do more than run a program, in words; NULL: it does not. */
 const char *interp_env_check(const struct interp *interp, const char *entry);

@@ -483,55 +483,72 @@ int key_compare(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *
 
 /* ---- variants --------------------------------------------------------------------------------------------------- */
 
-/* The program among the words of an interpreter that we know, else the first word that is no option. words[0] is
- * argv[0]. */
-static const char *program_word(const char *cmd, char *const *words, size_t n)
+/* The first word that is no option, or NULL. */
+static const ProtobufCBinaryData *first_word(const ProtobufCBinaryData *argv, size_t n)
 {
-	const struct interp *interp = interp_of(cmd);
-	static struct interp_line line;
-	const char *why;
-
-	if (interp && interp_line_parse(interp, words, n, &line, &why) == 0)
-		return line.program;
-	for (size_t i = 1; i < n; i++)
-		if (words[i][0] != '-')
-			return words[i];
-	return "";
+	for (size_t i = 1; i < n; i++) {
+		if (argv[i].len == 0 || argv[i].data[0] != '-')
+			return &argv[i];
+	}
+	return NULL;
 }
 
-/* What says which program it is: with a hook that declares its arguments, the others; a name that is not absolute means
- * one in its directory. NULL: out of memory. */
+/* What says which program it is: that of an interpreter that we know, else the first word that is no option; with a
+ * hook that declares its arguments, the others. A name that is not absolute means one in its directory. NULL: out of
+ * memory.
+ */
 static char *program_of(const Warm__Rpc__Conditions *conditions)
 {
 	size_t n = conditions->argv_from_launch && conditions->fixed_args < conditions->n_argv ? conditions->fixed_args
 	                                                                                       : conditions->n_argv;
-	char **words = calloc(n + 1, sizeof(*words)), *ret = NULL;
-	const char *program;
-	bool all = words;
+	const ProtobufCBinaryData *word = first_word(conditions->argv, n);
+	CLEAN(free) char *program = NULL;
+	char what, *ret;
 
-	for (size_t i = 0; all && i < n; i++) {
-		words[i] = strndup((char *)conditions->argv[i].data, conditions->argv[i].len);
-		all = words[i];
-	}
-	program = all ? program_word(conditions->cmd, words, n) : "";
-	if (all && asprintf(&ret, "%.*s/%s", *program && *program != '/' ? (int)conditions->cwd.len : 0,
-	                    (const char *)conditions->cwd.data, program) < 0)
-		ret = NULL;
-	for (size_t i = 0; words && i < n; i++)
-		free(words[i]);
-	free(words);
+	if (interp_program(conditions->cmd, conditions->argv, n, &what, &program))
+		program = word ? strndup((const char *)word->data, word->len) : strdup("");
+	if (!program || asprintf(&ret, "%.*s/%s", *program && *program != '/' ? (int)conditions->cwd.len : 0,
+	                         (const char *)conditions->cwd.data, program) < 0)
+		return NULL;
 	return ret;
+}
+
+static bool same_command(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditions *b)
+{
+	return a->uid == b->uid && strcmp(a->cmd, b->cmd) == 0 && !*a->interpreter == !*b->interpreter;
 }
 
 bool key_is_variant(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditions *b)
 {
 	CLEAN(free) char *of_a = NULL, *of_b = NULL;
 
-	if (a->uid != b->uid || strcmp(a->cmd, b->cmd) != 0 || !*a->interpreter != !*b->interpreter)
+	if (!same_command(a, b))
 		return false;
 	if (*a->interpreter)
 		return true;
 	of_a = program_of(a);
 	of_b = program_of(b);
 	return !of_a || !of_b || strcmp(of_a, of_b) == 0;
+}
+
+bool key_is_comparable(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditions *b)
+{
+	CLEAN(free) char *program_a = NULL, *program_b = NULL;
+	char what_a, what_b;
+
+	if (!same_command(a, b))
+		return false;
+	if (interp_program(a->cmd, a->argv, a->n_argv, &what_a, &program_a) ||
+	    interp_program(b->cmd, b->argv, b->n_argv, &what_b, &program_b))
+		return true;
+	return what_a == what_b && strcmp(program_a, program_b) == 0;
+}
+
+void key_none_yet(const Warm__Rpc__Conditions *now, char *reason, size_t reason_size)
+{
+	CLEAN(free) char *program = NULL;
+	char what;
+	bool named = !interp_program(now->cmd, now->argv, now->n_argv, &what, &program) && *program && what != 'c';
+
+	snprintf(reason, reason_size, "no snapshot of %.100s yet", named ? program : now->cmd);
 }

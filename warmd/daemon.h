@@ -79,7 +79,7 @@ struct daemon {
 		TAILQ_HEAD(, offered) offered;
 		unsigned n_learnt, n_copies, n_offered;
 	} prewarm;
-	unsigned n_clients, n_retired;
+	unsigned n_clients, n_retired[2]; /* by retired.silent */
 
 	bool embedded;
 	bool stopping;

@@ -338,7 +338,7 @@ struct entry *entry_find(struct daemon *daemon, const Warm__Rpc__Conditions *now
 	int best = 0;
 
 	watch_drain(daemon->watch);
-	snprintf(reason, size, "no snapshot of %s yet", now->cmd);
+	key_none_yet(now, reason, size);
 	if (retired_reason(daemon, now, reason, size))
 		best = INT_MAX; /* it came the whole way, and went before this launch asked */
 
@@ -356,6 +356,8 @@ struct entry *entry_find(struct daemon *daemon, const Warm__Rpc__Conditions *now
 			return entry;
 		if (!r)
 			r = INT_MAX; /* it came the whole way, but for a file */
+		else if (!key_is_comparable(conditions, now))
+			continue;
 		if (r > best) {
 			best = r;
 			snprintf(reason, size, "%s", why);

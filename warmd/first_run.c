@@ -3,6 +3,7 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "policy/key.h"
 #include "warmd/client.h"
 #include "warmd/daemon.h"
 #include "warmd/entry.h"
@@ -10,6 +11,7 @@
 #include "warmd/prewarm.h"
 #include "warmd/relayed.h"
 #include "warmd/request.h"
+#include "warmd/retired.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,19 +22,42 @@
 #include <unistd.h>
 
 #define FIRST_RUNS_MAX 1024 /* those of programs that never call the hook last as long as these */
+#define LONG_S         2    /* so long most programs need to be ready */
 
-static void first_run_drop(struct first_run *run)
+void first_run_forget(struct first_run *run)
 {
 	first_run_take(run);
 	first_run_free(run);
 }
 
-/* Its process has ended. */
+/* As long as it is on the list it has not been found ready. */
+static void note_silence(const struct first_run *run)
+{
+	char reason[ERR_MSG_MAX];
+	size_t len;
+
+	key_none_yet(run->conditions, reason, sizeof(reason));
+	len = strlen(reason);
+	if (run->ready_when.kind == READY_SDK)
+		snprintf(reason + len, sizeof(reason) - len,
+		         ": its last run has not said that it was ready; call the hook, or use --ready");
+	else
+		snprintf(reason + len, sizeof(reason) - len, ": its last run ended before it was ready (--ready %.60s)",
+		         run->ready);
+	retired_note_silent(run->daemon, run->conditions, reason);
+}
+
+void first_run_gone(struct first_run *run)
+{
+	note_silence(run);
+	first_run_forget(run);
+}
+
 static void first_run_ended(struct ev_loop *loop, ev_io *io, int revents)
 {
 	(void)loop;
 	(void)revents;
-	first_run_drop(io->data);
+	first_run_gone(io->data);
 }
 
 static int64_t realtime_ns(void)
@@ -43,6 +68,18 @@ static int64_t realtime_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+static int is_under_way(const struct first_run *run, struct err *err)
+{
+	int64_t seconds = (realtime_ns() - run->started_ns) / 1000000000;
+
+	if (run->ready_when.kind != READY_SDK || seconds < LONG_S)
+		return err_set(err, EBUSY, "another first launch of it is under way");
+	return err_set(err, EBUSY,
+	               "another first launch of it has run for %lld s and has not said that it is ready: "
+	               "call the hook, or use --ready",
+	               (long long)seconds);
+}
+
 static int check_others(struct daemon *daemon, pid_t pid, const Warm__Rpc__Conditions *conditions, struct err *err)
 {
 	struct first_run *run, *next;
@@ -51,12 +88,12 @@ static int check_others(struct daemon *daemon, pid_t pid, const Warm__Rpc__Condi
 	for (run = LIST_FIRST(&daemon->first_runs); run; run = next) {
 		next = LIST_NEXT(run, link);
 		if (run->pid == pid) { /* `warm exec warm exec app`: the inner one is what it becomes */
-			first_run_drop(run);
+			first_run_forget(run);
 			continue;
 		}
 		n++;
 		if (conditions_same(daemon, run->conditions, conditions))
-			return err_set(err, EBUSY, "another first launch of it is under way");
+			return is_under_way(run, err);
 	}
 	return n < FIRST_RUNS_MAX ? 0 : err_set(err, EBUSY, "too many first launches are under way");
 }
@@ -112,7 +149,7 @@ static struct first_run *first_run_new(struct daemon *daemon, const struct peer 
 	ev_io_init(&run->io, first_run_ended, run->pidfd, EV_READ);
 	run->io.data = run;
 	if (run->pidfd < 0 || !run->name || !run->ready || !run->conditions) {
-		first_run_drop(run);
+		first_run_forget(run);
 		err_set(err, ENOMEM, "out of memory or descriptors");
 		return NULL;
 	}
@@ -145,7 +182,7 @@ int first_run_register(struct client *client, const struct request *request, con
 	run->recording = recording_start(daemon, run->pid);
 	r = relayed_begin(client, run, request, err);
 	if (r) {
-		first_run_drop(run);
+		first_run_forget(run);
 		return r;
 	}
 	*ret = run;

@@ -77,8 +77,13 @@ struct first_run *first_run_split(struct first_run *run);
 /* The first run that the client's process is and whose hook is waited for, or NULL. */
 struct first_run *first_run_of(const struct client *client);
 
+/* Its process has ended, or who stands behind it: it goes, and what it has not said is remembered for the next launch.
+ */
+void first_run_gone(struct first_run *run);
+
 /* Takes it off the list (snap_job has it from here on), frees it. */
 void first_run_take(struct first_run *run);
 void first_run_free(struct first_run *run);
+void first_run_forget(struct first_run *run); /* both */
 
 #endif

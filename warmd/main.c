@@ -281,10 +281,8 @@ static void daemon_stop(struct daemon *daemon)
 	listener_free(daemon->listener);
 	while ((client = LIST_FIRST(&daemon->clients)))
 		client_free(client);
-	while ((run = LIST_FIRST(&daemon->first_runs))) {
-		first_run_take(run);
-		first_run_free(run);
-	}
+	while ((run = LIST_FIRST(&daemon->first_runs)))
+		first_run_forget(run);
 	if (daemon->catalog)
 		entry_write_uses(daemon);
 	while ((entry = LIST_FIRST(&daemon->entries)))

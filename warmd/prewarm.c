@@ -193,19 +193,19 @@ static void set_conditions(struct prewarm *prewarm, struct daemon *daemon, const
 	conditions->n_env_from_launch = config->n_env_from_launch;
 }
 
-/* Who runs what: a module and a relative file are looked for from the working directory. line: NULL where the command
- * is a script and says it all. */
-static struct digest name_program(const Warm__Rpc__Conditions *launch, const struct interp_line *line)
+/* Who runs what: a module and a relative file are looked for from the working directory. program: NULL where the
+ * command is a script and says it all. */
+static struct digest name_program(const Warm__Rpc__Conditions *launch, char what, const char *program)
 {
 	struct digest ret;
 
 	digest_init(&ret);
 	digest_add(&ret, &launch->uid, sizeof(launch->uid));
 	digest_add_string(&ret, launch->cmd);
-	if (line) {
-		digest_add(&ret, &line->what, 1);
-		digest_add_string(&ret, line->program);
-		if (line->what != 'c' && line->program[0] != '/')
+	if (program) {
+		digest_add(&ret, &what, 1);
+		digest_add_string(&ret, program);
+		if (what != 'c' && program[0] != '/')
 			digest_add(&ret, launch->cwd.data, launch->cwd.len);
 	}
 	return ret;
@@ -257,7 +257,7 @@ void prewarm_look(struct daemon *daemon, const struct caller *caller, const stru
 		return;
 	}
 	set_conditions(ret, daemon, request);
-	ret->program = name_program(&caller->msg, ret->head ? NULL : &ret->line);
+	ret->program = name_program(&caller->msg, ret->line.what, ret->head ? NULL : ret->line.program);
 }
 
 void prewarm_fini(struct prewarm *prewarm)
@@ -312,25 +312,15 @@ void prewarm_learn(struct daemon *daemon, const struct digest *program)
 
 void prewarm_learn_conditions(struct daemon *daemon, const Warm__Rpc__Conditions *conditions)
 {
-	const struct interp *interp = interp_of(conditions->cmd);
-	char **argv = calloc(conditions->n_argv + 1, sizeof(*argv));
-	struct interp_line line;
+	CLEAN(free) char *name = NULL;
 	struct digest program;
-	const char *why;
-	bool ok = argv != NULL;
+	char what = 0;
 
-	/* Unpacked bytes have no NUL behind them. */
-	for (size_t i = 0; ok && i < conditions->n_argv; i++) {
-		argv[i] = strndup((const char *)conditions->argv[i].data, conditions->argv[i].len);
-		ok = argv[i] != NULL;
-	}
-	if (ok && (!interp || !interp_line_parse(interp, argv, conditions->n_argv, &line, &why))) {
-		program = name_program(conditions, interp ? &line : NULL);
-		prewarm_learn(daemon, &program);
-	}
-	for (size_t i = 0; argv && i < conditions->n_argv; i++)
-		free(argv[i]);
-	free(argv);
+	if (interp_of(conditions->cmd) &&
+	    interp_program(conditions->cmd, conditions->argv, conditions->n_argv, &what, &name))
+		return;
+	program = name_program(conditions, what, name);
+	prewarm_learn(daemon, &program);
 }
 
 /* ---- copies that run --------------------------------------------------------------------------------------------- */

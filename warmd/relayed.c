@@ -53,15 +53,9 @@ void relayed_answer(struct client *client, struct launch_reply *reply)
 	client->notify_sock = -1;
 }
 
-static void forget(struct first_run *run)
-{
-	first_run_take(run);
-	first_run_free(run);
-}
-
 void relayed_client_gone(struct client *client)
 {
-	forget(client->first_run);
+	first_run_gone(client->first_run);
 }
 
 /* ---- RELAY_STARTED ----------------------------------------------------------------------------------------------- */
@@ -185,7 +179,8 @@ void relayed_heard(struct client *client, const void *msg, size_t len, const int
 	if (client->first_run && hear(client, &word, fds, n_fds, &err)) {
 		log_line("no snapshot of process %d: %s", client->first_run->pid, err.msg);
 		retired_note(client->daemon, client->first_run->conditions, err.msg);
-		client_free(client); /* and the run with it */
+		first_run_forget(client->first_run);
+		client_free(client);
 	}
 	fd_close_all(fds, n_fds);
 }

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-from case import WarmCase, write
+from case import WarmCase, make_snapshot, write
 from harness import BUILD, PYTHON, WARM, finish, wait_for
 
 # Counts to 6 in tenths of a second; says where it began and where it ends.
@@ -375,6 +375,51 @@ class Process(Ready):
         result = self.daemon.exec("perl", self.script, "nobody", stdin="x\n", **nobody)
         self.assertEqual(self.assertClone(result).out, "1 x\n")
         self.assertCold(self.daemon.exec("perl", self.script, "nobody", stdin="x\n"))
+
+
+class Silent(Ready):
+    """Programs that never say that they are ready: the next launch hears what to do about it."""
+
+    def reason(self, *argv, options=("--explain",)):
+        return self.assertCold(self.daemon.exec(*argv, options=options)).reason
+
+    def test_run_that_ended(self):
+        perl = shutil.which("perl")
+        for how, words in (("sdk", "has not said that it was ready; call the hook, or use --ready"),
+                           ("after:99", "ended before it was ready (--ready after:99)"),
+                           ("stdout:never", "ended before it was ready (--ready stdout:never)")):
+            with self.subTest(how):
+                argv = ("perl", "-e", "print 1", how)
+                self.assertEqual(self.reason(*argv, options=self.explain(how)), f"no snapshot of {perl} yet")
+                wanted = f"no snapshot of {perl} yet: its last run {words}"
+                self.assertTrue(wait_for(lambda: self.reason(*argv, options=self.explain(how)) == wanted, 5),  # its end is heard of
+                                self.reason(*argv, options=self.explain(how)))
+                self.assertEqual(self.reason("perl", "-e", "print 2", how), f"no snapshot of {perl} yet")
+
+    def test_run_that_goes_on(self):
+        argv = ("perl", "-e", "$| = 1; print qq(up\\n); <STDIN>")
+        first = self.daemon.popen(*argv, stdin=subprocess.PIPE)
+        self.assertEqual(first.stdout.readline(), b"up\n")
+        keywords = {"stdin": "", "options": ("--explain",)}
+        self.assertCold(self.daemon.exec(*argv, **keywords), "another first launch of it is under way")
+        time.sleep(2)
+        self.assertCold(self.daemon.exec(*argv, **keywords), "another first launch of it has run for ",
+                        " s and has not said that it is ready: call the hook, or use --ready")
+        self.assertEqual(finish(first, "").code, 0)
+
+    def test_other_script_of_the_interpreter(self):
+        """The snapshots of other programs say nothing of this one's."""
+        one, other, none = [write(os.path.join(self.daemon.dir, name), text) for name, text in
+                            (("one.py", HOOK), ("other.py", "import warm\nprint(warm.ready(argv=True))\n"), ("none.py", "print(1)\n"))]
+        for script in (one, other):
+            make_snapshot(self.daemon, PYTHON, script)
+        self.assertEqual(self.reason(PYTHON, none, "a"), f"no snapshot of {none} yet")
+        self.assertEqual(self.reason(PYTHON, "-m", "json.tool", "-h"), "no snapshot of json.tool yet")
+        self.assertEqual(self.reason(PYTHON, "-c", "print(2)"), f"no snapshot of {PYTHON} yet")
+        self.assertEqual(self.reason(PYTHON, one, "a"), 'argument 2 is "a", was not there')
+        os.utime(other)
+        self.assertIn("other.py", self.reason(PYTHON, other))
+        self.assertEqual(self.reason(PYTHON, none, "b"), f"no snapshot of {none} yet")
 
 
 if __name__ == "__main__":

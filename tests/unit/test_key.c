@@ -379,6 +379,38 @@ static void test_scripts_are_programs_not_variants(void **state)
 	assert_false(key_is_variant(&snap.conditions, &now.conditions));
 }
 
+static void check_none_yet(const char *want)
+{
+	char reason[240];
+
+	key_none_yet(&now.conditions, reason, sizeof(reason));
+	assert_string_equal(reason, want);
+}
+
+static void test_programs_of_an_interpreter_are_not_compared(void **state)
+{
+	(void)state;
+	set_argv(&now, "app", "b", NULL);
+	assert_true(key_is_comparable(&snap.conditions, &now.conditions));
+	check_none_yet("no snapshot of /usr/bin/app yet");
+	snap.conditions.cmd = now.conditions.cmd = text("/usr/bin/python3");
+	set_argv(&snap, "python3", "a.py", "x");
+	set_argv(&now, "python3", "a.py", "y");
+	assert_true(key_is_comparable(&snap.conditions, &now.conditions));
+	check_none_yet("no snapshot of a.py yet");
+	set_argv(&now, "python3", "-v", "a.py");
+	assert_true(key_is_comparable(&snap.conditions, &now.conditions));
+	set_argv(&now, "python3", "b.py", "x");
+	assert_false(key_is_comparable(&snap.conditions, &now.conditions));
+	set_argv(&now, "python3", "-m", "a.py");
+	assert_false(key_is_comparable(&snap.conditions, &now.conditions));
+	set_argv(&now, "python3", "-c", "pass");
+	check_none_yet("no snapshot of /usr/bin/python3 yet");
+	set_argv(&now, "python3", "-K", NULL);
+	assert_true(key_is_comparable(&snap.conditions, &now.conditions)); /* whatever that is */
+	check_none_yet("no snapshot of /usr/bin/python3 yet");
+}
+
 static void test_nearer_snapshot_has_the_larger_result(void **state)
 {
 	int far, near;
@@ -446,6 +478,7 @@ int main(void)
 	        TEST(test_all_but_some_of_the_environment_is_the_launchs),
 	        TEST(test_interpreter_is_not_its_program),
 	        TEST(test_scripts_are_programs_not_variants),
+	        TEST(test_programs_of_an_interpreter_are_not_compared),
 	        TEST(test_nearer_snapshot_has_the_larger_result),
 	        TEST(test_long_values_are_cut),
 	        TEST(test_kinds_of_streams),
