@@ -84,10 +84,23 @@ static bool has_flag(const char *flags, const char *flag)
 	return at && (at == flags || at[-1] == ' ') && (at[2] == ' ' || at[2] == '\n' || !at[2]);
 }
 
+/* In layered file systems, and in parts of btrfs, files have other devices than the one that maps shows. */
+static int device_of(const struct subject *s, const struct line *line, dev_t *ret, struct err *err)
+{
+	char name[64];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "map_files/%lx-%lx", (unsigned long)line->start, (unsigned long)line->end);
+	if (fstatat(s->proc_fd, name, &st, 0) < 0)
+		return err_sys(err, errno, "memory at %#lx, which maps %s", (unsigned long)line->start, line->path);
+	*ret = st.st_dev;
+	return 0;
+}
+
 static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line *line, bool may_write, struct err *err)
 {
 	Warm__Image__MappedFile *file;
-	dev_t dev = makedev(line->major, line->minor);
+	dev_t dev = 0;
 	bool writable = vma->shared && may_write;
 	size_t len = strlen(line->path);
 	int r;
@@ -109,14 +122,16 @@ static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line
 	    strcmp(line->path, "/dev/zero") != 0)
 		return err_set(err, ENOTSUP, "memory at %#lx maps the device %s", (unsigned long)line->start,
 		               line->path);
-	r = summary_file(s, line->path, dev, line->ino, writable ? FILE_WRITTEN : FILE_READ, err);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < s->image->n_file; i++)
 		if (strcmp(s->image->file[i]->path, line->path) == 0 && s->image->file[i]->writable == writable) {
 			vma->file = (uint32_t)i;
 			return 0;
 		}
+	r = device_of(s, line, &dev, err);
+	if (r == 0)
+		r = summary_file(s, line->path, dev, line->ino, writable ? FILE_WRITTEN : FILE_READ, err);
+	if (r < 0)
+		return r;
 	file = malloc(sizeof(*file));
 	if (!file)
 		return err_sys(err, ENOMEM, "mapped files");
