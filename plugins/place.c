@@ -16,7 +16,7 @@
 #include "plugins/plugins.h"
 
 #define SUFFIX     ".so"
-#define NAME_LIMIT 32 /* letters of a plugin's name */
+#define NAME_LIMIT (PLUGIN_NAME_MAX - sizeof(SUFFIX)) /* letters of a plugin's name */
 
 /* Its code runs with the worker's rights: only those may have written it who could change the worker itself. */
 static bool trusted(const struct stat *st)
@@ -138,19 +138,33 @@ static int file_name(const char *name, char *ret, size_t size)
 
 bool place_has(int dir_fd, const char *name)
 {
-	char file[NAME_LIMIT + sizeof(SUFFIX)];
+	char file[PLUGIN_NAME_MAX];
 
 	return file_name(name, file, sizeof(file)) == 0 && faccessat(dir_fd, file, F_OK, 0) == 0;
 }
 
+void place_path(int dir_fd, const char *name, char *path, size_t size)
+{
+	char link[32];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir_fd);
+	len = readlink(link, path, size - 1);
+	if (len < 0)
+		len = 0;
+	snprintf(path + len, size - (size_t)len, "/%s%s", name, SUFFIX);
+}
+
 int place_open_plugin(int dir_fd, const char *name, int *ret_fd, struct err *err)
 {
-	char file[NAME_LIMIT + sizeof(SUFFIX)];
+	char file[PLUGIN_NAME_MAX];
 	CLEAN(fd) int fd = -1;
 	struct stat st;
+	int r = file_name(name, file, sizeof(file));
 
-	if (file_name(name, file, sizeof(file)) == 0)
-		fd = openat(dir_fd, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (r < 0)
+		return err_sys(err, -r, "plugin %s", name);
+	fd = openat(dir_fd, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, errno, "plugin %s", name);
 	if (!S_ISREG(st.st_mode) || !trusted(&st))

@@ -9,6 +9,8 @@
 struct err;
 struct plugins_place;
 
+#define PLUGIN_NAME_MAX 36 /* of its file, with the NUL */
+
 struct plugin_names {
 	char **name; /* without .so, in order */
 	size_t n;
@@ -22,6 +24,7 @@ void plugin_names_fini(struct plugin_names *names);
 
 bool place_is_off(const struct plugins_place *place, const char *name);
 bool place_has(int dir_fd, const char *name);
+void place_path(int dir_fd, const char *name, char *path, size_t size); /* for people */
 
 /* Opens the file of one; it must be root's (or this user's) alone to write. */
 int place_open_plugin(int dir_fd, const char *name, int *ret_fd, struct err *err);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,25 +82,40 @@ int plugins_need(struct plugins **ret, const struct plugins_place *place, const 
 	return add(*ret, dir_fd, name, err);
 }
 
+static void check_one(const struct plugins_place *place, int dir_fd, const char *name, plugins_told *tell, void *arg)
+{
+	char path[PATH_MAX + PLUGIN_NAME_MAX];
+	struct plugin_told told = {.name = name, .path = path, .words = "switched off ([plugins] disable)"};
+	struct guest *guest = NULL;
+	struct err wrong;
+
+	place_path(dir_fd, name, path, sizeof(path));
+	if (place_is_off(place, name)) {
+		tell(arg, &told);
+		return;
+	}
+	if (guest_start(&guest, dir_fd, name, &wrong) < 0) {
+		told.wrong = &wrong;
+		tell(arg, &told);
+		return;
+	}
+	told.words = guest_words(guest);
+	told.abi = WARM_PLUGIN_ABI; /* no other one is accepted */
+	tell(arg, &told);
+	guest_free(guest);
+}
+
 int plugins_check(const struct plugins_place *place, plugins_told *tell, void *arg, struct err *err)
 {
+	const struct plugins_place all = {.dir = place->dir};
 	CLEAN(fd) int dir_fd = -1;
 	struct plugin_names names = {0};
 	int r = place_open(place, &dir_fd, err);
 
 	if (r == 0 && dir_fd >= 0)
-		r = place_list(place, dir_fd, &names, err);
-	for (size_t i = 0; r == 0 && i < names.n; i++) {
-		struct guest *guest = NULL;
-		struct err wrong;
-
-		if (guest_start(&guest, dir_fd, names.name[i], &wrong) < 0) {
-			tell(arg, names.name[i], NULL, &wrong);
-			continue;
-		}
-		tell(arg, names.name[i], guest_words(guest), NULL);
-		guest_free(guest);
-	}
+		r = place_list(&all, dir_fd, &names, err);
+	for (size_t i = 0; r == 0 && i < names.n; i++)
+		check_one(place, dir_fd, names.name[i], tell, arg);
 	plugin_names_fini(&names);
 	return r;
 }

@@ -30,8 +30,14 @@ int plugins_need(struct plugins **ret, const struct plugins_place *place, const 
 /* Ends their processes. */
 void plugins_free(struct plugins *plugins);
 
-/* For people: loads each by itself and says what it is good for, or what is wrong with it (err; else NULL). */
-typedef void plugins_told(void *arg, const char *name, const char *words, const struct err *wrong);
+/* For people: loads each by itself, also those that are switched off, which are not loaded. */
+struct plugin_told {
+	const char *name, *path;
+	const char *words;       /* what it is good for, or that it is switched off */
+	uint32_t abi;            /* 0: it is switched off */
+	const struct err *wrong; /* what is wrong with it; else NULL */
+};
+typedef void plugins_told(void *arg, const struct plugin_told *plugin);
 int plugins_check(const struct plugins_place *place, plugins_told *tell, void *arg, struct err *err);
 
 struct taken {

@@ -19,6 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define WARM_PLUGIN_ABI 1
 
 /* Milliseconds that a plugin has for one answer, and, while the program is stopped, for all of them together. */
@@ -144,5 +148,9 @@ struct warm_plugin {
 };
 
 extern const struct warm_plugin warm_plugin;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

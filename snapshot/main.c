@@ -54,14 +54,17 @@ static int run_trial(const struct trial_request *trial)
 	return r < 0;
 }
 
-/* One report for each plugin: err is 0 and the text what it is good for, or what is wrong with it. */
-static void tell_plugin(void *arg, const char *name, const char *words, const struct err *wrong)
+/* One report for each plugin: its name, file, and what it is good for or (err) what is wrong with it, between tabs;
+ * value is its ABI. */
+static void tell_plugin(void *arg, const struct plugin_told *plugin)
 {
+	const struct err *wrong = plugin->wrong;
 	char text[sizeof(((struct report *)0)->text)];
 
 	(void)arg;
-	snprintf(text, sizeof(text), "%.32s %.200s", name, wrong ? wrong->msg : words);
-	send_report(REPORT_PROGRESS, wrong ? wrong->code : 0, 0, text);
+	snprintf(text, sizeof(text), "%.32s\t%.100s\t%.104s", plugin->name, plugin->path,
+	         wrong ? wrong->msg : plugin->words);
+	send_report(REPORT_PROGRESS, wrong ? wrong->code : 0, plugin->abi, text);
 }
 
 static int check_plugins(const struct plugins_place *place)

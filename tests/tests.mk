@@ -59,7 +59,7 @@ tests: all $(UNITS) $(VICTIMS) $(E2E) $(TEST_PLUGINS) ## build the tests without
 test: tests ## run every test; the last line is the total
 	@$(TESTENV) $(PYTHON) tests/run.py lint unit victims e2e
 
-test-unit: $(UNITS) ## run the unit tests (no root, seconds)
+test-unit: $(UNITS) $(BUILD)/libwarm.so $(TEST_PLUGINS) ## run the unit tests (no root, seconds)
 	@$(TESTENV) $(PYTHON) tests/run.py unit
 
 test-victims: all $(VICTIMS) ## take each kernel object through a snapshot (V="name name" for some)

@@ -289,5 +289,6 @@ void doctor_send(struct daemon *daemon, struct client *client)
 	examine_recording(daemon);
 	reply.check = daemon->check;
 	reply.n_check = daemon->n_check;
-	client_reply_last(client, &reply);
+	client_reply(client, &reply);
+	doctor_ask_workers(client);
 }

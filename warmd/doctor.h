@@ -11,6 +11,11 @@ struct daemon;
 
 /* Fills daemon->check and daemon->machine. */
 void doctor_examine(struct daemon *daemon);
+
+/* Answers the client, which may be gone on return. */
 void doctor_send(struct daemon *daemon, struct client *client);
+
+/* The rest of the answer (doctor_job.c). */
+void doctor_ask_workers(struct client *client);
 
 #endif

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Verbs that a worker answers: `plan` and `verify`. The client holds the job; whichever goes first ends the other.
+ * Verbs that a worker answers: `plan` and `verify`.
  *
  *     plan:    STARTED ─ lines ─► ended
  *     verify:  STARTED ─ one worker an image, one line each ─► ended
  */
 #include "base/clean.h"
 #include "base/err.h"
-#include "base/id.h"
 #include "cache/catalog.h"
 #include "cache/store.h"
 #include "proto/launch.h"
 #include "warmd/client.h"
 #include "warmd/daemon.h"
 #include "warmd/entry.h"
+#include "warmd/verb_job.h"
 #include "warmd/verbs.h"
 #include "warmd/verbs_internal.h"
 #include "warmd/words.h"
@@ -27,17 +27,7 @@
 #define VERIFY_TIMEOUT_S 600
 #define VERIFY_MAX       1024
 
-struct verb_job {
-	struct daemon *daemon;
-	struct client *client;
-	struct plan_reader *reader; /* plan */
-	struct worker *worker;      /* verify */
-	char (*id)[ID_LEN + 1];
-	size_t n_id, next;
-	unsigned n_bad;
-};
-
-static struct verb_job *verb_job_new(struct client *client)
+struct verb_job *verb_job_new(struct client *client)
 {
 	struct verb_job *job = calloc(1, sizeof(*job));
 
@@ -51,7 +41,7 @@ static struct verb_job *verb_job_new(struct client *client)
 	return job;
 }
 
-static void verb_job_free(struct verb_job *job)
+void verb_job_free(struct verb_job *job)
 {
 	job->client->verb_job = NULL;
 	worker_free(job->worker);

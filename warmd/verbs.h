@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What people ask of the cache: list, show, rm, plan, gc, verify, pool. Root sees every snapshot, others their own.
- * Those that need a worker (plan, verify) hold the client until it has ended.
+ * Those that need a worker (plan, verify, doctor) hold the client until it has ended.
  */
 #ifndef WARM_WARMD_VERBS_H
 #define WARM_WARMD_VERBS_H

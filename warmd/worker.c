@@ -103,7 +103,7 @@ struct worker *worker_start(struct daemon *daemon, const struct worker_spec *spe
 	worker->sock = pair[0];
 	worker->pidfd = -1;
 	/* A tracer killed half-way would leave the application with the registers of an injected call. */
-	worker->harmless = spec->program != SPAWN_SNAP;
+	worker->harmless = spec->program != SPAWN_SNAP || spec->stops_nobody;
 	snprintf(worker->name, sizeof(worker->name), "%s", spec->argv[0]);
 	r = spawner_start(daemon->spawner, spec->program, spec->argv, fds, spec->n_fds, UINT32_MAX, worker_started,
 	                  worker, err);

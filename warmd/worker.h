@@ -6,6 +6,7 @@
 #ifndef WARM_WARMD_WORKER_H
 #define WARM_WARMD_WORKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include "warmd/spawn/spawn.h"
@@ -27,6 +28,7 @@ struct worker_spec {
 	const int *fds; /* become 3, 4, ...; stay the caller's. The place of the report socket holds -1 */
 	size_t n_fds;
 	unsigned timeout_s; /* 0: none */
+	bool stops_nobody;  /* a warm-snap that may be killed at any moment */
 	worker_cb *cb;
 	void *arg;
 };

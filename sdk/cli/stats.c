@@ -18,6 +18,8 @@ struct tiers {
 };
 
 static struct tiers tiers_of(const Warm__Rpc__Figures *f);
+static void plugin_json(struct json *json, const Warm__Rpc__Check *c);
+static void check_text(const Warm__Rpc__Check *c);
 static void stats_json(const Warm__Rpc__Figures *f);
 static void stats_text(const Warm__Rpc__Figures *f);
 static void stats_prometheus(const Warm__Rpc__Figures *f);
@@ -87,13 +89,11 @@ int verb_doctor(const struct options *options, int n, char **arg)
 				json_bool(&json, "ok", c->ok);
 				json_bool(&json, "needed", c->needed);
 				json_string(&json, "detail", c->detail);
+				if (*c->path)
+					plugin_json(&json, c);
 				json_close(&json, '}');
 			} else {
-				printf("%-8s %s%s%s\n",
-				       c->ok       ? "ok"
-				       : c->needed ? "MISSING"
-				                   : "missing",
-				       c->name, *c->detail ? ": " : "", printable(c->detail));
+				check_text(c);
 			}
 		}
 	if (options->json) {
@@ -104,6 +104,25 @@ int verb_doctor(const struct options *options, int n, char **arg)
 	}
 	answer_fini(&answer);
 	return works ? 0 : 1;
+}
+
+static void plugin_json(struct json *json, const Warm__Rpc__Check *c)
+{
+	json_string(json, "path", c->path);
+	if (c->abi)
+		json_number(json, "abi", c->abi);
+	else
+		json_optional(json, "abi", "");
+}
+
+static void check_text(const Warm__Rpc__Check *c)
+{
+	printf("%-8s %s", c->ok ? "ok" : c->needed ? "MISSING" : "missing", printable(c->name));
+	if (*c->path)
+		printf(" (%s)", printable(c->path));
+	if (c->abi)
+		printf(", ABI %" PRIu32, c->abi);
+	printf("%s%s\n", *c->detail ? ": " : "", printable(c->detail));
 }
 
 static struct tiers tiers_of(const Warm__Rpc__Figures *f)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What `make install` leaves below DESTDIR works from there, and needs nothing of the build folder."""
+import json
 import os
 import shutil
 import subprocess
@@ -21,6 +22,18 @@ class App {
         System.out.println(Warm.ready(new Warm.Options().argv(args)) + " " + Warm.args()[0]);
     }
 }
+"""
+
+# C and C++
+PLUGIN_SOURCE = """#include <warm_plugin.h>
+static const char *const paths[] = {"/nowhere/*", 0};
+static int offer(struct warm_snapshot *, const struct warm_object *);
+static int plan(struct warm_plan *, const struct warm_object *);
+static int offer(struct warm_snapshot *s, const struct warm_object *o) { return s && o ? WARM_LEAVE : WARM_REFUSE; }
+static int plan(struct warm_plan *p, const struct warm_object *o) { return p && o ? 0 : WARM_REFUSE; }
+const struct warm_plugin warm_plugin = {
+    WARM_PLUGIN_ABI, sizeof(struct warm_plugin), NAME, "leaves all as it is", 1, 1, paths, 0, offer, 0, plan,
+};
 """
 
 C_SOURCE = """#include <stdio.h>
@@ -104,6 +117,40 @@ class Installed(unittest.TestCase):
         env = dict(self.env, LD_LIBRARY_PATH=os.path.join(self.dest, "usr/lib"))
         done = subprocess.run([program], env=env, stdout=subprocess.PIPE, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout), (0, "2\n"))  # WARM_COLD: outside of `warm exec`
+
+    def doctor(self):
+        """What the installed daemon says of plugins, by name."""
+        self.launch("/bin/true")
+        env = dict(self.env, WARM_SOCKET=self.daemon.socket)
+        last = None
+
+        def said():
+            nonlocal last
+            process = subprocess.Popen([os.path.join(self.dest, "usr/bin/warm"), "--json", "doctor"], env=env,
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            last = finish(process)
+            return last.code == 0
+        self.assertTrue(wait_for(said, 10, 0.1), repr(last))
+        return {check["name"]: check for check in json.loads(last.out) if check["name"].startswith("plugin")}
+
+    def test_plugins_and_the_header_for_more(self):
+        folder = os.path.join(self.dest, "usr/lib/warm/plugins")
+        built = sorted(name[:-3] for name in os.listdir(os.path.join(BUILD, "plugins")) if name.endswith(".so"))
+        self.assertIn("jvm", built)
+        compilers = {"in_c": ["gcc", "-std=c99", "-x", "c"], "in_cxx": ["g++", "-std=c++11", "-x", "c++"]}
+        for name, compiler in [(name, command) for name, command in compilers.items() if shutil.which(command[0])]:
+            source = write(os.path.join(self.daemon.dir, name), PLUGIN_SOURCE)
+            subprocess.run([*compiler, "-Wall", "-Wextra", "-Wpedantic", "-Werror", f'-DNAME="{name}"', "-shared", "-fPIC",
+                            "-I", os.path.join(self.dest, "usr/include"), "-o", f"{folder}/{name}.so", source],
+                           env=plain_env(), check=True)
+            os.chmod(f"{folder}/{name}.so", 0o755)
+            self.addCleanup(os.unlink, f"{folder}/{name}.so")
+            built.append(name)
+        checks = self.doctor()
+        self.assertEqual(set(checks), {f"plugin {name}" for name in built})
+        for name in built:
+            check = checks[f"plugin {name}"]
+            self.assertEqual((check["ok"], check["path"], check["abi"]), (True, f"{folder}/{name}.so", 1), check)
 
     def test_nothing_names_where_it_was_built(self):
         pc = os.path.join(self.dest, "usr/lib/pkgconfig/warm.pc")

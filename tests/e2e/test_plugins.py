@@ -2,6 +2,7 @@
 """Plugins: what one takes comes back in every clone; one that does anything wrong is named, and costs nothing but the
 snapshot."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -48,6 +49,10 @@ class PluginCase(WarmCase):
     def install(self, *names):
         for name in names:
             shutil.copy(os.path.join(MADE, name + ".so"), self.dir)
+
+    def hosts(self):
+        table = harness.processes()
+        return [pid for pid in harness.descendants(self.daemon.process.pid) if table.get(pid, (0, ""))[1] == "warm-plugin"]
 
     def launch(self, *options):
         return self.daemon.exec(HOLDER, options=("--explain", *options))
@@ -125,10 +130,7 @@ class Takes(PluginCase):
     def test_ends_with_its_worker(self):
         self.install("memfile", "leave")
         self.published()
-        def left():
-            return [pid for pid in harness.descendants(self.daemon.process.pid)
-                    if harness.processes().get(pid, (0, ""))[1] == "warm-plugin"]
-        self.assertTrue(wait_for(lambda: not left(), 2), left())
+        self.assertTrue(wait_for(lambda: not self.hosts(), 2), self.hosts())
 
 
 class Wrong(PluginCase):
@@ -207,6 +209,50 @@ class Wrong(PluginCase):
     def test_switched_off(self):
         self.install("memfile", "hang_load")  # the configuration has it in `disable`
         self.published()
+
+
+class Doctor(PluginCase):
+    def checks(self, code):
+        result = self.daemon.warm("--json", "doctor")
+        self.assertEqual(result.code, code, repr(result))
+        return {check["name"]: check for check in json.loads(result.out) if check["name"].startswith("plugin")}
+
+    def check(self, name, abi, detail, ok=True):
+        return {"name": f"plugin {name}", "ok": ok, "needed": not ok, "detail": detail, "path": f"{self.dir}/{name}.so", "abi": abi}
+
+    def test_each_with_its_file_and_abi(self):
+        self.install("leave", "hang_load")  # the configuration has hang_load in `disable`
+        self.assertEqual(self.checks(0), {"plugin leave": self.check("leave", 1, "does what its name says"), "plugin hang_load":
+                                          self.check("hang_load", None, "switched off ([plugins] disable)")})
+        self.assertIn(f"ok       plugin leave ({self.dir}/leave.so), ABI 1: does what its name says\n",
+                      self.daemon.warm("doctor").out)
+
+    def test_one_that_is_wrong_costs_every_snapshot(self):
+        self.install("wrong_abi", "crash_load", "leave")
+        checks = self.checks(1)
+        self.assertTrue(checks["plugin leave"]["ok"])
+        for name, words in (("wrong_abi", "plugin wrong_abi speaks ABI 2, and this Warm speaks 1"),
+                            ("crash_load", "plugin crash_load crashed (Segmentation fault)")):
+            self.assertRegex(checks["plugin " + name]["detail"], "no snapshot is taken as long as it is there: " + re.escape(words))
+            self.assertEqual(checks["plugin " + name], self.check(name, None, checks["plugin " + name]["detail"], ok=False))
+
+    def test_a_folder_that_is_not_trusted(self):
+        self.install("leave")
+        os.chmod(self.dir, 0o777)
+        checks = self.checks(1)
+        self.assertRegex(checks["plugins"]["detail"], f"no snapshot is taken: .*{self.dir} can be written by others than root")
+
+    def test_asked_and_left(self):
+        """Whoever asked goes away while a plugin is being loaded: that ends at once, and the next one is answered."""
+        shutil.copy(os.path.join(MADE, "hang_load.so"), os.path.join(self.dir, "slow.so"))
+        asking = subprocess.Popen([harness.WARM, "doctor"], env=self.daemon.env, stdout=subprocess.DEVNULL)
+        self.assertTrue(wait_for(self.hosts, 5))
+        asking.kill()
+        asking.wait()
+        self.assertTrue(wait_for(lambda: not self.hosts(), 1), self.hosts())
+        self.clean()
+        self.install("leave")
+        self.assertIn("plugin leave", self.checks(0))
 
 
 JAVA = """

@@ -112,8 +112,13 @@ const struct warm_plugin warm_plugin = {
         .name = NAME,
 #endif
         .words = "does what its name says",
+#ifdef WITNESS
+        .version = 3,
+        .oldest = 2,
+#else
         .version = 1,
         .oldest = 1,
+#endif
 #ifdef NO_PATHS
         .paths = NULL,
 #else

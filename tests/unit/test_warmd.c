@@ -109,6 +109,34 @@ static void test_config_says_what_of_the_environment_is_an_interpreters(void **s
 	config_fini(&config);
 }
 
+static void test_config_tells_workers_of_plugins(void **state)
+{
+	const char *argv[1 + CONFIG_PLUGIN_ARGS + 1] = {"worker"};
+	struct config config;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse(&config, "", &err), 0);
+	assert_int_equal(config_plugin_args(&config, argv + 1), 0);
+	assert_null(argv[1]);
+	config_fini(&config);
+
+	assert_int_equal(
+	        parse(&config, "[plugins]\ndir = /opt/old\ndir = /opt/my plugins\ndisable = one, two\tthree\n", &err),
+	        0);
+	assert_int_equal(config_plugin_args(&config, argv + 1), 4);
+	assert_string_equal(argv[1], "--plugins");
+	assert_string_equal(argv[2], "/opt/my plugins");
+	assert_string_equal(argv[3], "--plugins-off");
+	assert_string_equal(argv[4], "one,two,three");
+	assert_null(argv[5]);
+	config_fini(&config);
+
+	assert_int_equal(parse(&config, "[plugins]\ndisable = one\ndisable =\n", &err), 0);
+	assert_int_equal(config_plugin_args(&config, argv + 1), 0); /* none after all */
+	config_fini(&config);
+}
+
 static void test_config_names_line_and_word(void **state)
 {
 	static const struct {
@@ -117,6 +145,8 @@ static void test_config_names_line_and_word(void **state)
 	        {"[exec]\nnever-worm = a\n", "warmd.conf:2: unknown key never-worm in [exec]"},
 	        {"[python]\nprewarm = perhaps\n", "warmd.conf:2: prewarm: not understood: perhaps"},
 	        {"[python]\npre-warm = yes\n", "warmd.conf:2: unknown key pre-warm in [python]"},
+	        {"[plugins]\ndir = plugins\n", "warmd.conf:2: dir: not understood: plugins"},
+	        {"[plugins]\nenable = jvm\n", "warmd.conf:2: unknown key enable in [plugins]"},
 	        {"\n\nhello\n", "warmd.conf:3: neither [section] nor key = value: hello"},
 	        {"[cache]\nmax-age = soon\n", "warmd.conf:2: max-age: not understood: soon"},
 	        {"[pool]\nbudget = 99999999999999999999G\n",
@@ -576,6 +606,7 @@ int main(void)
 	        cmocka_unit_test(test_what_a_path_leads_through),
 	        cmocka_unit_test(test_config_reads_every_key),
 	        cmocka_unit_test(test_config_says_what_of_the_environment_is_an_interpreters),
+	        cmocka_unit_test(test_config_tells_workers_of_plugins),
 	        cmocka_unit_test(test_config_names_line_and_word),
 	        cmocka_unit_test(test_config_never_warms_sudo_by_default),
 	        cmocka_unit_test(test_request_is_taken_apart),
