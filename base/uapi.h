@@ -73,6 +73,12 @@ struct uffdio_move {
 #define PR_SET_MDWE 65 /* Linux 6.3 */
 #define PR_GET_MDWE 66
 #endif
+#ifndef FAN_REPORT_FD_ERROR
+#define FAN_REPORT_FD_ERROR 0x00002000 /* Linux 6.13: fanotify_init(2) */
+#endif
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID 0x200 /* Linux 6.5: name_to_handle_at(2) */
+#endif
 #define MEMBARRIER_CMD_GET_REGISTRATIONS 512 /* Linux 6.3: membarrier(2) */
 
 /* Socket options: <asm-generic/socket.h>, <linux/in.h>, <linux/tcp.h> of 6.18 */

@@ -32,6 +32,7 @@
 #define NOT_RECORDED                                                                                                   \
 	"files that a program opens and closes before it is ready are not recorded: only those that it declares, "     \
 	"maps or keeps open are looked at before a launch"
+#define NOR_SNAPSHOTS "; programs without the hook get no snapshot (record-opened = no takes them so)"
 
 /* ---- probes: 0 or -errno ----------------------------------------------------------------------------------------- */
 
@@ -145,12 +146,15 @@ static int probe_inotify(void)
 	return fd < 0 ? -errno : 0;
 }
 
-/* As warm-opened will: the group, and a mark on a whole file system. */
+/* As warm-opened will: the group, and a mark on a whole file system. Which ones can be marked it says itself. */
 static int probe_fanotify(void)
 {
 	CLEAN(fd) int fd = fanotify_init(FAN_CLOEXEC | FAN_REPORT_FID | FAN_REPORT_DFID_NAME, 0);
 
-	if (fd < 0 || fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_CLOSE_NOWRITE, AT_FDCWD, "/"))
+	if (fd < 0)
+		return -errno;
+	if (fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_CLOSE_NOWRITE, AT_FDCWD, "/") &&
+	    (errno == EPERM || errno == EACCES || errno == EINVAL))
 		return -errno;
 	return 0;
 }
@@ -200,7 +204,7 @@ static const struct probe {
         {"kcmp", probe_kcmp, true, "shared descriptors cannot be told apart: every program starts cold"},
         {"inotify", probe_inotify, true, "changed files would be missed: every program starts cold"},
         {"network", probe_network, false, "no network of one's own: launches with --net private fail"},
-        {"fanotify", probe_fanotify, false, NOT_RECORDED},
+        {"fanotify", probe_fanotify, false, NOT_RECORDED NOR_SNAPSHOTS},
         {"userfaultfd-move", probe_userfaultfd, false,
          "templates are filled by copying: the first launch takes longer"},
         {"pagemap-scan", probe_pagemap_scan, false, "dirty pages are found page by page: snapshots take longer"},

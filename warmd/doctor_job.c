@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What only workers can find out for `warm doctor`: which plugins there are.
+ * What only workers can find out for `warm doctor`: which file systems are watched how, which plugins there are.
  *
- *     CHECKING ─ warm-snap, a report each ─► ended
+ *     LOOKING ─ warm-opened, a report each ─► CHECKING ─ warm-snap, a report each ─► ended
  */
 #include "base/err.h"
 #include "proto/launch.h"
@@ -17,7 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOK_TIMEOUT_S  10
 #define CHECK_TIMEOUT_S 60 /* each plugin has some seconds */
+
+#define NOT_SEEN                                                                                                       \
+	"what programs open there is not recorded: only what they declare, map or keep open is looked at before a "    \
+	"launch, and programs without the hook that use it get no snapshot"
 
 static void send_check(struct client *client, Warm__Rpc__Check *check)
 {
@@ -28,7 +33,7 @@ static void send_check(struct client *client, Warm__Rpc__Check *check)
 	client_reply(client, &reply);
 }
 
-enum verdict { FINE, NEEDED };
+enum verdict { FINE, MISSING, NEEDED };
 
 __attribute__((format(printf, 4, 5))) static void say(struct client *client, const char *name, enum verdict verdict,
                                                       const char *fmt, ...)
@@ -117,10 +122,58 @@ static void check_plugins(struct verb_job *job)
 	doctor_end(job);
 }
 
+/* ---- file systems ------------------------------------------------------------------------------------------------ */
+
+static void opened_report(void *arg, const struct report *report)
+{
+	struct verb_job *job = arg;
+	char reason[ERR_MSG_MAX];
+
+	if (report->kind == REPORT_PROGRESS) {
+		if (report->err)
+			say(job->client, "opened-files", MISSING, "%.*s: " NOT_SEEN, (int)sizeof(report->text),
+			    report->text);
+		else
+			say(job->client, "opened-files", FINE,
+			    "the root file system has no file handles: it is watched by descriptors");
+		return;
+	}
+	if (report->kind == REPORT_FAILED) {
+		worker_reason(report, reason, sizeof(reason));
+		say(job->client, "opened-files", MISSING, "they are not recorded: %s", reason);
+	}
+	worker_free(job->worker);
+	job->worker = NULL;
+	check_plugins(job);
+}
+
+static void look(struct verb_job *job)
+{
+	const char *const argv[] = {"warm-opened", "--report", "3", "--look", NULL};
+	const struct worker_spec spec = {.program = SPAWN_OPENED,
+	                                 .argv = argv,
+	                                 .fds = (int[]){-1},
+	                                 .n_fds = 1,
+	                                 .timeout_s = LOOK_TIMEOUT_S,
+	                                 .cb = opened_report,
+	                                 .arg = job};
+	struct err err;
+
+	job->worker = worker_start(job->daemon, &spec, &err);
+	if (job->worker)
+		return;
+	say(job->client, "opened-files", MISSING, "they are not recorded: %s", err.msg);
+	check_plugins(job);
+}
+
 void doctor_ask_workers(struct client *client)
 {
 	struct verb_job *job = verb_job_new(client);
 
-	if (job)
+	if (!job)
+		return;
+	if (client->daemon->machine.records && client->daemon->config.record_opened)
+		look(job);
+	else
 		check_plugins(job);
 }

@@ -9,6 +9,7 @@
 #include "warmd/files.h"
 #include "warmd/first_run.h"
 #include "warmd/traits.h"
+#include "warmd/unseen.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -307,7 +308,8 @@ static int gather_opened(struct list *list, const Warm__Rpc__Summary *summary, W
 			warm__rpc__file__free_unpacked(file, NULL);
 			continue;
 		}
-		r = file->spoilt ? err_set(err, ESTALE, CHANGED, file->path) : list_add(list, file, err);
+		r = file->spoilt || file->unsure ? err_set(err, ESTALE, CHANGED, file->path)
+		                                 : list_add(list, file, err);
 		if (r)
 			warm__rpc__file__free_unpacked(file, NULL);
 	}
@@ -406,6 +408,8 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 	}
 	conditions->file = list.file;
 	conditions->n_file = list.n;
+	if (!r)
+		r = unseen_note(run, opened, record, err);
 	if (!r) {
 		*ret = record;
 		return 0;

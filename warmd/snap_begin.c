@@ -13,6 +13,7 @@
 #include "warmd/record.h"
 #include "warmd/snap_job.h"
 #include "warmd/traits.h"
+#include "warmd/unseen.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -51,6 +52,8 @@ static int snap_job_admit(struct snap_job *job, struct err *err)
 {
 	int r = record_declare(job->run, job->ready, &job->conditions, err);
 
+	if (!r)
+		r = unseen_check(job->run, job->asked, job->ready, err);
 	return r ? r : check_new(job->daemon, job, job->conditions, err);
 }
 

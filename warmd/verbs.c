@@ -156,6 +156,8 @@ static void show_record(struct client *client, const struct catalog_row *row, co
 	msg.n_descriptor = record->summary->n_descriptor;
 	msg.cpu = conditions->cpu;
 	msg.kernel = conditions->kernel;
+	msg.not_recorded = record->not_recorded;
+	msg.n_not_recorded = record->n_not_recorded;
 	msg.stopped_us = record->summary->stopped_us;
 	reply.snapshot = &list;
 	reply.n_snapshot = 1;

@@ -161,6 +161,7 @@ static void show_json(const struct answer *answer)
 		json_close(&json, '}');
 	}
 	json_close(&json, ']');
+	json_strings(&json, "not_recorded", s->not_recorded, s->n_not_recorded);
 	json_strings(&json, "descriptors", s->descriptor, s->n_descriptor);
 	json_number(&json, "working_set_bytes", s->working_set_bytes);
 	json_number(&json, "stopped_us", s->stopped_us);
@@ -196,6 +197,8 @@ static void show_text(const struct answer *answer)
 	printf("standbys     %" PRIu32 "\n", s->standbys);
 	printf("stopped      %.1f ms while it was taken\n", (double)s->stopped_us / 1000);
 	printf("needs        kernel %s\n             cpu %s\n", s->kernel, s->cpu);
+	for (size_t i = 0; i < s->n_not_recorded; i++)
+		printf("%-12s %s\n", i ? "" : "not recorded", printable(s->not_recorded[i]));
 	for (size_t i = 0; i < s->n_descriptor; i++)
 		printf("%-12s %s\n", i ? "" : "descriptors", printable(s->descriptor[i]));
 	for (; (file = next_file(answer, &at)); title = "") {

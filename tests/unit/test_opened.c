@@ -8,9 +8,11 @@
 
 #include "base/err.h"
 #include "warmd/opened/family.h"
+#include "warmd/opened/mounts.h"
 #include "warmd/opened/runs.h"
 #include "warmd/opened/sight.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/fanotify.h>
 #include <sys/wait.h>
@@ -106,7 +108,7 @@ static void test_members_go_with_their_run(void **state)
 
 static void see(struct runs *runs, pid_t pid, uint64_t object)
 {
-	struct seen seen = {.pid = pid, .mask = FAN_ACCESS | FAN_CLOSE_NOWRITE, .object = {1, object}};
+	struct seen seen = {.pid = pid, .mask = FAN_ACCESS | FAN_CLOSE_NOWRITE, .object = {1, object}, .fd = -1};
 
 	runs_see(runs, &seen);
 }
@@ -182,6 +184,53 @@ static void test_first_reason_stays(void **state)
 	runs_free(runs);
 }
 
+static void test_file_that_cannot_be_told(void **state)
+{
+	struct seen seen = {.pid = getpid(), .mask = FAN_ACCESS, .fd = -1, .error = EACCES};
+	struct runs *runs = runs_new(NULL);
+	pid_t stranger = sleeper();
+
+	(void)state;
+	runs_add(runs, 5, getpid());
+	runs_add(runs, 6, stranger);
+	runs_see(runs, &seen); /* what one has read is nothing to the other */
+	expect_lost(runs, 5, "a file that was opened cannot be looked at: Permission denied");
+	assert_true(runs_any(runs));
+	seen.mask = FAN_MODIFY;
+	runs_see(runs, &seen); /* what it has written may be */
+	expect_lost(runs, 6, "a file that was opened cannot be looked at: Permission denied");
+	end(stranger);
+	runs_free(runs);
+}
+
+/* ---- mounts ------------------------------------------------------------------------------------------------------ */
+
+static void test_mounts_of_real_files(void **state)
+{
+	char text[] = "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
+	              "22 21 0:4 / /proc rw - proc proc rw\n"
+	              "23 21 0:6 / /dev rw master:2 shared:3 - tmpfs dev rw\n"
+	              "nonsense\n"
+	              "24 21 0:40 /part\\040one /mnt/a\\134b rw - overlay none rw,lowerdir=/a\n";
+	struct mount_line line;
+	char *at = text;
+
+	(void)state;
+	assert_true(mounts_next(&at, &line));
+	assert_int_equal(line.id, 21);
+	assert_string_equal(line.device, "8:1");
+	assert_string_equal(line.root, "/");
+	assert_string_equal(line.path, "/");
+	assert_string_equal(line.type, "ext4");
+	assert_true(mounts_next(&at, &line));
+	assert_int_equal(line.id, 24);
+	assert_string_equal(line.root, "/part one");
+	assert_string_equal(line.path, "/mnt/a\\b");
+	assert_string_equal(line.type, "overlay");
+	assert_false(mounts_next(&at, &line));
+	assert_false(mounts_next(&at, &line));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +243,8 @@ int main(void)
 	        cmocka_unit_test(test_too_many_files),
 	        cmocka_unit_test(test_run_that_takes_too_long),
 	        cmocka_unit_test(test_first_reason_stays),
+	        cmocka_unit_test(test_file_that_cannot_be_told),
+	        cmocka_unit_test(test_mounts_of_real_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,11 +14,13 @@
 #include "warmd/config.h"
 #include "warmd/daemon.h"
 #include "warmd/files.h"
+#include "warmd/first_run.h"
 #include "warmd/handover.h"
 #include "warmd/peer.h"
 #include "warmd/record.h"
 #include "warmd/request.h"
 #include "warmd/traits.h"
+#include "warmd/unseen.h"
 #include "warmd/watch.h"
 
 #include <errno.h>
@@ -49,6 +51,52 @@ static void test_sockets_are_handed_to_the_process_that_listen_pid_names(void **
 	assert_int_equal(handover_count(nonsense, 1), 0);
 	assert_int_equal(handover_count(many, 1), 0);
 	assert_int_equal(handover_count(garbled, 77), 0);
+}
+
+/* ---- what is not recorded ---------------------------------------------------------------------------------------- */
+
+static void test_without_a_record_a_program_needs_a_hook(void **state)
+{
+	struct daemon daemon = {.config.record_opened = true};
+	struct first_run run = {.daemon = &daemon};
+	struct err err;
+
+	(void)state;
+	assert_int_equal(unseen_check(&run, false, true, &err), 0); /* it declares */
+	assert_int_equal(unseen_check(&run, true, false, &err), 0); /* `warm snapshot` */
+	assert_int_equal(unseen_check(&run, false, false, &err), -ENODATA);
+	assert_non_null(strstr(err.msg, "record-opened = no"));
+	daemon.config.record_opened = false;
+	assert_int_equal(unseen_check(&run, false, false, &err), 0);
+}
+
+static void test_what_is_not_recorded_is_noted_where_it_is_used(void **state)
+{
+	Warm__Rpc__Conditions conditions = WARM__RPC__CONDITIONS__INIT;
+	Warm__Rpc__Record record = WARM__RPC__RECORD__INIT;
+	Warm__Rpc__Opened opened = WARM__RPC__OPENED__INIT;
+	Warm__Rpc__Unseen root = WARM__RPC__UNSEEN__INIT, other = WARM__RPC__UNSEEN__INIT, *list[] = {&other, &root};
+	struct first_run run = {0};
+	struct statx st;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &st), 0);
+	root.mount_id = st.stx_mnt_id;
+	root.words = (char *)"/ (some): No such device";
+	other.mount_id = UINT64_MAX;
+	other.words = (char *)"/nowhere (some): No such device";
+	opened.unseen = list;
+	opened.n_unseen = 2;
+	record.conditions = &conditions;
+	assert_int_equal(unseen_note(&run, &opened, &record, &err), 0);
+	assert_int_equal(record.n_not_recorded, 1);
+	assert_string_equal(record.not_recorded[0], root.words);
+	record.ready = (char *)"after:1";
+	assert_int_equal(unseen_note(&run, &opened, &record, &err), -ENODATA);
+	assert_non_null(strstr(err.msg, "what it opens on / (some)"));
+	free(record.not_recorded[0]);
+	free(record.not_recorded);
 }
 
 /* ---- configuration ----------------------------------------------------------------------------------------------- */
@@ -604,6 +652,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_sockets_are_handed_to_the_process_that_listen_pid_names),
 	        cmocka_unit_test(test_what_a_path_leads_through),
+	        cmocka_unit_test(test_without_a_record_a_program_needs_a_hook),
+	        cmocka_unit_test(test_what_is_not_recorded_is_noted_where_it_is_used),
 	        cmocka_unit_test(test_config_reads_every_key),
 	        cmocka_unit_test(test_config_says_what_of_the_environment_is_an_interpreters),
 	        cmocka_unit_test(test_config_tells_workers_of_plugins),

@@ -55,6 +55,8 @@ static enum verdict judge(const struct listing *listing, const struct opened_fil
 
 	if (!at) /* a temporary file; else whoever looks at the record next will miss it */
 		return own || newer(listing->run, file->file) ? LEFT_OUT : AS_NOTED;
+	if (file->unsure)
+		return SPOILT;
 	if (!own && (object->lo != file->object.lo || object->hi != file->object.hi))
 		return SPOILT;
 	if (at->names_digest.len && file->foreign)
@@ -115,8 +117,9 @@ static int list_file(const struct listing *listing, const struct opened_file *fi
 		item = verdict == AS_NOW ? take_ptr(at) : copy(file->file);
 		if (item) {
 			item->settled = verdict == AS_NOW;
-			item->spoilt = verdict ==
-			               SPOILT; /* warmd knows whether that matters: a plugin may answer for it */
+			item->unsure = verdict == SPOILT && file->unsure;
+			/* warmd knows whether that matters: a plugin may answer for it */
+			item->spoilt = verdict == SPOILT && !file->unsure;
 			list->file[list->n_file++] = item;
 		}
 	}

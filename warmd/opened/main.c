@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * warm-opened: records what first runs open for reading, until they are ready. warmd asks (struct opened_request, on
- * the report socket) and is answered by reports; it ends when warmd closes the socket.
+ * the report socket) and is answered by reports; it ends when warmd closes the socket. With --look it says which file
+ * systems it watches otherwise than by handles, and which not at all, and ends.
  */
 #include "base/clean.h"
 #include "base/err.h"
@@ -63,17 +64,44 @@ static void look_away(struct recorder *recorder)
 
 static void watch(struct recorder *recorder, const struct opened_request *request)
 {
-	char blind[128] = "";
+	const struct blind *blind;
+	size_t n_blind;
 	struct err err;
-	int r = 0;
+	int r = recorder->on ? 0 : sight_on(recorder->sight, &err);
 
-	if (!recorder->on)
-		r = sight_on(recorder->sight, blind, sizeof(blind), &err);
 	recorder->on = true;
 	if (!r && runs_add(recorder->runs, request->run, request->pid))
 		r = err_set(&err, ENOMEM, "out of memory");
-	say(recorder, REPORT_WATCHING, request->run, r ? &err : NULL, blind);
+	blind = sight_blind(recorder->sight, &n_blind);
+	say(recorder, REPORT_WATCHING, request->run, r ? &err : NULL, n_blind ? blind[0].words : "");
 	look_away(recorder);
+}
+
+static int add_unseen(Warm__Rpc__Opened *list, const struct blind *blind, struct err *err)
+{
+	Warm__Rpc__Unseen *unseen = malloc(sizeof(*unseen));
+
+	if (!unseen)
+		return err_set(err, ENOMEM, "out of memory");
+	warm__rpc__unseen__init(unseen);
+	unseen->mount_id = blind->mount_id;
+	unseen->words = strdup(blind->words);
+	list->unseen[list->n_unseen++] = unseen;
+	return unseen->words ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+static int list_unseen(const struct sight *sight, Warm__Rpc__Opened *list, struct err *err)
+{
+	size_t n;
+	const struct blind *blind = sight_blind(sight, &n);
+	int r = 0;
+
+	list->unseen = calloc(n + 1, sizeof(*list->unseen));
+	if (!list->unseen)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; !r && i < n; i++)
+		r = add_unseen(list, &blind[i], err);
+	return r;
 }
 
 static int write_list(const Warm__Rpc__Opened *list, int fd, struct err *err)
@@ -98,6 +126,8 @@ static void list(struct recorder *recorder, const struct opened_request *request
 	see(recorder, EVENTS_TO_LIST);
 	r = fd < 0 ? err_set(&err, EBADF, "nowhere to write to")
 	           : runs_list(recorder->runs, request->run, &opened, &err);
+	if (!r)
+		r = list_unseen(recorder->sight, opened, &err);
 	if (!r)
 		r = write_list(opened, fd, &err);
 	if (opened)
@@ -134,27 +164,30 @@ static bool serve(struct recorder *recorder)
 
 static void mounts_changed(struct recorder *recorder)
 {
-	char blind[128];
 	struct err err;
 
 	sight_mounts_changed(recorder->sight);
-	if (recorder->on && sight_on(recorder->sight, blind, sizeof(blind), &err))
+	if (recorder->on && sight_on(recorder->sight, &err))
 		runs_lose(recorder->runs, err.msg);
 }
 
 static void run(struct recorder *recorder)
 {
-	struct pollfd fds[] = {{.fd = recorder->sock, .events = POLLIN},
-	                       {.fd = sight_fd(recorder->sight), .events = POLLIN},
-	                       {.fd = sight_mounts_fd(recorder->sight), .events = POLLPRI}};
 	struct timespec now;
+	int group[2];
 
 	for (;;) {
-		if (poll(fds, 3, recorder->on ? TICK_MS : -1) < 0 && errno != EINTR)
+		sight_fds(recorder->sight, group);
+		struct pollfd fds[] = {{.fd = recorder->sock, .events = POLLIN},
+		                       {.fd = sight_mounts_fd(recorder->sight), .events = POLLPRI},
+		                       {.fd = group[0], .events = POLLIN},
+		                       {.fd = group[1], .events = POLLIN}};
+
+		if (poll(fds, 4, recorder->on ? TICK_MS : -1) < 0 && errno != EINTR)
 			return;
-		if (fds[1].revents)
+		if (fds[2].revents || fds[3].revents)
 			see(recorder, EVENTS_AT_ONCE);
-		if (fds[2].revents & POLLPRI)
+		if (fds[1].revents & POLLPRI)
 			mounts_changed(recorder);
 		if (fds[0].revents && !serve(recorder))
 			return;
@@ -164,14 +197,37 @@ static void run(struct recorder *recorder)
 	}
 }
 
+/* REPORT_PROGRESS each: of the root file system by descriptors err is 0, of what it cannot see EOPNOTSUPP. */
+static int look(const struct recorder *recorder)
+{
+	const struct blind *blind;
+	struct err err;
+	size_t n;
+
+	if (sight_on(recorder->sight, &err)) {
+		say(recorder, REPORT_FAILED, 0, &err, "");
+		return 1;
+	}
+	if (sight_root_by_descriptors(recorder->sight))
+		say(recorder, REPORT_PROGRESS, 0, NULL, "/");
+	blind = sight_blind(recorder->sight, &n);
+	for (size_t i = 0; i < n; i++) {
+		err_set(&err, EOPNOTSUPP, "%s", blind[i].words);
+		say(recorder, REPORT_PROGRESS, 0, &err, "");
+	}
+	say(recorder, REPORT_DONE, 0, NULL, "");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct recorder recorder = {0};
+	bool only_look = argc == 4 && !strcmp(argv[3], "--look");
 	struct err err;
 	int r;
 
-	if (argc != 3 || strcmp(argv[1], "--report") != 0) {
-		fprintf(stderr, "usage: warm-opened --report FD (it is started by warmd)\n");
+	if ((argc != 3 && !only_look) || strcmp(argv[1], "--report") != 0) {
+		fprintf(stderr, "usage: warm-opened --report FD [--look] (it is started by warmd)\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
@@ -187,8 +243,11 @@ int main(int argc, char **argv)
 		say(&recorder, REPORT_FAILED, 0, &err, "");
 		return 1;
 	}
-	run(&recorder);
+	if (only_look)
+		r = look(&recorder);
+	else
+		run(&recorder);
 	runs_free(recorder.runs);
 	sight_free(recorder.sight);
-	return 0;
+	return r;
 }

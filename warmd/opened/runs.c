@@ -4,16 +4,16 @@
 
 #include "warmd/opened/family.h"
 #include "warmd/opened/runs_internal.h"
-#include "warmd/opened/sight.h"
+#include "warmd/opened/sight_internal.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/fanotify.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#define NAMES   (FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO)
 #define WRITTEN (FAN_MODIFY | FAN_CLOSE_WRITE | NAMES)
 #define READING (FAN_ACCESS | FAN_CLOSE_NOWRITE)
 
@@ -32,17 +32,20 @@ static bool counts(const struct stat *st)
 }
 
 /* The first time that it matters: an event says which object it was, not what it was like. */
-static void look_up(struct runs *runs, struct opened_file *file, const struct seen *seen)
+static void look_up(struct runs *runs, const struct run *run, struct opened_file *file, const struct seen *seen)
 {
 	char path[PATH_MAX];
 	struct digest now;
 	struct stat st;
+	int names;
 
-	if (file->file || sight_path(runs->sight, seen->where, path, sizeof(path)) || sight_object(path, &now) ||
+	if (file->file || sight_path(runs->sight, seen, path, sizeof(path)) || sight_object(path, &now) ||
 	    lstat(path, &st) || !counts(&st))
 		return;
+	names = S_ISDIR(st.st_mode) ? sight_watch_names(runs->sight, seen) : 1;
 	file->replaced = now.lo != file->object.lo || now.hi != file->object.hi;
 	file->file = run_look(path);
+	file->unsure = file->file && names != 1 && (names < 0 || file->file->mtime_ns >= run->since_tick_ns);
 }
 
 static void own_event(struct runs *runs, struct run *run, const struct seen *seen)
@@ -58,7 +61,7 @@ static void own_event(struct runs *runs, struct run *run, const struct seen *see
 	file->modified |= (seen->mask & FAN_MODIFY) != 0;
 	file->own |= (seen->mask & (WRITTEN | FAN_ATTRIB)) != 0;
 	if (file->read || file->own)
-		look_up(runs, file, seen);
+		look_up(runs, run, file, seen);
 }
 
 static void foreign_event(struct runs *runs, const struct run *whose, const struct seen *seen)
@@ -74,6 +77,18 @@ static void foreign_event(struct runs *runs, const struct run *whose, const stru
 	}
 }
 
+/* Whose file it was is all that is known. */
+static void unknown_event(struct runs *runs, struct run *run, const struct seen *seen)
+{
+	char reason[sizeof(run->lost)];
+
+	snprintf(reason, sizeof(reason), "a file that was opened cannot be looked at: %s", strerror(seen->error));
+	if (run)
+		run_lose(run, reason);
+	if (seen->mask & WRITTEN)
+		runs_lose(runs, reason);
+}
+
 void runs_see(void *arg, const struct seen *seen)
 {
 	struct runs *runs = arg;
@@ -84,6 +99,10 @@ void runs_see(void *arg, const struct seen *seen)
 	{
 		if (run->id == id)
 			break;
+	}
+	if (seen->error) {
+		unknown_event(runs, run, seen);
+		return;
 	}
 	if (run && !run->lost[0])
 		own_event(runs, run, seen);
@@ -128,7 +147,7 @@ static struct timespec now(clockid_t clock)
 static struct run *run_new(struct runs *runs, uint64_t id, pid_t pid)
 {
 	struct run *run = calloc(1, sizeof(*run));
-	struct timespec real = now(CLOCK_REALTIME);
+	struct timespec real = now(CLOCK_REALTIME), tick = now(CLOCK_REALTIME_COARSE);
 
 	if (!run)
 		return NULL;
@@ -136,6 +155,7 @@ static struct run *run_new(struct runs *runs, uint64_t id, pid_t pid)
 	run->pid = pid;
 	run->since_s = (uint64_t)now(CLOCK_MONOTONIC).tv_sec;
 	run->since_ns = real.tv_sec * 1000000000ll + real.tv_nsec;
+	run->since_tick_ns = tick.tv_sec * 1000000000ll + tick.tv_nsec;
 	LIST_INSERT_HEAD(&runs->list, run, link);
 	return run;
 }

@@ -21,6 +21,7 @@ struct opened_file {
 	bool own;      /* the run has changed it, or something about it */
 	bool foreign;  /* somebody else has, after the run had met it */
 	bool replaced; /* by the time its name was looked up, that meant another file */
+	bool unsure;   /* a directory that had changed before its names were watched */
 	Warm__Rpc__File
 	        *file; /* as it was when its name was looked up; NULL: it had none any more, or does not count */
 };
@@ -31,6 +32,7 @@ struct run {
 	pid_t pid;
 	uint64_t since_s;
 	int64_t since_ns;          /* CLOCK_REALTIME */
+	int64_t since_tick_ns;     /* ... as files have it */
 	char lost[160];            /* why the record is not complete; "" = it is */
 	struct opened_file **slot; /* by object; NULL is free */
 	size_t n_slots, n_files;
