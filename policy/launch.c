@@ -119,7 +119,8 @@ static void put_comm(struct builder *builder, const struct launch_brings *brings
 }
 
 /* Affinity is each thread's own. So is niceness, but for PRIO_USER, which reaches every thread of this user that the
- * caller can see: in the pid namespace of a clone these are the clone's. */
+ * caller can see: in the pid namespace of a clone these are the clone's. The kernel looks at all processes of the
+ * machine for that: where there is one thread only, not so. */
 static void put_scheduling(struct builder *builder, const struct launch_brings *brings)
 {
 	static const uint8_t unknown[LAUNCH_CPUS_MAX];
@@ -135,7 +136,8 @@ static void put_scheduling(struct builder *builder, const struct launch_brings *
 			         sizeof(launch->cpus), cpus);
 	}
 	if (launch->nice != standby->nice)
-		put_call(builder, SYS_setpriority, 0, PRIO_USER, 0, (uint64_t)(int64_t)launch->nice);
+		put_call(builder, SYS_setpriority, 0, brings->n_tids ? PRIO_USER : PRIO_PROCESS, 0,
+		         (uint64_t)(int64_t)launch->nice);
 }
 
 static void put_oom_score(struct builder *builder, const struct launch_brings *brings)
