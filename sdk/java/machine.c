@@ -174,6 +174,14 @@ JNIEXPORT void JNICALL Java_warm_Native_setInt(JNIEnv *env, jclass self, jclass 
 		(*env)->SetIntField(env, object, id, value);
 }
 
+JNIEXPORT jlong JNICALL Java_warm_Native_getLong(JNIEnv *env, jclass self, jclass type, jobject object, jstring name)
+{
+	jfieldID id = find_field(env, type, object, name, "J");
+
+	(void)self;
+	return id ? (*env)->GetLongField(env, object, id) : 0;
+}
+
 JNIEXPORT void JNICALL Java_warm_Native_setLong(JNIEnv *env, jclass self, jclass type, jobject object, jstring name,
                                                 jlong value)
 {

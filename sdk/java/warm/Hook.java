@@ -21,6 +21,7 @@ public final class Hook {
     private static CheckpointException calledOff;
     private static Process process;
     private static Generators generators;
+    private static Timers timers;
     private static volatile String[] args;
     private static volatile long generation;
     private static volatile long restoreTime = -1;
@@ -89,6 +90,7 @@ public final class Hook {
             end(failure, "become the launch");
         } finally {
             Native.close();
+            goOnCounting(outcome == Warm.Outcome.RESTORED);
         }
         if (outcome == Warm.Outcome.RESTORED) {
             become();
@@ -99,6 +101,17 @@ public final class Hook {
         }
         goOn();
         return outcome;
+    }
+
+    private static void goOnCounting(boolean restored) {
+        try {
+            if (timers != null) {
+                timers.goOn(restored);
+            }
+        } catch (LinkageError failure) { // in a copy only
+            end(failure, "become the launch");
+        }
+        timers = null;
     }
 
     /** In the original: the resources open again what they closed, whether there is a snapshot or not. */
@@ -128,6 +141,8 @@ public final class Hook {
             }
             process.settle();
             Heap.giveBack();
+            timers = new Timers(loaded);
+            timers.stop();
             return true;
         } catch (CheckpointException failure) {
             calledOff = failure;

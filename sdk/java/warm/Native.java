@@ -68,6 +68,8 @@ final class Native {
 
     static native int getInt(Class<?> type, Object self, String name);
 
+    static native long getLong(Class<?> type, Object self, String name);
+
     static native void setObject(Class<?> type, Object self, String name, String signature, Object value);
 
     static native void setInt(Class<?> type, Object self, String name, int value);

@@ -93,7 +93,7 @@ def _run(argv, env, cwd, depends):
     with connection:
         if not connection.is_wanted() or not _run_before():
             return COLD
-        from . import _depends, _process
+        from . import _depends, _loops, _process
 
         names = [os.fsdecode(name) for name in env]
         process = _process.Process(argv=argv, env=names)
@@ -101,12 +101,16 @@ def _run(argv, env, cwd, depends):
         # Thousands of small objects that are gone again before the freeze: every copy would have to free them.
         if not connection.declare(_depends.collect(depends)):
             return COLD
+        loops = _loops.Loops()
+        loops.stop()            # before the objects that there are cannot be listed any more
         process.settle()
         answer = None
         try:
             answer = connection.ask(request)
         finally:
-            if answer is None or answer.outcome != _wire.RESTORED:
+            restored = answer is not None and answer.outcome == _wire.RESTORED
+            loops.go_on(restored)
+            if not restored:
                 process.unsettle()
     if answer.outcome == _wire.RESTORED:
         _state.generation = answer.generation
