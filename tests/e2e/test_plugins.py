@@ -188,6 +188,24 @@ class Wrong(PluginCase):
                 self.assertRegex(result.reason, "trial restore: .*(" + words + ")")
                 self.assertTrue(result.out.endswith(SAME))
 
+    def test_difference_that_only_the_trial_finds(self):
+        """Every operation of its plan succeeds. The snapshot stays, with the reason, and serves nobody."""
+        self.install("memfile", "alter")
+        _, said = self.first()
+        why = r"trial restore: memory at 0x[0-9a-f]+8 .*0x5a.*was 0"
+        self.assertRegex(said, why)
+        row, = self.daemon.ls()
+        self.assertEqual((row["state"], row["standbys"], row["command"]), ("quarantined", 0, [HOLDER]))
+        self.assertRegex(row["reason"], why)
+        for _ in range(2):
+            result = self.assertCold(self.launch(), row["reason"])
+            self.assertTrue(result.out.endswith(SAME))
+        self.assertEqual([row["state"] for row in self.daemon.ls()], ["quarantined"])
+        self.assertIn(row["reason"], self.daemon.warm("show", row["id"]).out)
+        self.clean()
+        self.install("memfile")
+        self.published()
+
     def test_a_file_that_others_may_write(self):
         self.install("memfile")
         os.chmod(os.path.join(self.dir, "memfile.so"), 0o664)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Everything that a plugin can do wrong, one at a time: compiled once for each NAME (tests/tests.mk), which says what.
- * `witness` does nothing wrong: it takes the process, and says on standard error what it is told.
+ * `witness` does nothing wrong: it takes the process, and says on standard error what it is told. `alter` alters a byte
+ * of each clone.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -37,7 +38,25 @@ __attribute__((constructor)) static void loaded(void)
 		hang();
 }
 
-static int offer_process(struct warm_snapshot *s)
+/* The last bytes of the heap, which nobody has written to. */
+static int save_place(struct warm_snapshot *s, int pid)
+{
+	unsigned long start, end = 0;
+	char path[32], line[256];
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	maps = fopen(path, "re");
+	while (maps && !end && fgets(line, sizeof(line), maps))
+		if (!strstr(line, "[heap]") || sscanf(line, "%lx-%lx", &start, &end) != 2)
+			end = 0;
+	if (maps)
+		fclose(maps);
+	end -= 8;
+	return end && s->save(s, &end, sizeof(end)) == 0 ? WARM_TAKE : WARM_REFUSE;
+}
+
+static int offer_process(struct warm_snapshot *s, const struct warm_object *object)
 {
 	if (IS("crash_process"))
 		return crash();
@@ -45,6 +64,8 @@ static int offer_process(struct warm_snapshot *s)
 		return hang();
 	if (IS("refuse_process"))
 		return s->refuse(s, "not this program, %s", "please");
+	if (IS("alter"))
+		return save_place(s, object->pid);
 	if (IS("witness"))
 		return s->save(s, "seen", 5) == 0 ? WARM_TAKE : WARM_REFUSE;
 	return WARM_LEAVE;
@@ -53,7 +74,7 @@ static int offer_process(struct warm_snapshot *s)
 static int offer(struct warm_snapshot *s, const struct warm_object *object)
 {
 	if (object->kind == WARM_PROCESS)
-		return offer_process(s);
+		return offer_process(s, object);
 	if (object->kind == WARM_DEVICE)
 		return IS("refuse_device") ? s->refuse(s, "no devices today") : WARM_LEAVE;
 	if (IS("crash_offer"))
@@ -64,7 +85,7 @@ static int offer(struct warm_snapshot *s, const struct warm_object *object)
 		exit(3);
 	if (IS("nonsense"))
 		return 42;
-	return IS("witness") || IS("refuse_device") || IS("leave") ? WARM_LEAVE : WARM_TAKE;
+	return IS("witness") || IS("alter") || IS("refuse_device") || IS("leave") ? WARM_LEAVE : WARM_TAKE;
 }
 
 static void resumed(struct warm_snapshot *s, int captured)
@@ -75,6 +96,14 @@ static void resumed(struct warm_snapshot *s, int captured)
 	fprintf(stderr, "%s: resumed, captured %d\n", NAME, captured);
 }
 
+static int alter(struct warm_plan *p)
+{
+	unsigned long place;
+
+	memcpy(&place, p->saved, sizeof(place));
+	return p->copy(p, WARM_STANDBY, place, p->data(p, "\x5a", 1), 1);
+}
+
 static int plan(struct warm_plan *p, const struct warm_object *object)
 {
 	if (IS("crash_plan"))
@@ -83,6 +112,8 @@ static int plan(struct warm_plan *p, const struct warm_object *object)
 		return hang();
 	if (IS("refuse_plan"))
 		return p->refuse(p, "not here");
+	if (IS("alter"))
+		return alter(p);
 	if (IS("bad_call"))
 		return p->call(p, &(struct warm_call){.phase = 9, .nr = SYS_getpid, .words = "never"}), 0;
 	if (IS("failing_call"))
