@@ -6,7 +6,7 @@ import re
 import time
 
 from case import WarmCase, make_snapshot, write
-from harness import BUILD, PYTHON
+from harness import BUILD, PYTHON, finish
 
 # Every generator is used before the hook, so that what it keeps is in the snapshot.
 PROGRAM = """import hashlib, json, os, random, secrets, ssl, sys, tempfile, time, uuid
@@ -26,7 +26,7 @@ clocks = [time.time(), time.monotonic(), time.perf_counter(), time.process_time(
 time.sleep(0.05)
 warm.ready(argv=True)
 now = [time.time(), time.monotonic(), time.perf_counter(), time.process_time()]
-print(json.dumps({"drawn": draw(), "time": time.time(), "monotonic": time.monotonic(),
+print(json.dumps({"drawn": dict(draw(), generation=warm.generation()), "time": time.time(), "monotonic": time.monotonic(),
                   "forward": [after >= before for before, after in zip(clocks, now)]}))
 """
 
@@ -52,18 +52,21 @@ class Randomness(WarmCase):
 
     def test_python_random_numbers_differ(self):
         script = write(os.path.join(self.daemon.dir, "dice.py"), PROGRAM)
+        first = json.loads(self.daemon.exec(PYTHON, script).out)
+        self.assertEqual(first["drawn"]["generation"], 0)
         make_snapshot(self.daemon, PYTHON, script)
-        seen = []
-        for _ in range(4):
+        seen = [first["drawn"]]
+        for _ in range(2):
             self.daemon.full_pool()
             began = time.time(), time.monotonic()
-            said = json.loads(self.assertClone(self.daemon.exec(PYTHON, script)).out)
-            self.assertTrue(began[0] <= said["time"] <= time.time(), said)
-            self.assertTrue(began[1] <= said["monotonic"] <= time.monotonic(), said)
-            self.assertEqual(said["forward"][:3], [True] * 3, "a clock went backwards")
-            seen.append(said["drawn"])
+            for launch in [self.daemon.popen(PYTHON, script, options=("--explain",)) for _ in range(3)]:
+                said = json.loads(self.assertClone(finish(launch)).out)
+                self.assertTrue(began[0] <= said["time"] <= time.time(), said)
+                self.assertTrue(began[1] <= said["monotonic"] <= time.monotonic(), said)
+                self.assertEqual(said["forward"][:3], [True] * 3, "a clock went backwards")
+                seen.append(said["drawn"])
         for name in seen[0]:
-            self.assertEqual(len({json.dumps(drawn[name]) for drawn in seen}), 4, f"{name}: {seen}")
+            self.assertEqual(len({json.dumps(drawn[name]) for drawn in seen}), 7, f"{name}: {seen}")
 
 
 class LikeACold(WarmCase):

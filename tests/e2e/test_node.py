@@ -55,7 +55,7 @@ else {
   const ask = () => new Promise((done) => { worker.once("message", done); worker.postMessage(0); });
   ask().then(() => warm.ready()).then(async () => {
     const contextual = require("node:vm").runInNewContext("Math.random()");
-    console.log(JSON.stringify({ ...draw(), contextual, worker: await ask() }));
+    console.log(JSON.stringify({ ...draw(), contextual, generation: String(warm.generation()), worker: await ask() }));
     process.exit();
   });
 }
@@ -198,14 +198,15 @@ class Copies(WarmCase):
 
     def test_random_numbers_of_copies_at_once_differ(self):
         script = self.program("dice.js", DICE)
+        seen = [json.loads(self.daemon.exec(NODE, script).out)]
+        self.assertEqual(seen[0]["generation"], "0")
         make_snapshot(self.daemon, NODE, script)
-        self.daemon.full_pool()
-        seen = [json.loads(self.assertClone(finish(p)).out) for p in
-                [self.daemon.popen(NODE, script, options=("--explain",)) for _ in range(3)]]
+        seen += [json.loads(self.assertClone(finish(p)).out) for p in
+                 [self.daemon.popen(NODE, script, options=("--explain",)) for _ in range(3)]]
         for drawn in seen:
             drawn.update({"worker " + name: value for name, value in drawn.pop("worker").items()})
         for name in seen[0]:
-            self.assertEqual(len({json.dumps(drawn[name]) for drawn in seen}), 3, f"{name}: {[d[name] for d in seen]}")
+            self.assertEqual(len({json.dumps(drawn[name]) for drawn in seen}), 4, f"{name}: {[d[name] for d in seen]}")
             self.assertNotEqual(seen[0].get(name), seen[0].get("worker " + name))
 
     def test_timers_keep_their_distance(self):
