@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 from case import WarmCase, make_snapshot, write
@@ -89,6 +90,20 @@ class JavaHook(unittest.TestCase):
         self.assertEqual((ready[wire.ARGV_FROM_LAUNCH], ready[wire.FIXED_ARGS]), (1, 5))
         self.assertEqual(told(done.stdout)["outcome"], "RESUMED RESUMED")
 
+    def test_org_crac_without_its_library(self):
+        """Where the jar alone was copied to; nobody is told."""
+        alone = os.path.join(self.folder, "a", "b", "c")
+        os.makedirs(alone)
+        shutil.copy(JAR, alone)
+        if any(os.path.exists(os.path.join(place, "libwarmjava.so")) for place in ("/usr/lib", "/usr/local/lib")):
+            self.skipTest("Warm is installed here: its library is found anyway")
+        done = subprocess.run([JAVA, "-cp", f"{alone}/warm.jar:{self.classes}", "Crac", "x"], env=dict(base_env(), LD_LIBRARY_PATH=""),
+                              capture_output=True, text=True, timeout=60, check=False)
+        said = told(done.stdout)
+        self.assertEqual((said["implemented"], said["calls"], done.returncode), ("false false", "", 0), done.stderr)
+        self.assertRegex(said["outcome"], "^unsupported: .*libwarmjava")
+        self.assertEqual(said["again"], said["outcome"] + " []")
+
 
 @needs_java
 class Copies(WarmCase):
@@ -167,6 +182,37 @@ class Copies(WarmCase):
             file.write(code.replace(b"you asked for", b"we asked for "))
         result = self.assertCold(self.daemon.exec(*argv), "Server.class")
         self.assertEqual(result.out, "we asked for  /1\n")
+
+    # In each run: the order, who passes it on, and whom nobody held is not told.
+    CRAC = {"same": "true", "null": "no", "implemented": "true true", "bean": "org.crac.management:type=CRaC -1 -1",
+            "calls": "before last, before inner two, before inner one, before first, "
+                     "after first, after inner one, after inner two, after last"}
+
+    def assertCrac(self, result, outcome):
+        """Returns when it was restored, and how long ago that is."""
+        said = told(result.out)
+        self.assertEqual({name: said[name] for name in self.CRAC}, self.CRAC, result.err)
+        self.assertEqual((said["outcome"], said["again"]), (outcome, "went on []"))
+        return int(said["restored"]), int(said["uptime"])
+
+    def test_org_crac(self):
+        argv = [JAVA, "-cp", f"{JAR}:{self.classes}", "Crac", "x"]
+        self.assertEqual(self.assertCrac(self.daemon.exec(*argv, stdin=""), "went on"), (-1, -1))
+        make_snapshot(self.daemon, *argv, stdin="")
+        began = int(time.time() * 1000)
+        restored, uptime = self.assertCrac(self.clone(*argv), "went on")
+        ended = int(time.time() * 1000) + 1
+        self.assertTrue(began <= restored <= restored + uptime <= ended, (began, restored, uptime, ended))
+
+    def test_org_crac_where_resources_fail_in_the_original(self):
+        """It hears of all of them; the snapshot is taken, and a copy of it ends."""
+        argv = [JAVA, "-cp", f"{JAR}:{self.classes}", "Crac", "fails"]
+        failed = "failed: [" + ", ".join("java.lang.IllegalStateException: " + name for name in ("first", "inner one", "inner two")) + "]"
+        self.assertCrac(self.daemon.exec(*argv, stdin=""), failed)
+        self.daemon.published(command="fails")
+        result = self.assertClone(self.daemon.exec(*argv, stdin=""))
+        self.assertEqual(result.code, 125)
+        self.assertOneLine(result.err, "afterRestore", "IllegalStateException: first")
 
     def test_what_cannot_be_copied_is_named_and_the_program_goes_on(self):
         result = self.daemon.exec(JAVA, "-cp", f"{JAR}:{self.classes}", "Watch", options=())
