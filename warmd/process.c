@@ -85,6 +85,28 @@ static int same_numbers(const struct client *client, struct err *err)
 	               : err_set(err, EPERM, "the caller has another pid namespace than warmd: ask from outside");
 }
 
+static int part_of_warm(pid_t pid, struct err *err)
+{
+	return err_set(err, EINVAL, "process %d is a part of Warm: ask for the program itself", pid);
+}
+
+/* Whether it can be a process to be copied, and the client's to ask for. */
+static int check_status(const struct process *process, const struct client *client, const struct proc_status *status,
+                        struct err *err)
+{
+	pid_t pid = process->peer.pid;
+
+	if (!may_ask(client, process->proc_fd, status))
+		return not_yours(pid, err);
+	if (status->tgid != pid)
+		return err_set(err, EINVAL, "process %d: that is a thread of process %d: ask for that one", pid,
+		               status->tgid);
+	if (status->state == 'Z' || status->state == 'X')
+		return err_set(err, ESRCH, "process %d has ended", pid);
+	/* Workers, templates, supervisors: children of the daemon's parent, whatever they have become. */
+	return status->ppid == getppid() ? part_of_warm(pid, err) : 0;
+}
+
 static int process_open(struct process *process, const struct client *client, pid_t pid, struct err *err)
 {
 	struct proc_status status = {0};
@@ -95,15 +117,16 @@ static int process_open(struct process *process, const struct client *client, pi
 	if (pid <= 0 || pid == getpid() || pid == getppid())
 		return err_set(err, EINVAL, "process %d: %s", pid, pid <= 0 ? "no such number" : "Warm's own daemon");
 	process->peer.pid = pid;
-	process->peer.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	process->proc_fd = process->peer.pidfd < 0 ? -errno : proc_open(pid);
+	process->peer.pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* of a thread's number there is none */
+	process->proc_fd = proc_open(pid);
 	r = process->proc_fd < 0 ? process->proc_fd : proc_status_read(process->proc_fd, &status);
-	if (!r && !may_ask(client, process->proc_fd, &status))
-		r = -EPERM;
+	if (r)
+		return err_sys(err, -r, "process %d", pid);
+	r = check_status(process, client, &status, err);
 	proc_status_fini(&status);
-	if (r == -EPERM)
-		return not_yours(pid, err);
-	return r ? err_sys(err, -r, "process %d", pid) : 0;
+	if (!r && process->peer.pidfd < 0)
+		r = err_set(err, ESRCH, "process %d has ended", pid);
+	return r;
 }
 
 /* ---- what it was launched with ----------------------------------------------------------------------------------- */
@@ -169,6 +192,18 @@ static void find_command(struct process *process)
 	snprintf(process->cmd, sizeof(process->cmd), "%s", process->exe);
 }
 
+/* Beside warmd; installed, the command is elsewhere, and on the never-warm list. */
+static bool is_warms_own(const char *exe)
+{
+	char own[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	const char *slash;
+
+	own[len > 0 ? len : 0] = '\0';
+	slash = strrchr(own, '/');
+	return slash && !strncmp(exe, own, (size_t)(slash + 1 - own)) && !strncmp(exe + (slash + 1 - own), "warm", 4);
+}
+
 static int read_request(struct process *process, struct err *err)
 {
 	struct request *request = &process->request;
@@ -178,6 +213,11 @@ static int read_request(struct process *process, struct err *err)
 	if (r == -ENOENT)
 		return err_set(err, ENOTSUP, "process %d has no executable: it is the kernel's, or has ended",
 		               process->peer.pid);
+	if (r == -EACCES)
+		return err_set(err, EACCES, "process %d has rights that warmd has not: it cannot be looked into",
+		               process->peer.pid);
+	if (!r && is_warms_own(process->exe))
+		return part_of_warm(process->peer.pid, err);
 	if (!r)
 		r = proc_link(process->proc_fd, "cwd", process->cwd, sizeof(process->cwd));
 	if (!r)
@@ -250,7 +290,9 @@ static int read_conditions(struct process *process, const struct client *client,
 		return r;
 	if (caller->mnt_ns != machine->mnt_ns || caller->msg.root_dev != machine->root_dev ||
 	    caller->msg.root_ino != machine->root_ino)
-		return err_set(err, ENOTSUP, "process %d has another mount namespace or root directory than warmd",
+		return err_set(err, ENOTSUP,
+		               "process %d has another mount namespace or root directory than warmd: it is a copy, or "
+		               "in a container",
 		               process->peer.pid);
 	for (int i = 0; i < 3; i++) {
 		char name[16];

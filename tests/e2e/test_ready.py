@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Programs that know nothing of Warm: --ready after: and listen:, `warm snapshot PID`, and what their key is."""
 import os
+import random
 import shutil
 import socket
 import subprocess
+import threading
 import time
 
 from case import WarmCase, make_snapshot, write
-from harness import BUILD, PYTHON, WARM, finish, wait_for
+from harness import BUILD, PYTHON, WARM, descendants, finish, processes, wait_for
+from snap import state, traced
 
 # Counts to 6 in tenths of a second; says where it began and where it ends.
 COUNT = """$| = 1;
@@ -330,24 +333,99 @@ class Process(Ready):
 
     def test_what_cannot_be_is_one_line(self):
         gone = subprocess.Popen(["/bin/true"])
+        wait_for(lambda: state(gone.pid) == "Z")
+        self.refused((gone.pid,), str(gone.pid), "has ended")
         gone.wait()
         self.refused((gone.pid,), str(gone.pid), "no such process")
-        self.refused((self.daemon.warmd_pid(),), "daemon")
-        self.refused((1,), "")
-        self.refused((2,), "process 2")
+        self.refused((1,), "process 1 ")
+        self.refused((2,), "process 2 ")
+        stop = threading.Event()
+        thread = threading.Thread(target=stop.wait)
+        thread.start()
+        self.refused((thread.native_id,), f"process {thread.native_id}: that is a thread of process {os.getpid()}")
+        stop.set()
+        thread.join()
         for argv in ((), ("x",), ("0",), ("-1",), ("12x",), ("1", "2"), ("1", "--name"), ("1", "--no-such")):
             self.assertEqual(self.daemon.warm("snapshot", *argv).code, 2, argv)
 
-    def test_traced_process_is_refused_and_runs_on(self):
+    def test_warms_own_processes(self):
+        """The daemon, its workers, standbys, supervisors; `warm exec`, and the copy behind it, which goes on."""
+        self.take(self.start())
+        argv = ("perl", self.script, self.id())
+        copy = self.daemon.popen(*argv, options=("--require",), stdin=subprocess.PIPE)
+        self.addCleanup(copy.communicate)
+        self.addCleanup(copy.kill)
+        self.assertEqual(self.ask(copy, "one"), "1 one")
+        self.daemon.full_pool()
+        self.refused((self.daemon.warmd_pid(),), "daemon")
+        self.refused((self.daemon.process.pid,), "daemon")
+        seen = set()
+        for pid in descendants(self.daemon.process.pid) + [copy.pid]:
+            name = processes().get(pid, (0, ""))[1]
+            seen.add(name)
+            if pid != self.daemon.warmd_pid() and name:
+                self.refused((pid,), f"process {pid} ", "part of warm" if name.startswith("warm") else "it is a copy")
+        self.assertTrue(seen >= {"warm", "warm-init", "warm-restore", "perl"}, seen)
+        self.assertEqual(self.ask(copy, "two"), "2 one two")
+        self.daemon.full_pool()
+        self.assertClone(self.daemon.exec(*argv, stdin="x\n"))
+
+    def test_itself(self):
+        done = subprocess.run(["sh", "-c", 'exec "$@" $$', "sh", WARM, "--socket", self.daemon.socket, "snapshot"], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.daemon.env)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertOneLine(done.stderr, "part of warm")
+
+    def test_one_that_ends_just_then(self):
+        """An id or a reason, and its parent hears what it would have heard."""
+        for n in range(12):
+            argv = ("/usr/bin/perl", "-e", f"select undef, undef, undef, {random.uniform(0, 0.1)}; exit {n}")
+            process = subprocess.Popen(argv, env=self.daemon.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+            done = self.daemon.warm("snapshot", str(process.pid))
+            self.assertEqual((process.wait(10), process.communicate()[0]), (n, b""))
+            self.assertIn(done.code, (0, 1))
+            if done.code:
+                self.assertOneLine(done.err, f"process {process.pid}")
+
+    def test_one_in_a_pid_namespace_of_its_own(self):
+        """Its first process has a part to play there; another one is as good as any."""
+        init = self.start("unshare", "--pid", "--fork", "bash", "-c", f"perl {self.script} {self.id()}; :")
+        bash, = [pid for pid in descendants(init.pid) if processes()[pid][1] == "bash"]
+        program, = [pid for pid in descendants(bash) if processes()[pid][1] == "perl"]
+        self.refused((bash,), f"process {bash} ")
+        done = self.daemon.warm("snapshot", str(program))
+        self.assertEqual((done.code, done.err), (0, ""))
+        self.assertEqual(self.ask(init, "one"), "1 one")
+        self.daemon.full_pool()
+        self.assertEqual(self.assertClone(self.daemon.exec("perl", self.script, self.id(), stdin="x\n")).out, "1 x\n")
+
+    def traced(self, process, tracer):
+        self.addCleanup(tracer.communicate)
+        self.addCleanup(tracer.kill)
+        self.assertTrue(wait_for(lambda: traced(process.pid), 20))
+        self.refused((process.pid,), f"traced already, by process {tracer.pid}")
+        self.assertTrue(traced(process.pid))
+
+    def test_traced_by_strace(self):
         if not shutil.which("strace"):
             self.skipTest("no strace here")
         process = self.start()
         tracer = subprocess.Popen(["strace", "-o", "/dev/null", "-p", str(process.pid)], stderr=subprocess.PIPE)
-        self.addCleanup(tracer.communicate)
-        tracer.stderr.readline()
-        self.refused((process.pid,), str(process.pid))
+        self.traced(process, tracer)
         tracer.terminate()
         self.assertEqual(self.ask(process, "one"), "1 one")
+        self.assertFalse(traced(process.pid))
+
+    def test_stopped_by_gdb(self):
+        if not shutil.which("gdb"):
+            self.skipTest("no gdb here")
+        process = self.start()
+        tracer = subprocess.Popen(["gdb", "-nx", "-q", "-p", str(process.pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+        self.traced(process, tracer)
+        tracer.communicate(b"detach\nquit\n")
+        self.assertEqual(self.ask(process, "one"), "1 one")
+        self.take(process)
 
     def test_only_root_and_the_owner_may(self):
         if os.geteuid():
