@@ -424,8 +424,6 @@ static bool eligible(const struct exec_job *job, const struct caller *caller, ch
 		snprintf(reason, size, "%s is on the never-warm list", request->cmd);
 	else if (request->argv[0][0] == '-')
 		snprintf(reason, size, "a login shell");
-	else if (caller->status.seccomp)
-		snprintf(reason, size, "the caller has a seccomp filter, and a copy would have none");
 	else if (caller->mnt_ns != machine->mnt_ns || caller->msg.root_dev != machine->root_dev ||
 	         caller->msg.root_ino != machine->root_ino)
 		snprintf(reason, size, "the caller has another mount namespace or root directory than warmd");

@@ -1,25 +1,22 @@
 # SPDX-License-Identifier: MIT
 """Nobody gets, by way of a copy, a right that he has not: whoever asks, in whoever's name, and whatever the process has
 become meanwhile."""
-import array
 import ctypes
 import os
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import time
 import unittest
 
 from case import WarmCase, write
-from harness import PYTHON, WARM, finish, wait_for
+from harness import BUILD, PYTHON, WARM, finish, wait_for
 
+BROTHER = os.path.join(BUILD, "tests", "brother")
 NOBODY = 65534
 AS_NOBODY = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-LAUNCH_REQUEST = struct.Struct("<IHHIIQQII64i")     # proto/launch.h
-LAUNCH_MAGIC, LAUNCH_VERSION, LAUNCH_REQUIRE = 0x584d5257, 3, 2
-COLD_START = 3
+RUNNING, COLD_START = 2, 3     # proto/launch.h
 KEYCTL, ADD_KEY = 250, 248
 JOIN_SESSION_KEYRING, SEARCH, READ = 1, 10, 11
 SESSION_KEYRING, USER_KEYRING = -3, -4
@@ -41,44 +38,8 @@ print(outcome, can_read(-3, b"warm-test-of-daemon"), can_read(-3, b"warm-test-of
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def allow_everything():
-    """A seccomp filter that changes nothing but that it is there."""
-    class Filter(ctypes.Structure):
-        _fields_ = [("code", ctypes.c_uint16), ("jt", ctypes.c_uint8), ("jf", ctypes.c_uint8), ("k", ctypes.c_uint32)]
-
-    class Program(ctypes.Structure):
-        _fields_ = [("len", ctypes.c_uint16), ("filter", ctypes.POINTER(Filter))]
-    allow = Filter(0x06, 0, 0, 0x7fff0000)
-    if libc.prctl(22, 2, ctypes.byref(Program(1, ctypes.pointer(allow))), 0, 0):
-        raise OSError(ctypes.get_errno(), "seccomp")
-
-
 def join_session():
     libc.syscall(KEYCTL, JOIN_SESSION_KEYRING, None, 0, 0, 0)
-
-
-def passed(*fds):
-    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
-
-
-def ask_launch(sock, argv, env, cwd):
-    """The request of a launch with streams of its own; (kind, reason) of the answer that is the last."""
-    text = b"".join(word.encode() + b"\0" for word in (argv[0], cwd, "", "", *argv, *[f"{k}={v}" for k, v in env.items()]))
-    head = LAUNCH_REQUEST.pack(LAUNCH_MAGIC, LAUNCH_VERSION, 3, LAUNCH_REQUEST.size + len(text), LAUNCH_REQUIRE, 0, 0,
-                               len(argv), len(env), 0, 1, 2, *[0] * 61)
-    token = os.eventfd(1, os.EFD_NONBLOCK)
-    _, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    carrier, into = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    (stdin, _), (_, stdout) = os.pipe(), os.pipe()
-    into.sendmsg([b"\0"], passed(stdin, stdout, stdout))
-    into.close()
-    sock.sendmsg([head + text], passed(control.fileno(), token, carrier.fileno()))
-    sock.settimeout(20)
-    while True:
-        answer = sock.recv(8192)
-        kind = struct.unpack("<II", answer[:8])[1] if answer else None
-        if kind != 1:
-            return kind, answer[56:296].split(b"\0")[0].decode()
 
 
 @unittest.skipIf(os.geteuid(), "only root can be others")
@@ -139,40 +100,47 @@ class RightsCase(WarmCase):
 class Callers(RightsCase):
     """Launches."""
 
-    def test_of_a_connection_whose_maker_has_executed_a_set_uid_program(self):
-        """Its brother holds the connection: he is not root by that."""
-        argv, _ = self.lines("root's", group=NOBODY, extra_groups=[])
-        sleep = self.set_uid("sleep")
-        told, tell = os.pipe()
-        warmd = self.daemon.warmd_pid()
-        os.kill(warmd, signal.SIGSTOP)      # it looks when all is in place
-        self.addCleanup(os.kill, warmd, signal.SIGCONT)
+    def connect(self, uid, brother, program):
+        """A process that connects as uid, makes a brother with the connection, and executes the program. Its pid."""
         maker = os.fork()
         if maker == 0:
             try:
                 os.setgroups([])
                 os.setresgid(NOBODY, NOBODY, NOBODY)
-                os.setresuid(NOBODY, NOBODY, NOBODY)
+                os.setresuid(uid, uid, uid)
                 sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 sock.connect(self.daemon.socket)
-                if os.fork() == 0:
-                    kind, reason = ask_launch(sock, argv, self.daemon.env, os.getcwd())
-                    os.write(tell, f"{kind} {reason}".encode())
-                    os._exit(0)
                 for sig in (signal.SIGPIPE, signal.SIGXFSZ):    # as it is for the snapshot
                     signal.signal(sig, signal.SIG_DFL)
-                os.execv(sleep, [sleep, "20"])
+                if os.fork() == 0:
+                    brother(sock)
+                os.execv(program, [program, "20"])
             finally:
                 os._exit(1)
         self.addCleanup(os.waitpid, maker, 0)
         self.addCleanup(os.kill, maker, signal.SIGKILL)
-        os.close(tell)
-        self.assertTrue(wait_for(lambda: os.readlink(f"/proc/{maker}/exe") == sleep, 5))
-        self.assertEqual(os.stat(f"/proc/{maker}/environ").st_uid, 0)
-        os.kill(warmd, signal.SIGCONT)
-        with open(told, encoding="ascii") as answers:
-            said = answers.read()
-        self.assertRegex(said, f"^{COLD_START} the caller has the rights of several users")
+        return maker
+
+    def test_of_a_connection_whose_maker_has_executed_a_set_uid_program(self):
+        """Its brother holds the connection: he is not root by that."""
+        argv, _ = self.lines("root's", group=NOBODY, extra_groups=[])
+        warmd = self.daemon.warmd_pid()
+        self.addCleanup(os.kill, warmd, signal.SIGCONT)
+        for uid, sleep, answer in ((0, "/bin/sleep", f"^{RUNNING} "),
+                                   (NOBODY, self.set_uid("sleep"), f"^{COLD_START} the caller has the rights of several users")):
+            told, tell = os.pipe()
+
+            def brother(sock, tell=tell):
+                os.dup2(tell, 1)
+                os.set_inheritable(sock.fileno(), True)
+                os.execve(BROTHER, [BROTHER, str(sock.fileno()), *argv], self.daemon.env)
+            os.kill(warmd, signal.SIGSTOP)      # it looks when all is in place
+            maker = self.connect(uid, brother, sleep)
+            os.close(tell)
+            self.assertTrue(wait_for(lambda maker=maker, sleep=sleep: os.path.samefile(f"/proc/{maker}/exe", sleep), 5))
+            os.kill(warmd, signal.SIGCONT)
+            with open(told, encoding="ascii") as answers:
+                self.assertRegex(answers.read(), answer)
 
     def test_of_a_set_uid_program(self):
         """It is root for what it does, and its user for what it may be sent: a copy of root's would be root alone."""
@@ -189,14 +157,6 @@ class Callers(RightsCase):
             self.daemon.published(1, command=script)
         self.assertClone(result)
         self.assertIn("restored (0, 0, 0)", result.out)
-
-    def test_with_a_seccomp_filter(self):
-        script = write(os.path.join(self.daemon.dir, "filtered.py"), HOOK)
-        self.assertCold(self.daemon.exec(PYTHON, script))
-        self.daemon.published(1, command=script)
-        self.assertClone(self.daemon.exec(PYTHON, script))
-        result = self.assertCold(self.daemon.exec(PYTHON, script, preexec_fn=allow_everything), "seccomp filter")
-        self.assertIn("cold", result.out)
 
     def test_with_other_rights_than_the_snapshots(self):
         """Every set of capabilities, no_new_privs, groups: equal, or cold."""
