@@ -80,6 +80,14 @@ static int is_under_way(const struct first_run *run, struct err *err)
 	               (long long)seconds);
 }
 
+/* A new connection is served before the end of a process is: that of the last run may be still to come. */
+static bool has_ended(const struct first_run *run)
+{
+	struct peer peer = {.pidfd = run->pidfd};
+
+	return !peer_alive(&peer);
+}
+
 static int check_others(struct daemon *daemon, pid_t pid, const Warm__Rpc__Conditions *conditions, struct err *err)
 {
 	struct first_run *run, *next;
@@ -92,8 +100,11 @@ static int check_others(struct daemon *daemon, pid_t pid, const Warm__Rpc__Condi
 			continue;
 		}
 		n++;
-		if (conditions_same(daemon, run->conditions, conditions))
+		if (!conditions_same(daemon, run->conditions, conditions))
+			continue;
+		if (!has_ended(run))
 			return is_under_way(run, err);
+		first_run_gone(run);
 	}
 	return n < FIRST_RUNS_MAX ? 0 : err_set(err, EBUSY, "too many first launches are under way");
 }

@@ -3,13 +3,14 @@
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
 
 from case import WarmCase, make_snapshot, write
-from harness import BUILD, PYTHON, WARM, descendants, finish, processes, wait_for
+from harness import BUILD, PYTHON, WARM, descendants, explanation, finish, processes, wait_for
 from snap import state, traced
 
 # Counts to 6 in tenths of a second; says where it began and where it ends.
@@ -132,6 +133,26 @@ class After(Ready):
     def test_program_that_ended_before_leaves_nothing(self):
         self.assertCold(self.again("/bin/echo", "x", how="after:5"))
         self.assertCold(self.again("/bin/echo", "x", how="after:5"), "no snapshot")
+
+    def test_launch_right_behind_the_end_of_the_last(self):
+        """The daemon may hear of the launch first."""
+        warmd = self.daemon.warmd_pid()
+        self.addCleanup(os.kill, warmd, signal.SIGCONT)
+        for _ in range(9):
+            last = self.daemon.popen("sleep", "77", options=("--ready", "after:99"))
+            self.assertTrue(wait_for(lambda last=last: os.path.basename(os.readlink(f"/proc/{last.pid}/exe")) != "warm", 5))
+            os.kill(warmd, signal.SIGSTOP)
+            last.kill()
+            last.communicate()
+            launch = self.daemon.popen("sleep", "77", options=self.explain("after:99"))
+            time.sleep(0.02)
+            os.kill(warmd, signal.SIGCONT)
+            reason = explanation(launch.stderr.readline().decode())["reason"]
+            launch.kill()
+            launch.communicate()
+            if "did not answer" not in reason:  # within 100 ms
+                break
+        self.assertIn("no snapshot", reason)
 
     def test_hook_is_cold_at_once_there_and_in_clones(self):
         script = write(os.path.join(self.daemon.dir, "hook.py"), HOOK)
