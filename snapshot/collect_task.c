@@ -51,6 +51,11 @@ static int take_credentials(struct subject *s, Warm__Image__Credentials *cred, s
 	cred->ambient = st->cap_ambient;
 	r = ask(s, PR_GET_SECUREBITS, 0, &bits, err);
 	cred->securebits = (uint32_t)bits;
+	/* A launch does not show which it has; a user cannot have set them. */
+	if (r == 0 && s->owner && bits)
+		return err_set(err, ENOTSUP,
+		               "process %d has securebits (%#lx), which its user's next launch may not have", s->pid,
+		               bits);
 	return r;
 }
 

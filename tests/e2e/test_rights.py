@@ -222,6 +222,7 @@ class Became(RightsCase):
         self.assertIn("other supplementary groups", self.first_run(f"{setpriv} {ids} --groups 42 {waits}"))
         self.assertIn("capabilities that it was not launched with", self.first_run(
             f"{setpriv} {ids} --inh-caps +net_raw --ambient-caps +net_raw --clear-groups {waits}"))
+        self.assertIn("securebits", self.first_run(f"{setpriv} {ids} --securebits +no_setuid_fixup --clear-groups {waits}"))
 
     def test_set_uid_program_that_is_its_users_again(self):
         """What it has seen as root is not for copies."""
