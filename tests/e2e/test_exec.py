@@ -5,7 +5,6 @@ import json
 import os
 import resource
 import signal
-import struct
 import subprocess
 import time
 
@@ -261,15 +260,6 @@ class WhatALaunchBrings(WarmCase):
         libc = ctypes.CDLL(None)
         self.assertCold(self.app("outcome", preexec_fn=lambda: libc.personality(0x40000)), "the personality is 0x40000")
         self.assertCold(self.app("outcome", preexec_fn=lambda: libc.prctl(41, 1, 0, 0, 0)), "PR_SET_THP_DISABLE")
-
-    def test_caller_with_a_seccomp_filter(self):
-        """A sandbox is not left by starting a program. As root, so that no_new_privs is not what differs."""
-        class Program(ctypes.Structure):
-            _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
-        allow = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0x7fff0000))
-        program = Program(1, ctypes.addressof(allow))
-        enter = lambda: ctypes.CDLL(None).prctl(22, 2, ctypes.byref(program)) and os._exit(9)
-        self.assertCold(self.app("outcome", preexec_fn=enter), "seccomp filter")
 
     def test_niceness_that_a_copy_may_not_have(self):
         """Nor does the snapshot suffer from it."""
