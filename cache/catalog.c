@@ -17,7 +17,9 @@
 #include "cache/adopt.h"
 #include "cache/store.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
+#define TEXT_(number)  #number
+#define TEXT(number)   TEXT_(number)
 #define ASIDE_MAX      (PATH_MAX + 64)
 #define COLUMNS                                                                                                        \
 	"id, name, state, uid, command, created, last_used, hits, processes, threads, rss_bytes, stored_bytes, reason"
@@ -33,7 +35,8 @@ static const char table[] =
         " stored_bytes INTEGER NOT NULL, reason TEXT) WITHOUT ROWID";
 
 static const char *const schema[] = {
-        "BEGIN", table, "CREATE INDEX snapshot_name ON snapshot (name)", "PRAGMA user_version = 2", "COMMIT",
+        "BEGIN",  table, "CREATE INDEX snapshot_name ON snapshot (name)", "PRAGMA user_version = " TEXT(SCHEMA_VERSION),
+        "COMMIT",
 };
 
 static void finalize(sqlite3_stmt **stmt)

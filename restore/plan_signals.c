@@ -35,17 +35,9 @@ int plan_signals(struct plan *p, struct err *err)
 	return 0;
 }
 
-/* A program that follows the size of its terminal draws anew: what it had drawn is on another one. */
 void plan_signals_redraw(struct plan *p)
 {
-	const Warm__Image__Process *process = p->image->process;
-	bool terminal = false;
-	uint64_t handler = 0;
-
-	for (size_t i = 0; i < p->image->n_description; i++)
-		terminal |= p->image->description[i]->terminal.len > 0;
-	if (process->n_sigaction >= SIGWINCH && process->sigaction[SIGWINCH - 1].len >= sizeof(handler))
-		memcpy(&handler, process->sigaction[SIGWINCH - 1].data, sizeof(handler));
-	if (terminal && handler != (uint64_t)SIG_DFL && handler != (uint64_t)SIG_IGN)
-		PLAN_SYS(p, SYS_kill, "the terminal is another one (SIGWINCH)", (uint64_t)process->pid, SIGWINCH);
+	if (p->image->process->redraw)
+		PLAN_SYS(p, SYS_kill, "the terminal is another one (SIGWINCH)", (uint64_t)p->image->process->pid,
+		         SIGWINCH);
 }

@@ -11,6 +11,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/interrupted.h"
 #include "snapshot/subject.h"
 
 static uint64_t now_us(void)
@@ -43,6 +44,7 @@ static int collect(struct subject *s, const struct snapshot_request *req, struct
 	    (r = collect_timers(s, err)) < 0 || (r = collect_signals(s, err)) < 0 || (r = collect_task(s, err)) < 0 ||
 	    (r = collect_files(s, err)) < 0)
 		return r;
+	settle_calls(s);
 	give_back(s); /* the longest part needs nothing of the threads: nor does it hurt them if this process dies in it
 	               */
 	r = find_pages(s, err);

@@ -5,7 +5,7 @@ import os
 import re
 
 from case import WarmCase, write
-from harness import APP, CLONE_TIERS, PYTHON, wait_for
+from harness import APP, BUILD, CLONE_TIERS, PYTHON, wait_for
 from terminal import Shell, waits_for_input
 
 PROMPT_PROGRAM = """import code, sys
@@ -166,3 +166,14 @@ class Terminal(WarmCase):
                 self.daemon.published(1, command=script, standbys=False)
         self.assertEqual(self.hits(script), 1)
         self.shell.resize(24, 80)
+
+    def test_a_copy_that_waits_is_told_of_its_terminal(self):
+        window = os.path.join(BUILD, "tests", "window")
+        for number in range(3):
+            self.shell.type(f"warm exec --ready after:0.2 -- {window}\n")
+            self.shell.expect("drawn" if number else "up")
+            if not number:
+                self.daemon.published(1, command=window, standbys=False)
+            self.shell.type("\n")
+            self.shell.expect("ready>")
+

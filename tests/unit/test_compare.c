@@ -31,6 +31,7 @@ static const char *const not_compared[] = {
         "Image.hook_fd",
         "Process.net_private",
         "Process.notify",
+        "Process.redraw",
         /* compare_pages() looks at these */
         "Image.run_addr",
         "Image.run_pages",
