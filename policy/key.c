@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -453,6 +454,28 @@ static bool priority_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc_
 	return false;
 }
 
+static void put_limit(uint64_t bytes, char ret[32])
+{
+	if (bytes == RLIM_INFINITY)
+		strcpy(ret, "unlimited");
+	else
+		snprintf(ret, 32, "%" PRIu64 " KiB", bytes >> 10);
+}
+
+/* The limit itself would follow the launch. What has been made of it would not: the size of threads' stacks (libc), of
+ * the Java machine's first thread, where the kernel maps things. */
+static bool stack_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
+                          const struct difference *why)
+{
+	char was[32], is[32];
+
+	if (snap->stack_limit == now->stack_limit)
+		return false;
+	put_limit(snap->stack_limit, was);
+	put_limit(now->stack_limit, is);
+	return differs(why, "the limit of the stack (ulimit -s) is %s, was %s", is, was);
+}
+
 /* A copy that has none of its own could not say READY=1 to whoever waits for it. */
 static bool notify_differs(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *now,
                            const struct difference *why)
@@ -469,7 +492,7 @@ int key_compare(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *
 	                            const struct difference *) = {
 	        command_differs, user_differs,     groups_differ,     rights_differ, places_differ,
 	        machine_differs, stdio_differs,    signals_differ,    cwd_differs,   arguments_differ,
-	        notify_differs,  priority_differs, inherited_differs,
+	        notify_differs,  priority_differs, inherited_differs, stack_differs,
 	};
 	const int n_steps = sizeof(step) / sizeof(step[0]);
 	const struct difference why = {.text = reason, .size = reason_size};

@@ -212,6 +212,7 @@ int caller_look(struct caller *caller, const struct peer *peer, const struct mac
 	if (r)
 		return r;
 	r = traits_read(peer->pid, &caller->traits);
+	caller->msg.stack_limit = caller->traits.limit[RLIMIT_STACK].rlim_cur;
 	if (r == 0)
 		r = fill_priority(caller, peer->pid);
 	if (r)

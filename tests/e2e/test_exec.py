@@ -256,6 +256,11 @@ class WhatALaunchBrings(WarmCase):
         self.assertCold(self.app("outcome", preexec_fn=batch), "scheduling policy is 3")
         self.assertClone(self.app("outcome", preexec_fn=lambda: os.nice(5)))
 
+    def test_stack_limit_is_part_of_the_key(self):
+        """libc has sized the stacks of threads by it, before the program began."""
+        limit = lambda: resource.setrlimit(resource.RLIMIT_STACK, (64 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))
+        self.assertCold(self.app("outcome", preexec_fn=limit), "limit of the stack (ulimit -s) is 65536 KiB, was")
+
     def test_what_survives_exec_is_a_difference(self):
         libc = ctypes.CDLL(None)
         self.assertCold(self.app("outcome", preexec_fn=lambda: libc.personality(0x40000)), "the personality is 0x40000")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Interpreters pre-warmed for programs that know nothing of Warm: what a copy does is what a cold start does."""
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -202,6 +203,19 @@ class Python(PrewarmCase):
         self.check_same(link, env=env)
         write(path, "#!/bin/sh\necho shell\n", 0o755)
         self.assertEqual(self.daemon.exec(path).out, "shell\n")
+
+    def test_stack_limit(self):
+        path = self.script("""
+import ctypes
+libc, attributes, size = ctypes.CDLL(None), ctypes.create_string_buffer(64), ctypes.c_size_t()
+libc.pthread_attr_init(attributes)
+libc.pthread_attr_getstacksize(attributes, ctypes.byref(size))
+print(size.value)
+""", "stack.py")
+        hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+        self.check_same(PYTHON, path)
+        other = self.check_same(PYTHON, path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (200 << 20, hard)))
+        self.assertEqual(other.out, f"{200 << 20}\n")
 
     def test_virtual_environment(self):
         venv = os.path.join(self.place, "venv")

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -189,6 +190,12 @@ static void test_first_difference_is_named(void **state)
 	fresh(NULL);
 	now.conditions.inherited = 2 << 16;
 	check_differs("the NUMA policy differs");
+	fresh(NULL);
+	now.conditions.stack_limit = 16 << 20;
+	check_differs("the limit of the stack (ulimit -s) is 16384 KiB, was 0 KiB");
+	fresh(NULL);
+	now.conditions.stack_limit = RLIM_INFINITY;
+	check_differs("the limit of the stack (ulimit -s) is unlimited, was 0 KiB");
 	fresh(NULL);
 	now.conditions.notify = true;
 	check_differs("there is a NOTIFY_SOCKET, and was none");
