@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,26 @@ int err_sys(struct err *err, int code, const char *fmt, ...)
 	len = strlen(err->msg);
 	snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", strerror(code));
 	return -code;
+}
+
+int err_refuse(struct err *err, const char *remedy, const char *fmt, ...)
+{
+	static const char cut[] = "...";
+	size_t room = ERR_REFUSAL_MAX - strlen(": ") - strlen(remedy);
+	va_list args;
+	int len;
+
+	if (!err)
+		return -ENOTSUP;
+	err->code = ENOTSUP;
+	va_start(args, fmt);
+	len = vsnprintf(err->msg, room, fmt, args);
+	va_end(args);
+	if (len >= (int)room)
+		memcpy(err->msg + room - sizeof(cut), cut, sizeof(cut));
+	len = (int)strlen(err->msg);
+	snprintf(err->msg + len, sizeof(err->msg) - (size_t)len, ": %s", remedy);
+	return -ENOTSUP;
 }
 
 int err_step(struct err *err, const char *fmt, ...)

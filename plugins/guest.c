@@ -24,6 +24,7 @@
 
 #define LAST_WORDS_MS 100 /* from the end of its socket until it can be asked how it ended */
 #define DOING_MAX     140
+#define DO_WITHOUT    "[plugins] disable= does without it"
 
 struct guest {
 	char *name;
@@ -107,8 +108,9 @@ static int ended(struct guest *guest, const char *doing, struct err *err)
 	if (wait_for(guest->pidfd, LAST_WORDS_MS) == 1)
 		waitid(P_PIDFD, (id_t)guest->pidfd, &info, WEXITED | WNOHANG | WNOWAIT);
 	if (info.si_pid && info.si_code != CLD_EXITED)
-		return err_set(err, EFAULT, "plugin %s crashed (%s) %s", guest->name, strsignal(info.si_status), doing);
-	return err_set(err, ECONNRESET, "plugin %s ended (exit status %d) %s", guest->name, info.si_status, doing);
+		return err_refuse(err, DO_WITHOUT, "plugin %s crashed (%s) %s", guest->name, strsignal(info.si_status),
+		                  doing);
+	return err_refuse(err, DO_WITHOUT, "plugin %s ended (exit status %d) %s", guest->name, info.si_status, doing);
 }
 
 /* limit_ms: what it has. */
@@ -119,8 +121,8 @@ static int receive(struct guest *guest, uint32_t kind, int64_t limit_ms, const c
 
 	if (wait_for(guest->sock, limit_ms) != 1) {
 		guest->gone = true;
-		return err_set(err, ETIMEDOUT, "plugin %s did not answer within %lld ms %s", guest->name,
-		               (long long)limit_ms, doing);
+		return err_refuse(err, DO_WITHOUT, "plugin %s did not answer within %lld ms %s", guest->name,
+		                  (long long)limit_ms, doing);
 	}
 	len = fd_recv(guest->sock, answer, sizeof(*answer), NULL, NULL, MSG_DONTWAIT);
 	if (len <= 0)
@@ -128,11 +130,11 @@ static int receive(struct guest *guest, uint32_t kind, int64_t limit_ms, const c
 	answer->words[sizeof(answer->words) - 1] = '\0';
 	if (len == sizeof(*answer) && answer->kind == ANSWER_FAILED) {
 		guest->gone = true;
-		return err_set(err, ENOEXEC, "plugin %s %s", guest->name, answer->words);
+		return err_refuse(err, DO_WITHOUT, "plugin %s %s", guest->name, answer->words);
 	}
 	if (len != sizeof(*answer) || answer->kind != kind || answer->len > BYTES_MAX || answer->n_calls > CALLS_MAX) {
 		guest->gone = true;
-		return err_set(err, EPROTO, "plugin %s said what nobody understands %s", guest->name, doing);
+		return err_refuse(err, DO_WITHOUT, "plugin %s said what nobody understands %s", guest->name, doing);
 	}
 	return 0;
 }
@@ -141,7 +143,7 @@ static int ask(struct guest *guest, struct ask *question, int fd, uint32_t kind,
                struct answer *answer, struct err *err)
 {
 	if (guest->gone)
-		return err_set(err, ECONNRESET, "plugin %s has failed before", guest->name);
+		return err_refuse(err, DO_WITHOUT, "plugin %s has failed before", guest->name);
 	if (fd_send(guest->sock, question, sizeof(*question), &fd, fd >= 0) < 0)
 		return ended(guest, doing, err);
 	return receive(guest, kind, limit_ms, doing, answer, err);
@@ -153,7 +155,7 @@ static int fetch(struct guest *guest, uint64_t from, size_t len, void **ret, str
 
 	if (!bytes || fd_pread_full(guest->memory, bytes, len, from) != (ssize_t)len) {
 		free(bytes);
-		return err_set(err, EPROTO, "plugin %s: its answer cannot be read", guest->name);
+		return err_refuse(err, DO_WITHOUT, "plugin %s: its answer cannot be read", guest->name);
 	}
 	*ret = bytes;
 	return 0;
@@ -174,10 +176,10 @@ static void name_object(const struct warm_object *object, char text[DOING_MAX])
 static int decline(const struct guest *guest, const struct answer *answer, const char *what, struct err *err)
 {
 	if (answer->result == WARM_REFUSE)
-		return err_set(err, ENOTSUP, "%s: plugin %s: %s", what, guest->name,
-		               answer->words[0] ? answer->words : "refused");
-	return err_set(err, EPROTO, "%s: plugin %s answered %d, which means nothing", what, guest->name,
-	               answer->result);
+		return err_refuse(err, DO_WITHOUT, "%s: plugin %s: %s", what, guest->name,
+		                  answer->words[0] ? answer->words : "refused");
+	return err_refuse(err, DO_WITHOUT, "%s: plugin %s answered %d, which means nothing", what, guest->name,
+	                  answer->result);
 }
 
 static void set_object(struct ask *question, const struct warm_object *object)
@@ -233,8 +235,9 @@ int guest_plan(struct guest *guest, uint32_t version, const struct warm_object *
 	int r;
 
 	if (version > guest->version || version < guest->oldest)
-		return err_set(err, ENOTSUP, "plugin %s: what its version %u saved, version %u does not understand",
-		               guest->name, version, guest->version);
+		return err_refuse(err, DO_WITHOUT,
+		                  "plugin %s: what its version %u saved, version %u does not understand", guest->name,
+		                  version, guest->version);
 	name_object(object, what);
 	snprintf(doing, sizeof(doing), "when it planned %s", what);
 	set_object(&question, object);
@@ -307,7 +310,8 @@ static int load(struct guest *guest, struct err *err)
 	guest->text_len = answer.len;
 	r = fetch(guest, 0, answer.len, (void **)&guest->text, err);
 	if (r == 0 && (!answer.len || guest->text[answer.len - 1]))
-		r = err_set(err, EPROTO, "plugin %s said what nobody understands when it was loaded", guest->name);
+		r = err_refuse(err, DO_WITHOUT, "plugin %s said what nobody understands when it was loaded",
+		               guest->name);
 	return r;
 }
 

@@ -17,6 +17,7 @@
 
 #define SUFFIX     ".so"
 #define NAME_LIMIT (PLUGIN_NAME_MAX - sizeof(SUFFIX)) /* letters of a plugin's name */
+#define OWN_IT     "chown root, chmod go-w"
 
 /* Its code runs with the worker's rights: only those may have written it who could change the worker itself. */
 static bool trusted(const struct stat *st)
@@ -62,10 +63,8 @@ int place_open(const struct plugins_place *place, int *ret_fd, struct err *err)
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "plugins: %s", name);
 	if (!trusted(&st))
-		return err_set(err, EPERM,
-		               "plugins: %s can be written by others than root: nothing in it is loaded (chown root, "
-		               "chmod go-w)",
-		               name);
+		return err_refuse(err, OWN_IT,
+		                  "plugins: %s can be written by others than root: nothing in it is loaded", name);
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
@@ -168,10 +167,7 @@ int place_open_plugin(int dir_fd, const char *name, int *ret_fd, struct err *err
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, errno, "plugin %s", name);
 	if (!S_ISREG(st.st_mode) || !trusted(&st))
-		return err_set(
-		        err, EPERM,
-		        "plugin %s can be written by others than root: it is not loaded (chown root, chmod go-w)",
-		        name);
+		return err_refuse(err, OWN_IT, "plugin %s can be written by others than root: it is not loaded", name);
 	*ret_fd = take_fd(&fd);
 	return 0;
 }

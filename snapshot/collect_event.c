@@ -107,9 +107,10 @@ int collect_epoll(struct subject *s, struct open_file *f, struct err *err)
 			return err_sys(err, ENOMEM, "descriptors");
 		warm__image__interest__init(in);
 		if (!still_watched(s, f, fd))
-			return err_set(err, ENOTSUP,
-			               "fd %d: an epoll set that watches a file whose number, %d, has another file now",
-			               f->fd, fd);
+			return err_refuse(
+			        err, "take it out of the set before the snapshot",
+			        "fd %d: an epoll set that watches a file whose number, %d, has another file now", f->fd,
+			        fd);
 		in->fd = fd;
 		in->events = events;
 		in->data = data;

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "plugins/plugins.h"
+#include "snapshot/remedies.h"
 
 #define MQUEUE_MAGIC 0x19800202 /* statfs(2) */
 
@@ -119,15 +120,15 @@ int collect_regular(struct subject *s, struct open_file *f, struct err *err)
 	uint64_t pos = 0;
 
 	if (is_deleted(f->link))
-		return S_ISREG(f->st.st_mode)
-		               ? collect_nameless(s, f, err)
-		               : err_set(err, ENOTSUP, "fd %d: %s %s", f->fd, kind_words(f->st.st_mode), f->link);
+		return S_ISREG(f->st.st_mode) ? collect_nameless(s, f, err)
+		                              : err_refuse(err, CLOSE_IT, "fd %d: a %s without a name, %s", f->fd,
+		                                           kind_words(f->st.st_mode), f->link);
 	if (S_ISCHR(f->st.st_mode) && is_pty(f->st.st_rdev))
-		return err_set(err, ENOTSUP, "fd %d: pseudo-terminal %s", f->fd, f->link);
+		return err_refuse(err, CLOSE_IT, "fd %d: pseudo-terminal %s", f->fd, f->link);
 	if (S_ISCHR(f->st.st_mode) && !memory_device(f->st.st_rdev))
-		return err_set(err, ENOTSUP, "fd %d: device %s", f->fd, f->link);
+		return err_refuse(err, CLOSE_IT, "fd %d: device %s", f->fd, f->link);
 	if (!S_ISREG(f->st.st_mode) && !S_ISDIR(f->st.st_mode) && !S_ISCHR(f->st.st_mode))
-		return err_set(err, ENOTSUP, "fd %d: %s %s", f->fd, kind_words(f->st.st_mode), f->link);
+		return err_refuse(err, CLOSE_IT, "fd %d: special file %s", f->fd, f->link);
 	if (f->desc->flags & O_PATH)
 		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__PATH;
 	else if (S_ISDIR(f->st.st_mode))
@@ -137,9 +138,9 @@ int collect_regular(struct subject *s, struct open_file *f, struct err *err)
 	else
 		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__REGULAR;
 	if (is_of_a_process(f))
-		return err_set(err, ENOTSUP, "fd %d: %s, which is about one process", f->fd, f->link);
+		return err_refuse(err, CLOSE_IT, "fd %d: %s, which is about one process", f->fd, f->link);
 	if (is_on(f, MQUEUE_MAGIC))
-		return err_set(err, ENOTSUP, "fd %d: POSIX message queue %s", f->fd, f->link);
+		return err_refuse(err, CLOSE_IT, "fd %d: POSIX message queue %s", f->fd, f->link);
 	info_number(f, "pos", 10, &pos);
 	f->desc->position = pos;
 	f->desc->path = strdup(f->link);
@@ -168,12 +169,12 @@ static int collect_by_kind(struct subject *s, struct open_file *f, struct err *e
 		f->desc->kind = anonymous[i].kind;
 		return anonymous[i].collect(s, f, err);
 	}
-	if (f->link[0] != '/' && strstr(f->link, ":["))
-		return err_set(err, ENOTSUP, "fd %d: a namespace, %s", f->fd, f->link);
+	if (f->link[0] != '/' && strstr(f->link, ":[") && strncmp(f->link, "anon_inode:", 11) != 0)
+		return err_refuse(err, CLOSE_IT, "fd %d: a namespace, %s", f->fd, f->link);
 	if (f->link[0] != '/')
-		return err_set(err, ENOTSUP, "fd %d: %s is not supported", f->fd, f->link);
+		return err_refuse(err, CLOSE_IT, "fd %d: %s is not supported", f->fd, f->link);
 	if (strncmp(f->link, "/memfd:", 7) == 0)
-		return err_set(err, ENOTSUP, "fd %d: memory file %s", f->fd, f->link);
+		return err_refuse(err, CLOSE_IT, "fd %d: memory file %s", f->fd, f->link);
 	if (S_ISFIFO(f->st.st_mode)) {
 		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__PIPE;
 		return collect_pipe(s, f, err);
@@ -248,7 +249,8 @@ static int take_owner(struct subject *s, struct open_file *f, struct err *err)
 	int sig;
 
 	if (f->fd <= 2 && f->desc->flags & O_ASYNC)
-		return err_set(err, ENOTSUP, "fd %d: signal-driven I/O (O_ASYNC) on what the launch brings", f->fd);
+		return err_refuse(err, SWITCH_IT_OFF, "fd %d: signal-driven I/O (O_ASYNC) on what the launch brings",
+		                  f->fd);
 	if (f->fd <= 2 || f->fd == s->hook_fd || f->local < 0)
 		return 0;
 	sig = fcntl(f->local, F_GETSIG);
@@ -258,14 +260,15 @@ static int take_owner(struct subject *s, struct open_file *f, struct err *err)
 	if (owner.pid == 0)
 		return 0;
 	if (S_ISDIR(f->st.st_mode))
-		return err_set(err, ENOTSUP, "fd %d: notification of changes in %s (F_NOTIFY)", f->fd, f->link);
+		return err_refuse(err, CLOSE_IT, "fd %d: notification of changes in %s (F_NOTIFY)", f->fd, f->link);
 	for (size_t i = 0; owner.type != F_OWNER_PGRP && i < s->n_threads; i++)
 		if (s->thread[i].tid == owner.pid) {
 			f->desc->owner_id = s->image->thread[i]->tid;
 			known = true;
 		}
 	if (!known)
-		return err_set(err, ENOTSUP, "fd %d: another process is told of its events (F_SETOWN)", f->fd);
+		return err_refuse(err, "name this process (F_SETOWN), or close it, before the snapshot",
+		                  "fd %d: another process is told of its events (F_SETOWN)", f->fd);
 	f->desc->owner_type = owner.type;
 	return 0;
 }
@@ -294,10 +297,11 @@ static int new_description(struct subject *s, struct open_file *f, uint32_t *ret
 	if ((r = take_owner(s, f, err)) < 0)
 		return r;
 	if (shares_with_launch(s, f) >= 0)
-		return err_set(err, ENOTSUP, "fd %d: a duplicate of fd %d, which the program was started with", f->fd,
-		               shares_with_launch(s, f));
+		return err_refuse(err, CLOSE_IT, "fd %d: a duplicate of fd %d, which the program was started with",
+		                  f->fd, shares_with_launch(s, f));
 	if (f->fd <= 2 && !from_launch(s, f))
-		return err_set(err, ENOTSUP, "fd %d: the program has redirected it to %s", f->fd, f->link);
+		return err_refuse(err, "redirect it at the launch, or after the snapshot",
+		                  "fd %d: the program has redirected it to %s", f->fd, f->link);
 	r = f->fd <= 2 ? collect_stdio(s, f, err) : collect_by_kind(s, f, err);
 	return r < 0 ? r : hold_locks(s, f, err);
 }

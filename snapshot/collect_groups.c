@@ -37,7 +37,8 @@ static int check_group(struct open_file *f, int level, unsigned interface, const
 		return 0;
 	address_words(group, len, words);
 	*strrchr(words, ':') = '\0'; /* a group has no port */
-	return err_set(err, ENOTSUP, "fd %d: a member of multicast group %s", f->fd, words);
+	return err_refuse(err, "leave the group before the snapshot", "fd %d: a member of multicast group %s", f->fd,
+	                  words);
 }
 
 /* "1 lo : 1 V3" and below it "\t\t\t\t010000E0 1 0:00000000 0": the address as the kernel has it, in hexadecimal */

@@ -87,9 +87,9 @@ int collect_handed(struct subject *s, struct open_file *f, int number, bool cloe
 	Warm__Rpc__Place *place = place_new(f->fd, cloexec);
 
 	if (f->fd >= LAUNCH_FD_END)
-		return err_set(err, ENOTSUP,
-		               "fd %d: the socket that the program was started with as fd %d, and a number above %d",
-		               f->fd, number, LAUNCH_FD_END - 1);
+		return err_refuse(err, "start it with lower numbers",
+		                  "fd %d: the socket that the program was started with as fd %d, and a number above %d",
+		                  f->fd, number, LAUNCH_FD_END - 1);
 	if (!handed || !place || GROW(handed, place, place) < 0)
 		return err_sys(err, ENOMEM, "descriptors");
 	if (!handed->socket)
@@ -109,9 +109,9 @@ int collect_held(struct subject *s, struct open_file *f, uint32_t kind, Protobuf
 	Warm__Rpc__Held *held;
 
 	if (s->summary->n_held == HELD_MAX)
-		return err_set(err, ENOTSUP,
-		               "fd %d: %s is one of more than %d addresses and locks that a clone has to take", f->fd,
-		               words, HELD_MAX);
+		return err_refuse(err, "close some before the snapshot",
+		                  "fd %d: %s is one of more than %d addresses and locks that a clone has to take",
+		                  f->fd, words, HELD_MAX);
 	held = malloc(sizeof(*held));
 	if (!held)
 		return err_sys(err, ENOMEM, "descriptors");

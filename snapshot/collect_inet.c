@@ -15,6 +15,7 @@
 #include "base/address.h"
 #include "base/err.h"
 #include "proto/launch.h"
+#include "snapshot/remedies.h"
 
 /* What a clone has in its place is this, as it would be seen here: both are recorded alike. */
 static Warm__Image__Connection dead_connection(int fd)
@@ -34,7 +35,7 @@ static int collect_tcp(struct subject *s, struct open_file *f, Warm__Image__Sock
 	char words[ADDRESS_WORDS_MAX];
 
 	if (sock->protocol != IPPROTO_TCP && sock->protocol != IPPROTO_MPTCP)
-		return err_set(err, ENOTSUP, "fd %d: stream socket of protocol %d", f->fd, sock->protocol);
+		return err_refuse(err, CLOSE_IT, "fd %d: stream socket of protocol %d", f->fd, sock->protocol);
 	if (getsockopt(f->local, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		return err_sys(err, errno, "fd %d: state of the TCP socket", f->fd);
 	if (info.tcpi_state == TCP_LISTEN) {
@@ -48,7 +49,7 @@ static int collect_tcp(struct subject *s, struct open_file *f, Warm__Image__Sock
 	if (!sock->connection)
 		return collect_address(s, f, sock, err);
 	if (sock->protocol != IPPROTO_TCP)
-		return err_set(err, ENOTSUP, "fd %d: connection of multipath TCP", f->fd);
+		return err_refuse(err, CLOSE_IT, "fd %d: connection of multipath TCP", f->fd);
 	if (getpeername(f->local, (struct sockaddr *)&peer, &peer_len) == 0)
 		address_words(&peer, peer_len, words);
 	else
@@ -68,9 +69,9 @@ static int collect_udp(struct subject *s, struct open_file *f, Warm__Image__Sock
 	int r;
 
 	if (poll(&waits, 1, 0) > 0 && waits.revents & POLLRDHUP)
-		return err_set(err, ENOTSUP, "fd %d: a UDP socket that is shut down for reading", f->fd);
+		return err_refuse(err, CLOSE_IT, "fd %d: a UDP socket that is shut down for reading", f->fd);
 	if (waits.revents & POLLIN) /* recv(2) would take an error that waits, too */
-		return err_set(err, ENOTSUP, "fd %d: datagrams wait in a UDP socket", f->fd);
+		return err_refuse(err, READ_IT, "fd %d: datagrams wait in a UDP socket", f->fd);
 	r = collect_groups(s, f, sock, err);
 	if (r == 0)
 		r = collect_address(s, f, sock, err);
@@ -92,5 +93,5 @@ int collect_inet(struct subject *s, struct open_file *f, Warm__Image__Socket *so
 		return collect_tcp(s, f, sock, err);
 	if (sock->type == SOCK_DGRAM)
 		return collect_udp(s, f, sock, err);
-	return err_set(err, ENOTSUP, "fd %d: raw inet socket", f->fd);
+	return err_refuse(err, CLOSE_IT, "fd %d: raw inet socket", f->fd);
 }

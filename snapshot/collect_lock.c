@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "proto/launch.h"
+#include "snapshot/remedies.h"
 
 #define LOCK            "\nlock:"
 #define LOCKS_TABLE_MAX (16u << 20)
@@ -89,10 +90,11 @@ static int take_line(struct open_file *f, const char *at, struct err *err)
 	struct shown line;
 
 	if (!read_line(at, &line))
-		return err_set(err, ENOTSUP, "fd %d: a file lock that is not known, on %s", f->fd, f->link);
+		return err_refuse(err, UNLOCK_IT, "fd %d: a file lock that is not known, on %s", f->fd, f->link);
 	if (kind_of(&line, &kind))
 		return add_lock(f, &line, kind, err);
-	return err_set(err, ENOTSUP, "fd %d: a file lease (%s) on %s", f->fd, line.kind, f->link);
+	return err_refuse(err, "give it up before the snapshot", "fd %d: a file lease (%s) on %s", f->fd, line.kind,
+	                  f->link);
 }
 
 int collect_lock(struct open_file *f, struct err *err)
@@ -110,8 +112,8 @@ int hold_locks(struct subject *s, struct open_file *f, struct err *err)
 		return 0;
 	if (f->desc->kind != WARM__IMAGE__DESCRIPTION_KIND__REGULAR &&
 	    f->desc->kind != WARM__IMAGE__DESCRIPTION_KIND__DIRECTORY)
-		return err_set(err, ENOTSUP, "fd %d: a file lock on %s, which is no file of the program's own", f->fd,
-		               f->link);
+		return err_refuse(err, UNLOCK_IT, "fd %d: a file lock on %s, which is no file of the program's own",
+		                  f->fd, f->link);
 	return collect_held(s, f, HELD_LOCK, (ProtobufCBinaryData){0, (uint8_t *)""}, f->link, err);
 }
 
@@ -122,8 +124,9 @@ int launch_lock(const struct open_file *f, struct err *err)
 		struct shown line;
 
 		if (!read_line(at + strlen(LOCK), &line) || strcmp(line.kind, "POSIX") == 0)
-			return err_set(err, ENOTSUP, "fd %d: a record lock on %s, which the program was started with",
-			               f->fd, f->link);
+			return err_refuse(err, UNLOCK_IT,
+			                  "fd %d: a record lock on %s, which the program was started with", f->fd,
+			                  f->link);
 	}
 	return 0;
 }
@@ -175,6 +178,6 @@ int check_locks(struct subject *s, struct err *err)
 	lost = lock_lost(table, s->pid, s->image);
 	if (!lost)
 		return 0;
-	return err_set(err, ENOTSUP, "process %d has a file lock that none of its descriptors shows: %.*s", s->pid,
-	               (int)strcspn(lost, "\n"), lost);
+	return err_refuse(err, UNLOCK_IT, "process %d has a file lock that none of its descriptors shows: %.*s", s->pid,
+	                  (int)strcspn(lost, "\n"), lost);
 }

@@ -14,6 +14,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/remedies.h"
 #include "snapshot/shared_internal.h"
 
 #define SMAPS_MAX (256u << 20)
@@ -27,7 +28,7 @@ struct line { /* the first line of an area in smaps */
 };
 
 static const char *const kept_flags[] = {"gd", "nr", "lo", "sr", "rr", "dc", "dd", "hg", "nh", "mg", "wf", "dp", "lf"};
-static const char *const plain_flags[] = {"rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "ac", "sd", "de", "um", "uw"};
+static const char *const plain_flags[] = {"rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "ac", "sd", "de"};
 
 static bool among(const char *flag, const char *const *list, size_t n)
 {
@@ -39,16 +40,16 @@ static bool among(const char *flag, const char *const *list, size_t n)
 
 static const char *refusal_of(const char *flag)
 {
-	static const char *const words[][2] = {{"io", "device memory"},
-	                                       {"pf", "memory without page structs"},
-	                                       {"ht", "huge page file memory"},
-	                                       {"mm", "memory with mixed pages"},
-	                                       {"ss", "a user shadow stack"},
-	                                       {"um", "memory under userfaultfd"},
-	                                       {"uw", "memory write-protected by userfaultfd"},
-	                                       {"ui", "memory under userfaultfd"},
-	                                       {"mt", "tagged memory"},
-	                                       {"sl", "sealed memory"}};
+	static const char *const words[][2] = {{"io", REFUSED("device memory")},
+	                                       {"pf", REFUSED("memory without page structs")},
+	                                       {"ht", REFUSED("huge page file memory")},
+	                                       {"mm", REFUSED("memory with mixed pages")},
+	                                       {"ss", REFUSED("a user shadow stack")},
+	                                       {"um", REFUSED("memory under userfaultfd")},
+	                                       {"uw", REFUSED("memory write-protected by userfaultfd")},
+	                                       {"ui", REFUSED("memory under userfaultfd for minor faults")},
+	                                       {"mt", REFUSED("tagged memory")},
+	                                       {"sl", REFUSED("sealed memory")}};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(flag, words[i][0]) == 0)
@@ -64,14 +65,14 @@ static int take_flags(Warm__Image__Vma *vma, char *flags, struct err *err)
 		const char *why = refusal_of(f);
 
 		if (why)
-			return err_set(err, ENOTSUP, "memory at %#lx: %s (flag %s) is not supported",
-			               (unsigned long)vma->start, why, f);
+			return err_refuse(err, UNMAP_IT, "memory at %#lx: %s (flag %s) is not supported",
+			                  (unsigned long)vma->start, why, f);
 		if (among(f, kept_flags, sizeof(kept_flags) / sizeof(kept_flags[0]))) {
 			if (GROW(vma, flag, strdup(f)) < 0)
 				return err_sys(err, ENOMEM, "areas");
 		} else if (!among(f, plain_flags, sizeof(plain_flags) / sizeof(plain_flags[0]))) {
-			return err_set(err, ENOTSUP, "memory at %#lx: flag %s is not known", (unsigned long)vma->start,
-			               f);
+			return err_refuse(err, UNMAP_IT, "memory at %#lx: flag %s is not known",
+			                  (unsigned long)vma->start, f);
 		}
 	}
 	return 0;
@@ -106,22 +107,25 @@ static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line
 	int r;
 
 	if (strncmp(line->path, "/[aio]", 6) == 0)
-		return err_set(err, ENOTSUP, "memory at %#lx: asynchronous I/O (io_setup)", (unsigned long)line->start);
+		return err_refuse(err, "end it (io_destroy) before the snapshot",
+		                  "memory at %#lx: asynchronous I/O (io_setup)", (unsigned long)line->start);
 	if (strncmp(line->path, "/secretmem", 10) == 0)
-		return err_set(err, ENOTSUP, "memory at %#lx: secret memory (memfd_secret)",
-		               (unsigned long)line->start);
+		return err_refuse(err, UNMAP_IT, "memory at %#lx: secret memory (memfd_secret)",
+		                  (unsigned long)line->start);
 	if (strncmp(line->path, "/SYSV", 5) == 0)
-		return err_set(err, ENOTSUP, "memory at %#lx: System V shared memory, %s", (unsigned long)line->start,
-		               line->path);
+		return err_refuse(err, "detach it (shmdt) before the snapshot",
+		                  "memory at %#lx: System V shared memory, %s", (unsigned long)line->start, line->path);
+	if (strncmp(line->path, "/anon_hugepage", 14) == 0)
+		return 0; /* its flags tell why not */
 	if (len > 10 && strcmp(line->path + len - 10, " (deleted)") == 0)
-		return err_set(err, ENOTSUP, "memory at %#lx maps a deleted file: %s", (unsigned long)line->start,
-		               line->path);
+		return err_refuse(err, "start the program anew, or unmap it before the snapshot",
+		                  "memory at %#lx maps a deleted file: %s", (unsigned long)line->start, line->path);
 	if (line->path[0] != '/')
-		return err_set(err, ENOTSUP, "memory at %#lx maps %s", (unsigned long)line->start, line->path);
+		return err_refuse(err, UNMAP_IT, "memory at %#lx maps %s", (unsigned long)line->start, line->path);
 	if (strncmp(line->path, "/dev/", 5) == 0 && strncmp(line->path, "/dev/shm/", 9) != 0 &&
 	    strcmp(line->path, "/dev/zero") != 0)
-		return err_set(err, ENOTSUP, "memory at %#lx maps the device %s", (unsigned long)line->start,
-		               line->path);
+		return err_refuse(err, UNMAP_IT, "memory at %#lx maps the device %s", (unsigned long)line->start,
+		                  line->path);
 	for (size_t i = 0; i < s->image->n_file; i++)
 		if (strcmp(s->image->file[i]->path, line->path) == 0 && s->image->file[i]->writable == writable) {
 			vma->file = (uint32_t)i;
@@ -161,7 +165,8 @@ static int add_page_area(struct subject *s, const Warm__Image__Vma *vma, bool dr
 static int take_defaults(struct subject *s, const char *flags, struct err *err)
 {
 	if (has_flag(flags, "mg"))
-		return err_set(err, ENOTSUP, "process %d has its equal pages merged (PR_SET_MEMORY_MERGE)", s->pid);
+		return err_refuse(err, SWITCH_IT_OFF, "process %d has its equal pages merged (PR_SET_MEMORY_MERGE)",
+		                  s->pid);
 	if (has_flag(flags, "lo"))
 		s->lock_future = has_flag(flags, "lf") ? WARM__IMAGE__LOCK_FUTURE__LOCKED_ON_FAULT
 		                                       : WARM__IMAGE__LOCK_FUTURE__LOCKED;
@@ -190,7 +195,8 @@ static int take_area(struct subject *s, const struct line *line, char *flags, st
 	vma->prot = (line->perms[0] == 'r' ? PROT_READ : 0) | (line->perms[1] == 'w' ? PROT_WRITE : 0) |
 	            (line->perms[2] == 'x' ? PROT_EXEC : 0);
 	if (line->key && vma->prot != PROT_EXEC) /* the kernel has one of its own for that */
-		return err_set(err, ENOTSUP, "memory at %#lx has a protection key", (unsigned long)line->start);
+		return err_refuse(err, "give it key 0 before the snapshot", "memory at %#lx has a protection key",
+		                  (unsigned long)line->start);
 	vma->shared = line->perms[3] == 's';
 	vma->offset = line->offset;
 	if (strcmp(line->path, "[vdso]") == 0)

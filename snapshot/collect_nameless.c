@@ -15,6 +15,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/remedies.h"
 
 #define NAMELESS_MAX (4u << 20) /* bytes: each launch writes them */
 #define DELETED      " (deleted)"
@@ -61,15 +62,15 @@ static int take_content(struct subject *s, const struct open_file *f, Warm__Imag
 static int check_nameless(const struct subject *s, const struct open_file *f, struct err *err)
 {
 	if (f->st.st_nlink != 0)
-		return err_set(err, ENOTSUP, "fd %d: deleted file %s, which has another name", f->fd, f->link);
+		return err_refuse(err, CLOSE_IT, "fd %d: deleted file %s, which has another name", f->fd, f->link);
 	if (f->st.st_size > (off_t)NAMELESS_MAX)
-		return err_set(err, ENOTSUP, "fd %d: deleted file %s, larger than %u MiB", f->fd, f->link,
-		               NAMELESS_MAX >> 20);
+		return err_refuse(err, CLOSE_IT, "fd %d: deleted file %s, larger than %u MiB", f->fd, f->link,
+		                  NAMELESS_MAX >> 20);
 	if (f->st.st_uid != s->status.uid[3] || f->st.st_gid != s->status.gid[3])
-		return err_set(err, ENOTSUP, "fd %d: deleted file %s, of another owner", f->fd, f->link);
+		return err_refuse(err, CLOSE_IT, "fd %d: deleted file %s, of another owner", f->fd, f->link);
 	if (f->desc->flags & O_PATH || (f->desc->flags & O_DIRECT))
-		return err_set(err, ENOTSUP, "fd %d: deleted file %s, opened with %s", f->fd, f->link,
-		               f->desc->flags & O_PATH ? "O_PATH" : "O_DIRECT");
+		return err_refuse(err, CLOSE_IT, "fd %d: deleted file %s, opened with %s", f->fd, f->link,
+		                  f->desc->flags & O_PATH ? "O_PATH" : "O_DIRECT");
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/remedies.h"
 
 static int copy_bytes(struct open_file *f, Warm__Image__Pipe *pipe, struct err *err)
 {
@@ -74,9 +75,9 @@ int collect_pipe(struct subject *s, struct open_file *f, struct err *err)
 	warm__image__pipe__init(pipe);
 	f->desc->pipe = pipe;
 	if (f->local < 0)
-		return err_set(err, ENOTSUP, "fd %d: a pipe opened by O_PATH", f->fd);
+		return err_refuse(err, CLOSE_IT, "fd %d: a pipe opened by O_PATH", f->fd);
 	if (f->desc->flags & O_DIRECT)
-		return err_set(err, ENOTSUP, "fd %d: a pipe in packet mode (O_DIRECT)", f->fd);
+		return err_refuse(err, CLOSE_IT, "fd %d: a pipe in packet mode (O_DIRECT)", f->fd);
 	capacity = fcntl(f->local, F_GETPIPE_SZ);
 	if (capacity < 0)
 		return err_sys(err, errno, "fd %d: size of the pipe", f->fd);
@@ -90,7 +91,7 @@ int collect_pipe(struct subject *s, struct open_file *f, struct err *err)
 		size_t len = strlen(f->link);
 
 		if (len > 10 && strcmp(f->link + len - 10, " (deleted)") == 0)
-			return err_set(err, ENOTSUP, "fd %d: deleted FIFO %.*s", f->fd, (int)len - 10, f->link);
+			return err_refuse(err, CLOSE_IT, "fd %d: deleted FIFO %.*s", f->fd, (int)len - 10, f->link);
 		f->desc->path = strdup(f->link);
 		if (!f->desc->path)
 			return err_sys(err, ENOMEM, "descriptors");
@@ -122,8 +123,8 @@ int check_pipes(struct subject *s, struct err *err)
 			writer |= other->both_ends || other->write_end;
 		}
 		if (!reader || !writer)
-			return err_set(err, ENOTSUP, "fd %d: a pipe whose %s end is in another process",
-			               descriptor_of(s, i), reader ? "write" : "read");
+			return err_refuse(err, CLOSE_IT, "fd %d: a pipe whose %s end is in another process",
+			                  descriptor_of(s, i), reader ? "write" : "read");
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/remedies.h"
 #include "snapshot/shared_internal.h"
 
 #define MAPS_MAX (64u << 20)
@@ -92,8 +93,8 @@ int shared_prepare(struct subject *s, struct err *err)
 		if (fd_read_file_at(AT_FDCWD, path, MAPS_MAX, &maps, NULL) < 0)
 			continue; /* it has ended */
 		if (each_shared(maps, find_noted, s))
-			r = err_set(err, ENOTSUP, "process %d shares anonymous memory with process %s", s->pid,
-			            entry->d_name);
+			r = err_refuse(err, "end that one, or unmap it, before the snapshot",
+			               "process %d shares anonymous memory with process %s", s->pid, entry->d_name);
 	}
 	closedir(all);
 	return r;
@@ -116,8 +117,8 @@ static int new_object(struct subject *s, const Warm__Image__Vma *vma, uint64_t i
 	struct stat st;
 
 	if (!s->original && !is_noted(s, ino))
-		return err_set(err, EAGAIN, "memory at %#lx was mapped while the program was being frozen: try again",
-		               (unsigned long)vma->start);
+		return err_refuse(err, TRY_AGAIN, "memory at %#lx was mapped while the program was being frozen",
+		                  (unsigned long)vma->start);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, errno, "shared memory at %#lx", (unsigned long)vma->start);
 	object = malloc(sizeof(*object));
@@ -149,8 +150,8 @@ int take_shared_area(struct subject *s, Warm__Image__Vma *vma, uint64_t ino, str
 	vma->object = (uint32_t)i;
 	size = image->shared_memory[i]->size;
 	if (vma->offset + (vma->end - vma->start) > (size + PAGE - 1) / PAGE * PAGE)
-		return err_set(err, ENOTSUP, "memory at %#lx: shared memory that was made longer than it was",
-		               (unsigned long)vma->start);
+		return err_refuse(err, UNMAP_IT, "memory at %#lx: shared memory that was made longer than it was",
+		                  (unsigned long)vma->start);
 	return 0;
 }
 
@@ -235,7 +236,7 @@ int find_shared_pages(struct subject *s, uint64_t start, struct err *err)
 	if (r == 0)
 		r = each_data(fd, 0, s->image->shared_memory[shown.vma->object]->size, check_shown, &shown);
 	if (r > 0)
-		return err_set(err, ENOTSUP, "memory at %#lx: shared memory of which a part with data is unmapped",
-		               (unsigned long)start);
+		return err_refuse(err, UNMAP_IT, "memory at %#lx: shared memory of which a part with data is unmapped",
+		                  (unsigned long)start);
 	return r < 0 ? err_sys(err, -r, "shared memory at %#lx", (unsigned long)start) : 0;
 }

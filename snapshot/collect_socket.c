@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "proto/launch.h"
+#include "snapshot/remedies.h"
 #include "snapshot/unix_diag.h"
 
 #define DATAGRAM_MAX (1u << 20)
@@ -56,7 +57,7 @@ static int check_urgent(const struct open_file *f, struct err *err)
 	char byte;
 
 	if (recv(f->local, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) == 1)
-		return err_set(err, ENOTSUP, "fd %d: an urgent byte (MSG_OOB) waits in the socket", f->fd);
+		return err_refuse(err, READ_IT, "fd %d: an urgent byte (MSG_OOB) waits in the socket", f->fd);
 	return 0;
 }
 
@@ -80,16 +81,16 @@ static int take_queue(struct open_file *f, Warm__Image__Socket *sock, struct err
 		if (n < 0)
 			r = err_sys(err, errno, "fd %d: bytes in the socket", f->fd);
 		else if (n == 0 && sock->type != SOCK_STREAM && !sock->shut_read)
-			r = err_set(err, ENOTSUP, "fd %d: an empty datagram waits in the socket", f->fd);
+			r = err_refuse(err, READ_IT, "fd %d: an empty datagram waits in the socket", f->fd);
 		else if (n == 0)
 			break; /* shut down */
 		else if (msg.msg_flags & MSG_TRUNC)
-			r = err_set(err, ENOTSUP, "fd %d: a waiting datagram longer than 1 MiB", f->fd);
+			r = err_refuse(err, READ_IT, "fd %d: a waiting datagram longer than 1 MiB", f->fd);
 		for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); r == 0 && c; c = CMSG_NXTHDR(&msg, c))
 			if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
 				for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++)
 					close(((int *)CMSG_DATA(c))[i]);
-				r = err_set(err, ENOTSUP, "fd %d: descriptors waiting in the socket", f->fd);
+				r = err_refuse(err, READ_IT, "fd %d: descriptors waiting in the socket", f->fd);
 			}
 		if (r == 0 && GROW(sock, queue, bytes_copy(buf, (size_t)n)) < 0)
 			r = err_sys(err, ENOMEM, "descriptors");
@@ -111,7 +112,8 @@ static int take_file(struct subject *s, struct open_file *f, Warm__Image__Socket
 		return 0; /* unbound, or an abstract name */
 	memcpy(path, addr->sun_path, len < sizeof(path) ? len : sizeof(path) - 1);
 	if (cwd < 0 || fstatat(cwd, path, &st, 0) < 0 || !S_ISSOCK(st.st_mode) || (uint32_t)st.st_ino != (uint32_t)ino)
-		return err_set(err, ENOTSUP, "fd %d: a unix socket whose file %s is not there any more", f->fd, path);
+		return err_refuse(err, CLOSE_IT, "fd %d: a unix socket whose file %s is not there any more", f->fd,
+		                  path);
 	sock->file_mode = st.st_mode & 07777;
 	return 0;
 }
@@ -146,14 +148,16 @@ static int collect_unix(struct subject *s, struct open_file *f, Warm__Image__Soc
 	                                       : "") < 0)
 		return err_sys(err, ENOMEM, "descriptors");
 	if (sock->listening)
-		return diag.read_queue ? err_set(err, ENOTSUP, "fd %d: connections wait to be accepted", f->fd) : 0;
+		return diag.read_queue ? err_refuse(err, "accept them before the snapshot",
+		                                    "fd %d: connections wait to be accepted", f->fd)
+		                       : 0;
 	if (sock->address.len && (diag.peer || diag.state == TCP_ESTABLISHED))
-		return err_set(err, ENOTSUP, "fd %d: a connected unix socket with a name", f->fd);
+		return err_refuse(err, CLOSE_IT, "fd %d: a connected unix socket with a name", f->fd);
 	r = check_urgent(f, err);
 	if (r == 0)
 		r = take_queue(f, sock, err);
 	if (r == 0 && sock->n_queue && sock->address.len)
-		r = err_set(err, ENOTSUP, "fd %d: datagrams wait in a unix socket with a name", f->fd);
+		r = err_refuse(err, READ_IT, "fd %d: datagrams wait in a unix socket with a name", f->fd);
 	return r;
 }
 
@@ -163,7 +167,7 @@ static int check_filter(struct open_file *f, struct err *err)
 	socklen_t n_insns = 0;
 
 	if (getsockopt(f->local, SOL_SOCKET, SO_GET_FILTER, NULL, &n_insns) < 0 ? errno == EACCES : n_insns > 0)
-		return err_set(err, ENOTSUP, "fd %d: a socket with a filter (BPF)", f->fd);
+		return err_refuse(err, CLOSE_IT, "fd %d: a socket with a filter (BPF)", f->fd);
 	return 0;
 }
 
@@ -171,15 +175,15 @@ static const char *family_words(int family)
 {
 	switch (family) {
 	case AF_NETLINK:
-		return "netlink";
+		return REFUSED("netlink");
 	case AF_PACKET:
-		return "packet";
+		return REFUSED("packet");
 	case AF_VSOCK:
-		return "vsock";
+		return REFUSED("vsock");
 	case AF_ALG:
-		return "cryptography";
+		return REFUSED("cryptography");
 	default:
-		return "unusual";
+		return REFUSED("unusual");
 	}
 }
 
@@ -202,8 +206,8 @@ int collect_socket(struct subject *s, struct open_file *f, struct err *err)
 	else if (sock->family == AF_UNIX)
 		r = collect_unix(s, f, sock, err);
 	else
-		r = err_set(err, ENOTSUP, "fd %d: %s socket (address family %d)", f->fd, family_words(sock->family),
-		            sock->family);
+		r = err_refuse(err, CLOSE_IT, "fd %d: %s socket (address family %d)", f->fd, family_words(sock->family),
+		               sock->family);
 	if (r == 0)
 		r = check_filter(f, err);
 	return r < 0 ? r : collect_options(f, sock, err);
@@ -220,11 +224,12 @@ int check_sockets(struct subject *s, struct err *err)
 			if (s->image->description[j]->socket && s->image->description[j]->socket->id == sock->peer)
 				peer = s->image->description[j]->socket;
 		if (!peer)
-			return err_set(err, ENOTSUP, "fd %d: unix socket connected to another process",
-			               descriptor_of(s, i));
+			return err_refuse(err, CLOSE_IT, "fd %d: unix socket connected to another process",
+			                  descriptor_of(s, i));
 		if (peer->peer != sock->id)
-			return err_set(err, ENOTSUP, "fd %d: unix socket connected to one that is not connected to it",
-			               descriptor_of(s, i));
+			return err_refuse(err, CLOSE_IT,
+			                  "fd %d: unix socket connected to one that is not connected to it",
+			                  descriptor_of(s, i));
 	}
 	return 0;
 }

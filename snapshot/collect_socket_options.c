@@ -199,7 +199,8 @@ static int check_corked(const struct open_file *f, const Warm__Image__Socket *so
 
 	if (sock->type == SOCK_DGRAM && getsockopt(f->local, IPPROTO_UDP, UDP_CORK, &corked, &len) == 0 && corked &&
 	    ioctl(f->local, TIOCOUTQ, &waiting) == 0 && waiting)
-		return err_set(err, ENOTSUP, "fd %d: a datagram that is not sent yet (UDP_CORK)", f->fd);
+		return err_refuse(err, "send it before the snapshot",
+		                  "fd %d: a datagram that is not sent yet (UDP_CORK)", f->fd);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/uapi.h"
+#include "snapshot/remedies.h"
 #include "snapshot/subject.h"
 
 #define XFEATURE_TILE_DATA 18 /* Documentation/arch/x86/xstate.rst */
@@ -69,8 +70,9 @@ static int take_directory(struct subject *s, const char *link, char **ret_path, 
 		return err_sys(err, -r, "%s of process %d", link, s->pid);
 	if (fstatat(s->proc_fd, link, &by_link, 0) < 0 || stat(path, &by_path) < 0 ||
 	    by_link.st_ino != by_path.st_ino || by_link.st_dev != by_path.st_dev)
-		return err_set(err, ENOTSUP, "the %s of process %d, %s, cannot be reached by that name",
-		               link[0] == 'c' ? "working directory" : "root directory", s->pid, path);
+		return err_refuse(err, "go to another one before the snapshot",
+		                  "the %s of process %d, %s, cannot be reached by that name",
+		                  link[0] == 'c' ? "working directory" : "root directory", s->pid, path);
 	*ret_path = strdup(path);
 	return *ret_path ? 0 : err_sys(err, ENOMEM, "directories");
 }
@@ -81,7 +83,8 @@ static int refuse_keyrings(struct subject *s, struct err *err)
 	static const struct {
 		int64_t id;
 		const char *whose;
-	} keyring[] = {{KEY_SPEC_PROCESS_KEYRING, "process"}, {KEY_SPEC_THREAD_KEYRING, "main thread"}};
+	} keyring[] = {{KEY_SPEC_PROCESS_KEYRING, REFUSED("process")},
+	               {KEY_SPEC_THREAD_KEYRING, REFUSED("main thread")}};
 
 	for (size_t i = 0; i < sizeof(keyring) / sizeof(keyring[0]); i++) {
 		long ret;
@@ -90,7 +93,8 @@ static int refuse_keyrings(struct subject *s, struct err *err)
 		if (r < 0)
 			return r;
 		if (ret > 0)
-			return err_set(err, ENOTSUP, "process %d: its %s has a keyring", s->pid, keyring[i].whose);
+			return err_refuse(err, DO_IT_AFTER, "process %d: its %s has a keyring", s->pid,
+			                  keyring[i].whose);
 	}
 	return 0;
 }
@@ -107,26 +111,27 @@ static int refuse_switches(struct subject *s, struct err *err)
 	    (r = subject_read(s, s->scratch, &tsc, sizeof(tsc), err)) < 0)
 		return r;
 	if (tsc != PR_TSC_ENABLE)
-		return err_set(err, ENOTSUP, "process %d has its time stamp counter switched off (PR_SET_TSC)", s->pid);
+		return err_refuse(err, "switch it on before the snapshot",
+		                  "process %d has its time stamp counter switched off (PR_SET_TSC)", s->pid);
 	if ((r = subject_syscall(s, &ret, SYS_arch_prctl, ARCH_GET_CPUID, 0, 0, 0, err)) < 0)
 		return r;
 	if (ret == 0)
-		return err_set(err, ENOTSUP, "process %d has the cpuid instruction switched off (ARCH_SET_CPUID)",
-		               s->pid);
+		return err_refuse(err, "switch it on before the snapshot",
+		                  "process %d has the cpuid instruction switched off (ARCH_SET_CPUID)", s->pid);
 	if ((r = subject_syscall(s, &ret, SYS_arch_prctl, ARCH_GET_XCOMP_PERM, s->scratch, 0, 0, err)) < 0 ||
 	    (r = subject_read(s, s->scratch, &features, sizeof(features), err)) < 0)
 		return r;
 	if (ret == 0 && features >> XFEATURE_TILE_DATA & 1)
-		return err_set(err, ENOTSUP, "process %d has asked for AMX tiles (ARCH_REQ_XCOMP_PERM)", s->pid);
+		return err_refuse(err, DO_IT_AFTER, "process %d has asked for AMX tiles (ARCH_REQ_XCOMP_PERM)", s->pid);
 	if ((r = subject_syscall(s, &ret, SYS_modify_ldt, 0, s->scratch, LDT_ENTRY_SIZE, 0, err)) < 0)
 		return r;
 	if (ret > 0)
-		return err_set(err, ENOTSUP, "process %d has segments of its own (modify_ldt)", s->pid);
+		return err_refuse(err, DO_IT_AFTER, "process %d has segments of its own (modify_ldt)", s->pid);
 	if ((r = subject_syscall(s, &ret, SYS_get_mempolicy, s->scratch, 0, 0, 0, err)) < 0 ||
 	    (r = subject_read(s, s->scratch, &policy, sizeof(policy), err)) < 0)
 		return r;
 	if (ret == 0 && policy != MPOL_DEFAULT)
-		return err_set(err, ENOTSUP, "process %d has a NUMA policy (set_mempolicy)", s->pid);
+		return err_refuse(err, DO_IT_AFTER, "process %d has a NUMA policy (set_mempolicy)", s->pid);
 	return refuse_keyrings(s, err);
 }
 
@@ -178,8 +183,8 @@ int collect_task(struct subject *s, struct err *err)
 	process->umask = s->status.umask;
 	process->no_new_privs = s->status.no_new_privs;
 	if (strcmp(process->root, "/") != 0 && !(s->status.cap_effective >> CAP_SYS_CHROOT & 1))
-		return err_set(err, ENOTSUP, "process %d lives in %s and may not chroot there again", s->pid,
-		               process->root);
+		return err_refuse(err, DO_IT_AFTER, "process %d lives in %s and may not chroot there again", s->pid,
+		                  process->root);
 	r = refuse_switches(s, err);
 	return r < 0 ? r : take_settings(s, process, err);
 }

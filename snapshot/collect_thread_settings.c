@@ -17,6 +17,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/remedies.h"
 #include "snapshot/threads_internal.h"
 
 #define POLICY_DEADLINE 6
@@ -38,9 +39,11 @@ static int take_scheduling(Warm__Image__Thread *thread, pid_t tid, struct err *e
 	if (syscall(SYS_sched_getattr, tid, &attr, sizeof(attr), 0) < 0)
 		return err_sys(err, errno, "scheduling of thread %d", tid);
 	if (attr.sched_policy == POLICY_DEADLINE)
-		return err_set(err, ENOTSUP, "thread %d has a deadline scheduling policy", tid);
+		return err_refuse(err, "give it another one before the snapshot",
+		                  "thread %d has a deadline scheduling policy", tid);
 	if (attr.sched_policy == POLICY_EXT)
-		return err_set(err, ENOTSUP, "thread %d is scheduled by a BPF program", tid);
+		return err_refuse(err, "give it another policy before the snapshot",
+		                  "thread %d is scheduled by a BPF program", tid);
 	thread->sched_policy = attr.sched_policy;
 	thread->sched_priority = attr.sched_priority;
 	thread->nice = attr.sched_nice;
@@ -70,7 +73,7 @@ static int take_flags(struct subject *s, Warm__Image__Thread *thread, pid_t tid,
 	if (r < 0)
 		return err_sys(err, -r, "state of thread %d", tid);
 	if (stat.flags & PF_IO_FLUSHER)
-		return err_set(err, ENOTSUP, "thread %d is an I/O flusher (PR_SET_IO_FLUSHER)", tid);
+		return err_refuse(err, SWITCH_IT_OFF, "thread %d is an I/O flusher (PR_SET_IO_FLUSHER)", tid);
 	thread->mce_kill = !(stat.flags & PF_MCE_PROCESS) ? PR_MCE_KILL_DEFAULT
 	                   : stat.flags & PF_MCE_EARLY    ? PR_MCE_KILL_EARLY
 	                                                  : PR_MCE_KILL_LATE;
@@ -91,7 +94,8 @@ static int same_personality(struct subject *s, pid_t tid, struct err *err)
 	if (tid == s->pid)
 		s->image->process->personality = (uint32_t)strtoul(text, NULL, 16);
 	else if ((uint32_t)strtoul(text, NULL, 16) != s->image->process->personality)
-		return err_set(err, ENOTSUP, "thread %d has another personality than thread %d", tid, s->pid);
+		return err_refuse(err, "give it the same before the snapshot",
+		                  "thread %d has another personality than thread %d", tid, s->pid);
 	return 0;
 }
 

@@ -93,11 +93,12 @@ static int take_posix_timers(struct subject *s, const char *text, struct err *er
 				if (s->thread[i].tid == target)
 					timer->tid = s->image->thread[i]->tid;
 			if (!timer->tid)
-				return err_set(err, ENOTSUP, "timer %d signals a thread that has ended", id);
+				return err_refuse(err, "delete it before the snapshot",
+				                  "timer %d signals a thread that has ended", id);
 		}
 		if (clock < 0 && clock != CLOCK_OF_PROCESS)
-			return err_set(err, ENOTSUP,
-			               "timer %d runs on the clock of a thread, another process or a device", id);
+			return err_refuse(err, "delete it before the snapshot",
+			                  "timer %d runs on the clock of a thread, another process or a device", id);
 		r = take_remaining(s, timer, err);
 		if (r < 0)
 			return r;

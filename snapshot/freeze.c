@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "snapshot/remedies.h"
 #include "snapshot/subject.h"
 
 #define STOP_LIMIT_S  1
@@ -23,9 +24,18 @@ struct round {
 };
 
 /* execve(2) by one thread ends the others, and gives that one the main thread's number. */
-static int replaced(const struct subject *s, struct err *err)
+static int replaced(struct subject *s, struct err *err)
 {
-	return err_set(err, EAGAIN, "process %d ended, or executed another program, while it was being frozen", s->pid);
+	s->vanishes = true;
+	return err_refuse(err, TRY_AGAIN, "process %d ended, or executed another program, while it was being frozen",
+	                  s->pid);
+}
+
+/* Such a process stays in the list of processes as long as its other threads run. */
+static int headless(struct subject *s, struct err *err)
+{
+	s->vanishes = true;
+	return err_refuse(err, "end it last, after the snapshot", "process %d: its main thread has ended", s->pid);
 }
 
 /* Any thread of theirs that has ended is heard of. In a handler: `seize` says when it may run. */
@@ -84,8 +94,8 @@ static int seize_new(void *arg, pid_t tid)
 	r = seize(tid, round->err);
 	if (r == -ECHILD)
 		return replaced(s, round->err);
-	if (r == -ESRCH && tid == s->pid) /* it stays in the list as long as others run */
-		return err_set(round->err, ESRCH, "process %d: its main thread has ended", s->pid);
+	if (r == -ESRCH && tid == s->pid)
+		return headless(s, round->err);
 	round->n_new++;
 	if (r == -ESRCH)
 		return 0; /* it ended while we were looking */
@@ -114,8 +124,9 @@ static int wait_for(struct subject *s, struct tracee *t, struct err *err)
 			tracee_hear_end(&s->thread[i]);
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (now.tv_sec > limit.tv_sec || (now.tv_sec == limit.tv_sec && now.tv_nsec > limit.tv_nsec))
-			return err_set(err, EBUSY,
-			               "thread %d cannot be stopped: it waits for what cannot be interrupted", t->tid);
+			return err_refuse(err, "try again when it has what it waits for",
+			                  "thread %d cannot be stopped: it waits for what cannot be interrupted",
+			                  t->tid);
 	}
 	return r == -ECHILD ? replaced(s, err) : r < 0 ? r : 0;
 }
@@ -171,7 +182,7 @@ static int stop_all(struct subject *s, struct err *err)
 			return r;
 	} while (round.n_new);
 	if (s->n_threads == 0 || s->thread[0].tid != s->pid)
-		return err_set(err, ESRCH, "process %d: its main thread has ended", s->pid);
+		return headless(s, err);
 	return 0;
 }
 

@@ -29,6 +29,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/remedies.h"
 #include "snapshot/subject.h"
 
 #define PAGE       4096u
@@ -155,7 +156,7 @@ static int find_syscall_insn(struct subject *s, const char *maps, struct err *er
 	}
 	len = vdso.end - vdso.start;
 	if (!len || len > 65536)
-		return err_set(err, ENOTSUP, "process %d has no vdso", s->pid);
+		return err_refuse(err, STARTS_COLD, "process %d has no vdso", s->pid);
 	code = malloc(len);
 	if (!code)
 		return err_sys(err, ENOMEM, "vdso");
@@ -167,7 +168,7 @@ static int find_syscall_insn(struct subject *s, const char *maps, struct err *er
 			s->syscall_insn = vdso.start + i;
 			return 0;
 		}
-	return err_set(err, ENOTSUP, "process %d: no system call instruction in its vdso", s->pid);
+	return err_refuse(err, STARTS_COLD, "process %d: no system call instruction in its vdso", s->pid);
 }
 
 /* ---- frames ------------------------------------------------------------------------------------------------------ */

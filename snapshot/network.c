@@ -15,6 +15,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/proc.h"
+#include "snapshot/remedies.h"
 
 /* From here on sockets are asked for where they are: sock_diag(7) tells of its own namespace. */
 int enter_network(struct subject *s, struct err *err)
@@ -54,15 +55,15 @@ int survey_network(struct subject *s, struct err *err)
 		if (!(at->ifa_flags & IFF_UP))
 			continue;
 		if (!(at->ifa_flags & IFF_LOOPBACK))
-			r = err_set(err, ENOTSUP, "process %d has the interface %s in its network namespace", s->pid,
-			            at->ifa_name);
+			r = err_refuse(err, DO_IT_AFTER, "process %d has the interface %s in its network namespace",
+			               s->pid, at->ifa_name);
 		else if (!is_loopback(at->ifa_addr))
-			r = err_set(err, ENOTSUP, "process %d has given its interface %s the address %s", s->pid,
-			            at->ifa_name,
-			            address_words(at->ifa_addr,
-			                          at->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-			                                                             : sizeof(struct sockaddr_in6),
-			                          words));
+			r = err_refuse(err, DO_IT_AFTER, "process %d has given its interface %s the address %s", s->pid,
+			               at->ifa_name,
+			               address_words(at->ifa_addr,
+			                             at->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+			                                                                : sizeof(struct sockaddr_in6),
+			                             words));
 	}
 	freeifaddrs(list);
 	s->image->process->net_private = true;

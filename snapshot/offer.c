@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "plugins/plugins.h"
+#include "snapshot/remedies.h"
 #include "snapshot/subject.h"
 
 #define FEATURE "plugins"
@@ -85,11 +86,13 @@ int offer_process(struct subject *s, const struct plugins_place *place, struct e
 	r = proc_link(s->proc_fd, "exe", exe, sizeof(exe));
 	if (r == 0 && fstatat(s->proc_fd, "exe", &st, 0) < 0)
 		r = -errno;
-	if (r == -ENOENT)
-		return err_set(err, ESRCH,
-		               "process %d has no executable: it has ended, is executing another program, or is "
-		               "the kernel's",
-		               s->pid);
+	if (r == -ENOENT) {
+		s->vanishes = true;
+		return err_refuse(err, TRY_AGAIN,
+		                  "process %d has no executable: its main thread has ended or is executing a program, "
+		                  "or it is the kernel's",
+		                  s->pid);
+	}
 	if (r < 0)
 		return err_sys(err, -r, "executable of process %d", s->pid);
 	object.dev = s->exe_dev = st.st_dev;

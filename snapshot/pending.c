@@ -33,10 +33,9 @@ static int check(const struct subject *s, const siginfo_t *info, struct err *err
 
 	if (!is_terminals(info) && !(names_a_sender(info) && info->si_pid != own))
 		return 0;
-	return err_set(
-	        err, EAGAIN,
-	        "signal %d (%s) from %s waits in process %d: it is for this process alone, a copy must not get it; "
-	        "try again behind it",
+	return err_refuse(
+	        err, "try again behind it",
+	        "signal %d (%s) from %s waits in process %d: it is for this process alone, a copy must not get it",
 	        info->si_signo, name ? name : "real-time", is_terminals(info) ? "its terminal" : "another process",
 	        s->pid);
 }

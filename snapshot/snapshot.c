@@ -72,7 +72,7 @@ static int write_down(struct subject *s, const struct snapshot_request *req, str
 /* What failed then is only how it was noticed. */
 static void say_if_ended(const struct subject *s, struct err *err)
 {
-	if ((err->code == ESRCH || err->code == EAGAIN) && subject_has_ended(s))
+	if ((err->code == ESRCH || s->vanishes) && subject_has_ended(s))
 		err_set(err, ESRCH, "it ended before its snapshot was taken");
 }
 

@@ -115,7 +115,7 @@ static int add_watched(struct stand_ins *in, const Warm__Image__Image *image, in
 	if (number <= 2 || in_image(image, number) || have_extra(in, number))
 		return 0;
 	if (in->n_extra == GO_FDS_MAX - SLOT_EXTRA - 1)
-		return err_set(err, E2BIG, "more than %zu descriptors of the launch are watched", in->n_extra);
+		return err_set(err, EUCLEAN, "more than %zu descriptors of the launch are watched", in->n_extra);
 	fd = eventfd(0, EFD_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, errno, "stand-in of fd %d", number);

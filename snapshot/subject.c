@@ -186,7 +186,7 @@ int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino
 	if (stat(path, &st) < 0)
 		return err_sys(err, errno, "%s, which the program has open or mapped", path);
 	if (st.st_ino != ino || st.st_dev != dev)
-		return err_set(err, ESTALE, "%s was replaced after the program opened it: start it again", path);
+		return err_refuse(err, "start it anew", "%s was replaced after the program opened it", path);
 	file = malloc(sizeof(*file));
 	if (!file)
 		return err_sys(err, ENOMEM, "files");

@@ -39,6 +39,7 @@ struct subject {
 	uint64_t exe_dev, exe_ino; /* what it executed when plugins were asked */
 	const char *program;       /* base/program.h, or NULL */
 	bool net_private;          /* it was launched with --net private */
+	bool vanishes;             /* it is refused for what a process that ends looks like, too */
 	const struct launch_owner *owner;
 	const struct launch_fd *launch_fd;
 	size_t n_launch_fds;

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/program.h"
+#include "snapshot/remedies.h"
 #include "snapshot/subject.h"
 
 #define AUXV_MAX 65536
@@ -31,9 +32,8 @@ static int no_children(struct subject *s, struct err *err)
 		if (r < 0)
 			return err_sys(err, -r, "children of process %d", s->pid);
 		if (children[0])
-			return err_set(err, ENOTSUP,
-			               "process %d has a child process (%d): only single processes can be snapshotted",
-			               s->pid, atoi(children));
+			return err_refuse(err, "only single processes are copied, let it end before the snapshot",
+			                  "process %d has a child process (%d)", s->pid, atoi(children));
 	}
 	return 0;
 }
@@ -41,7 +41,8 @@ static int no_children(struct subject *s, struct err *err)
 /* A clone gets its own pid and mount namespaces inside the daemon's others: the application must live in those, too. */
 static int same_namespaces(struct subject *s, struct err *err)
 {
-	static const char *const names[] = {"mnt", "net", "ipc", "uts", "user", "cgroup", "time"};
+	static const char *const names[] = {REFUSED("mnt"),  REFUSED("net"),    REFUSED("ipc"), REFUSED("uts"),
+	                                    REFUSED("user"), REFUSED("cgroup"), REFUSED("time")};
 	CLEAN(fd) int self = proc_open(getpid());
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -54,13 +55,13 @@ static int same_namespaces(struct subject *s, struct err *err)
 			return err_sys(err, -r, "%s namespace of process %d", names[i], s->pid);
 		if (s->net_private && !strcmp(names[i], "net"))
 			r = theirs != ours ? survey_network(s, err)
-			                   : err_set(err, EINVAL,
-			                             "process %d was launched with --net private, and is on the "
-			                             "daemon's network",
-			                             s->pid);
+			                   : err_refuse(err, DO_IT_AFTER,
+			                                "process %d was launched with --net private, and is on the "
+			                                "daemon's network",
+			                                s->pid);
 		else if (theirs != ours)
-			return err_set(err, ENOTSUP, "process %d is in another %s namespace than the daemon", s->pid,
-			               names[i]);
+			return err_refuse(err, "run a daemon there",
+			                  "process %d is in another %s namespace than the daemon", s->pid, names[i]);
 		if (r < 0)
 			return r;
 	}
@@ -91,14 +92,15 @@ static int same_credentials(struct subject *s, struct err *err)
 		r = one.seccomp;
 		proc_status_fini(&one);
 		if (r)
-			return err_set(err, ENOTSUP, "thread %d has a seccomp filter", s->thread[i].tid);
+			return err_refuse(err, DO_IT_AFTER, "thread %d has a seccomp filter", s->thread[i].tid);
 		if (syscall(SYS_kcmp, s->pid, s->thread[i].tid, KCMP_FILES, 0, 0) != 0 ||
 		    syscall(SYS_kcmp, s->pid, s->thread[i].tid, KCMP_FS, 0, 0) != 0)
-			return err_set(err, ENOTSUP, "thread %d has descriptors or a working directory of its own",
-			               s->thread[i].tid);
+			return err_refuse(err, "let it end before the snapshot",
+			                  "thread %d has descriptors or a working directory of its own",
+			                  s->thread[i].tid);
 		if (!same)
-			return err_set(err, ENOTSUP, "thread %d has other credentials than thread %d", s->thread[i].tid,
-			               s->pid);
+			return err_refuse(err, "let it end before the snapshot",
+			                  "thread %d has other credentials than thread %d", s->thread[i].tid, s->pid);
 	}
 	return 0;
 }
@@ -114,10 +116,11 @@ static int not_secure(const struct subject *s, struct err *err)
 		return err_sys(err, -r, "auxiliary vector of process %d", s->pid);
 	for (size_t i = 0; i + 2 <= len / sizeof(*auxv); i += 2)
 		if (auxv[i] == AT_SECURE && auxv[i + 1])
-			return err_set(err, EPERM,
-			               "process %d has executed a program that has more rights than its user (set-uid, "
-			               "set-gid, file capabilities)",
-			               s->pid);
+			return err_refuse(
+			        err, STARTS_COLD,
+			        "process %d has executed a program that has more rights than its user (set-uid, "
+			        "set-gid, file capabilities)",
+			        s->pid);
 	return 0;
 }
 
@@ -129,13 +132,15 @@ static int still_theirs(const struct subject *s, struct err *err)
 
 	for (int i = 0; owner && i < 4; i++)
 		if (s->status.uid[i] != owner->uid || s->status.gid[i] != owner->gid)
-			return err_set(err, EPERM, "process %d has the rights of another user or group now", s->pid);
+			return err_refuse(err, DO_IT_AFTER, "process %d has the rights of another user or group now",
+			                  s->pid);
 	if (owner && s->status.cap_permitted & ~owner->caps)
-		return err_set(err, EPERM, "process %d has capabilities that it was not launched with", s->pid);
+		return err_refuse(err, DO_IT_AFTER, "process %d has capabilities that it was not launched with",
+		                  s->pid);
 	program_groups_digest(s->status.groups, s->status.n_groups, groups);
 	if (owner && strcmp(groups, owner->groups) != 0)
-		return err_set(err, EPERM, "process %d has other supplementary groups than it was launched with",
-		               s->pid);
+		return err_refuse(err, DO_IT_AFTER,
+		                  "process %d has other supplementary groups than it was launched with", s->pid);
 	return not_secure(s, err);
 }
 
@@ -153,9 +158,9 @@ static int same_program(const struct subject *s, struct err *err)
 		return err_sys(err, -r, "program of process %d", s->pid);
 	if (now.exe.st_dev != s->exe_dev || now.exe.st_ino != s->exe_ino ||
 	    (s->program && strcmp(hex, s->program) != 0))
-		return err_set(err, EAGAIN,
-		               "process %d has executed another program, or changed its command line, meanwhile",
-		               s->pid);
+		return err_refuse(err, TRY_AGAIN,
+		                  "process %d has executed another program, or changed its command line, meanwhile",
+		                  s->pid);
 	return 0;
 }
 
@@ -165,12 +170,15 @@ static int shares_nothing(const struct subject *s, struct err *err)
 	static const struct {
 		int what;
 		const char *words;
-	} shared[] = {{KCMP_VM, "memory"}, {KCMP_FILES, "descriptors"}, {KCMP_FS, "working directory"}};
+	} shared[] = {{KCMP_VM, REFUSED("memory")},
+	              {KCMP_FILES, REFUSED("descriptors")},
+	              {KCMP_FS, REFUSED("working directory")}};
 
 	for (size_t i = 0; s->status.ppid && i < sizeof(shared) / sizeof(shared[0]); i++)
 		if (syscall(SYS_kcmp, s->pid, s->status.ppid, shared[i].what, 0, 0) == 0)
-			return err_set(err, ENOTSUP, "process %d shares its %s with its parent, process %d", s->pid,
-			               shared[i].words, s->status.ppid);
+			return err_refuse(err, "try again when it has executed a program",
+			                  "process %d shares its %s with its parent, process %d", s->pid,
+			                  shared[i].words, s->status.ppid);
 	return 0;
 }
 
@@ -178,7 +186,8 @@ static int no_dispatch(struct subject *s, struct err *err)
 {
 	for (size_t i = 0; i < s->n_threads; i++)
 		if (tracee_dispatches(&s->thread[i]))
-			return err_set(err, ENOTSUP, "thread %d dispatches its system calls", s->thread[i].tid);
+			return err_refuse(err, SWITCH_IT_OFF, "thread %d dispatches its system calls",
+			                  s->thread[i].tid);
 	return 0;
 }
 
@@ -200,10 +209,10 @@ static int no_semaphores(struct subject *s, struct err *err)
 			continue;
 		for (int i = 0; i < n; i++)
 			if (semctl(set, i, GETPID) == s->pid)
-				return err_set(err, ENOTSUP,
-				               "process %d has changed semaphore set %d, and may give it back at its "
-				               "end (SEM_UNDO)",
-				               s->pid, set);
+				return err_refuse(err, DO_IT_AFTER,
+				                  "process %d has changed semaphore set %d, and may give it back at "
+				                  "its end (SEM_UNDO)",
+				                  s->pid, set);
 	}
 	return 0;
 }
@@ -226,10 +235,11 @@ int survey(struct subject *s, struct err *err)
 	if (r < 0)
 		return r;
 	if (s->own_pid == 1)
-		return err_set(err, ENOTSUP,
-		               "process %d is the first of its pid namespace: clones have a supervisor there", s->pid);
+		return err_refuse(err, "give that namespace an init",
+		                  "process %d is the first of its pid namespace: in a copy a supervisor is that",
+		                  s->pid);
 	if (s->status.seccomp)
-		return err_set(err, ENOTSUP, "process %d has a seccomp filter", s->pid);
+		return err_refuse(err, DO_IT_AFTER, "process %d has a seccomp filter", s->pid);
 	if ((r = same_program(s, err)) < 0 || (r = still_theirs(s, err)) < 0 || (r = no_children(s, err)) < 0 ||
 	    (r = shares_nothing(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 ||
 	    (r = same_credentials(s, err)) < 0 || (r = no_dispatch(s, err)) < 0 || (r = no_semaphores(s, err)) < 0)

@@ -17,6 +17,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/proc.h"
+#include "snapshot/remedies.h"
 
 #define SIGSET_BYTES 8
 #define XSTATE_MAX   16384
@@ -38,9 +39,9 @@ static int is_refused(pid_t tid, struct err *err)
 	proc_status_fini(&status);
 	if (r < 0 || status.state == 'Z' || status.state == 'X')
 		return -ESRCH;
-	return status.tracer
-	               ? err_set(err, EPERM, "thread %d is being traced already, by process %d", tid, status.tracer)
-	               : 0;
+	return status.tracer ? err_refuse(err, "detach the tracer, then try again",
+	                                  "thread %d is being traced already, by process %d", tid, status.tracer)
+	                     : 0;
 }
 
 int tracee_seize(pid_t tid, struct err *err)
@@ -115,14 +116,14 @@ static void restart_call(struct user_regs_struct *regs)
 static int take_stop(struct tracee *t, int status, struct err *err)
 {
 	if (WSTOPSIG(status) != SIGTRAP)
-		return err_set(err, EBUSY, "thread %d is stopped by a signal: let it run, then try again", t->tid);
+		return err_refuse(err, "let it run, then try again", "thread %d is stopped by a signal", t->tid);
 	if (ptrace(PTRACE_GETREGS, t->tid, 0, &t->raw) < 0 ||
 	    ptrace(PTRACE_GETSIGMASK, t->tid, SIGSET_BYTES, &t->sigmask) < 0)
 		return errno == ESRCH ? 0 /* it has been killed: its end will be heard */
 		                      : err_sys(err, errno, "read registers of thread %d", t->tid);
 	t->stopped = 1;
 	if (t->raw.cs != 0x33)
-		return err_set(err, ENOTSUP, "thread %d runs 32-bit code", t->tid);
+		return err_refuse(err, STARTS_COLD, "thread %d runs 32-bit code", t->tid);
 	t->regs = t->raw;
 	restart_call(&t->regs);
 	return 1;

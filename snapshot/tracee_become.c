@@ -112,7 +112,7 @@ static int run(struct tracee *t, size_t n, enum progress *progress, size_t left,
 		if (i == n)
 			continue;
 		if (!WIFSTOPPED(status))
-			return err_set(err, ESRCH, "the clone ended on its way");
+			return err_set(err, EUCLEAN, "the clone ended on its way");
 		r = step(&t[i], &progress[i], status);
 		if (r < 0)
 			return err_sys(err, -r, "follow thread %d of the clone", tid);

@@ -86,6 +86,12 @@ static int insert_row(struct entry *entry, enum catalog_state state, struct err 
 	return r;
 }
 
+/* Something that it depends on is no longer what it was when the snapshot was taken. */
+static int refuse_stale(const char *what, struct err *err)
+{
+	return err_refuse(err, "start it once more", "since it was taken, %s", what);
+}
+
 static int trust_files(struct entry *entry, struct err *err)
 {
 	const Warm__Rpc__Conditions *conditions = entry->record->conditions;
@@ -96,7 +102,7 @@ static int trust_files(struct entry *entry, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	/* In this order: what changes from now on is seen by inotify, what has changed so far by this. */
 	if (watch_set_check(entry->files, reason, sizeof(reason)))
-		return err_set(err, ESTALE, "%s", reason);
+		return refuse_stale(reason, err);
 	return 0;
 }
 
@@ -134,15 +140,16 @@ int entry_publish(struct entry *entry, struct err *err)
 	return 0;
 }
 
-bool entry_stale(const struct entry *entry, char *reason, size_t size)
+int entry_check_files(const struct entry *entry, struct err *err)
 {
 	const Warm__Rpc__Conditions *conditions = entry->record->conditions;
+	char reason[ERR_MSG_MAX];
 
 	for (size_t i = 0; i < conditions->n_file; i++) {
-		if (file_check(conditions->file[i], reason, size))
-			return true;
+		if (file_check(conditions->file[i], reason, sizeof(reason)))
+			return refuse_stale(reason, err);
 	}
-	return false;
+	return 0;
 }
 
 void entry_supersede(struct entry *entry)

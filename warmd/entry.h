@@ -50,8 +50,8 @@ void entry_free(struct entry *entry);
  */
 int entry_publish(struct entry *entry, struct err *err);
 
-/* Whether a file that it came from has changed, for one that is not published; *reason says which. */
-bool entry_stale(const struct entry *entry, char *reason, size_t size);
+/* Fails, by name, where a file that it came from has changed; for one that is not published. */
+int entry_check_files(const struct entry *entry, struct err *err);
 
 /* What serves the same launches makes room for this one. */
 void entry_supersede(struct entry *entry);

@@ -67,7 +67,7 @@ static bool may_ask(const struct client *client, int proc_fd, const struct proc_
 
 static int not_yours(pid_t pid, struct err *err)
 {
-	return err_set(err, EPERM, "process %d is not yours: only root may copy it", pid);
+	return err_refuse(err, "only root may copy it", "process %d is not yours", pid);
 }
 
 /* The number must mean the same to both. */
@@ -82,7 +82,7 @@ static int same_numbers(const struct client *client, struct err *err)
 		return err_set(err, ESRCH, "cannot see who is calling");
 	return their_ns == our_ns
 	               ? 0
-	               : err_set(err, EPERM, "the caller has another pid namespace than warmd: ask from outside");
+	               : err_refuse(err, "ask from outside", "the caller has another pid namespace than warmd");
 }
 
 static int part_of_warm(pid_t pid, struct err *err)
@@ -114,8 +114,10 @@ static int process_open(struct process *process, const struct client *client, pi
 
 	if (r)
 		return r;
-	if (pid <= 0 || pid == getpid() || pid == getppid())
-		return err_set(err, EINVAL, "process %d: %s", pid, pid <= 0 ? "no such number" : "Warm's own daemon");
+	if (pid <= 0)
+		return err_set(err, EINVAL, "process %d: no such number", pid);
+	if (pid == getpid() || pid == getppid())
+		return err_refuse(err, "name another process", "process %d is Warm's own daemon", pid);
 	process->peer.pid = pid;
 	process->peer.pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* of a thread's number there is none */
 	process->proc_fd = proc_open(pid);
@@ -211,8 +213,8 @@ static int read_request(struct process *process, struct err *err)
 	int r = proc_link(process->proc_fd, "exe", process->exe, sizeof(process->exe));
 
 	if (r == -ENOENT)
-		return err_set(err, ENOTSUP, "process %d has no executable: it is the kernel's, or has ended",
-		               process->peer.pid);
+		return err_refuse(err, "name another process",
+		                  "process %d has no executable: it is the kernel's, or has ended", process->peer.pid);
 	if (r == -EACCES)
 		return err_set(err, EACCES, "process %d has rights that warmd has not: it cannot be looked into",
 		               process->peer.pid);
@@ -229,7 +231,8 @@ static int read_request(struct process *process, struct err *err)
 	if (!request->argv || !request->env)
 		return err_set(err, ENOMEM, "out of memory");
 	if (!request->head.n_argv)
-		return err_set(err, ENOTSUP, "process %d has no arguments to know it by", process->peer.pid);
+		return err_refuse(err, "start it with an argv[0]", "process %d has no arguments to know it by",
+		                  process->peer.pid);
 	find_command(process);
 	request->cmd = process->cmd;
 	request->cwd = process->cwd;
@@ -256,9 +259,9 @@ static int one_user(const struct process *process, struct err *err)
 
 	for (int i = 1; i < 4; i++) {
 		if (status->uid[i] != status->uid[0] || status->gid[i] != status->gid[0])
-			return err_set(err, ENOTSUP,
-			               "process %d has the rights of several users or groups (set-uid, set-gid)",
-			               process->peer.pid);
+			return err_refuse(err, "such programs always start cold",
+			                  "process %d has the rights of several users or groups (set-uid, set-gid)",
+			                  process->peer.pid);
 	}
 	return 0;
 }
@@ -290,10 +293,10 @@ static int read_conditions(struct process *process, const struct client *client,
 		return r;
 	if (caller->mnt_ns != machine->mnt_ns || caller->msg.root_dev != machine->root_dev ||
 	    caller->msg.root_ino != machine->root_ino)
-		return err_set(err, ENOTSUP,
-		               "process %d has another mount namespace or root directory than warmd: it is a copy, or "
-		               "in a container",
-		               process->peer.pid);
+		return err_refuse(err, "run a daemon there",
+		                  "process %d has another mount namespace or root directory than warmd: it is a copy, or "
+		                  "in a container",
+		                  process->peer.pid);
 	for (int i = 0; i < 3; i++) {
 		char name[16];
 		struct stat st;
@@ -333,7 +336,8 @@ static int examine(struct process *process, struct client *client, struct first_
 	if (!r)
 		r = read_conditions(process, client, err);
 	if (!r && config_never_warm(&daemon->config, process->cmd))
-		r = err_set(err, EPERM, "process %d: %s is on the never-warm list", process->peer.pid, process->cmd);
+		r = err_refuse(err, "see [exec] never-warm in the configuration",
+		               "process %d: %s is on the never-warm list", process->peer.pid, process->cmd);
 	if (!r && privileged_file(process->exe, err))
 		r = err_step(err, "process %d", process->peer.pid);
 	if (!r)

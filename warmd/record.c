@@ -145,12 +145,15 @@ int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__R
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-#define CHANGED "%.160s changed after the program had started; start it once more"
-
 struct list {
 	Warm__Rpc__File **file;
 	size_t n, room;
 };
+
+static int changed(const char *path, struct err *err)
+{
+	return err_refuse(err, "start it once more", "%s changed after the program had started", path);
+}
 
 static Warm__Rpc__File *file_new(const char *path, char *const *suffix, size_t n_suffix)
 {
@@ -179,7 +182,7 @@ static int list_add(struct list *list, Warm__Rpc__File *file, struct err *err)
 		list->room = room;
 	}
 	if (list->n == RECORD_FILES_MAX)
-		return err_set(err, E2BIG, "it depends on more than %d files", RECORD_FILES_MAX);
+		return err_refuse(err, "declare fewer", "it depends on more than %d files", RECORD_FILES_MAX);
 	list->file[list->n++] = file;
 	return 0;
 }
@@ -223,7 +226,7 @@ static int drop_doubles(struct list *list, struct err *err)
 
 		if (last && !strcmp(last->path, list->file[i]->path) && last->n_suffix == list->file[i]->n_suffix) {
 			if (!same_file(last, list->file[i]))
-				r = err_set(err, ESTALE, CHANGED, last->path);
+				r = changed(last->path, err);
 			last->settled |= list->file[i]->settled;
 			last->position |= list->file[i]->position;
 			warm__rpc__file__free_unpacked(list->file[i], NULL);
@@ -264,7 +267,8 @@ static int gather(struct list *list, const char *cmd, Warm__Rpc__Summary *summar
 			const Warm__Rpc__Dependency *item = depends[i]->item[j];
 
 			if (item->path[0] != '/')
-				r = err_set(err, EINVAL, "the hook declared %s, which is no absolute path", item->path);
+				r = err_refuse(err, "declare where it is",
+				               "the hook declared %s, which is no absolute path", item->path);
 			else
 				r = add_as_is_now(list, item->path, item->suffix, item->n_suffix, err);
 		}
@@ -308,8 +312,7 @@ static int gather_opened(struct list *list, const Warm__Rpc__Summary *summary, W
 			warm__rpc__file__free_unpacked(file, NULL);
 			continue;
 		}
-		r = file->spoilt || file->unsure ? err_set(err, ESTALE, CHANGED, file->path)
-		                                 : list_add(list, file, err);
+		r = file->spoilt || file->unsure ? changed(file->path, err) : list_add(list, file, err);
 		if (r)
 			warm__rpc__file__free_unpacked(file, NULL);
 	}
@@ -332,7 +335,7 @@ static int check_times(const struct list *list, const Warm__Rpc__Opened *opened,
 
 	for (size_t i = 0; i < list->n; i++) {
 		if (file_newer(list->file[i], since_ns, which, sizeof(which)) && !written(opened, list->file[i]->path))
-			return err_set(err, ESTALE, CHANGED, which);
+			return changed(which, err);
 	}
 	return 0;
 }
@@ -414,6 +417,8 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 		*ret = record;
 		return 0;
 	}
+	forget_files(&conditions->file, &conditions->n_file);
+	record->conditions = NULL;
 	warm__rpc__record__free_unpacked(record, NULL);
 	return r;
 }

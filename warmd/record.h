@@ -23,9 +23,9 @@ uint32_t record_fixed_args(const Warm__Rpc__Conditions *launch, const char *proc
 int record_declare(struct first_run *run, const Warm__Rpc__Ready *ready, Warm__Rpc__Conditions **ret, struct err *err);
 
 /*
- * Takes conditions, summary and the files in opened (may be NULL). Files: the command, what was mapped or open, what
- * the hook declared, what was recorded. Refused where one of them changed after the run has started: nobody knows which
- * of its states the application read.
+ * Takes the summary and the files in opened (may be NULL), and the conditions where it succeeds. Files: the command,
+ * what was mapped or open, what the hook declared, what was recorded. Refused where one of them changed after the run
+ * has started: nobody knows which of its states the application read.
  */
 int record_new(const char *id, const struct first_run *run, Warm__Rpc__Conditions *conditions,
                Warm__Rpc__Summary *summary, Warm__Rpc__Depends *const *depends, size_t n_depends,

@@ -275,7 +275,7 @@ int recording_take(struct recording *recording, Warm__Rpc__Opened **ret, struct 
 	int r;
 
 	if (recording->state != RECORDING_LISTED)
-		return err_set(err, ENODATA, "what it opened is not known: %.180s", recording->lost);
+		return err_refuse(err, "start it once more", "what it opened is not known: %s", recording->lost);
 	r = lseek(recording->list_fd, 0, SEEK_SET) ? -errno : fd_read_all(recording->list_fd, LIST_MAX, &data, &len);
 	close(recording->list_fd);
 	recording->list_fd = -1;

@@ -29,7 +29,8 @@ static int check_new(struct daemon *daemon, const struct snap_job *job, const Wa
 	struct snap_job *other;
 
 	if (entry && entry->state == ENTRY_QUARANTINED)
-		return err_set(err, EEXIST, "its snapshot %s is quarantined: %.150s", entry->id, entry->reason);
+		return err_refuse(err, "`warm rm` it for another", "its snapshot %s is quarantined: %s", entry->id,
+		                  entry->reason);
 	if (entry)
 		return err_set(err, EEXIST, "snapshot %s serves the next launch already", entry->id);
 	LIST_FOREACH(other, &daemon->snap_jobs, link)

@@ -167,14 +167,15 @@ void snap_job_trial_failed(struct snap_job *job, const char *reason)
 {
 	struct entry *entry = job->entry;
 	char text[ERR_MSG_MAX];
+	struct err stale;
 
 	entry->trial = NULL;
 	job->entry = NULL;
 	/* A file that changed under the trial is no flaw of the image: it goes, and the next launch may make another.
 	 */
-	if (entry_stale(entry, text, sizeof(text))) {
-		snap_job_refuse(job, text);
-		entry_retire(entry, text);
+	if (entry_check_files(entry, &stale)) {
+		snap_job_refuse(job, stale.msg);
+		entry_retire(entry, stale.msg);
 		return;
 	}
 	snprintf(text, sizeof(text), "trial restore: %.200s", reason);
@@ -336,7 +337,6 @@ static int start_store(struct snap_job *job, struct err *err)
 static int snap_job_store(struct snap_job *job, struct err *err)
 {
 	Warm__Rpc__Summary *summary;
-	Warm__Rpc__Conditions *conditions = job->conditions;
 	int r = read_summary(job, &summary, err);
 
 	if (r)
@@ -345,10 +345,12 @@ static int snap_job_store(struct snap_job *job, struct err *err)
 		warm__rpc__summary__free_unpacked(summary, NULL);
 		return err_set(err, ENODATA, "%s", job->lost);
 	}
-	job->conditions = NULL;
-	r = record_new(job->id, job->run, conditions, summary, job->depends, job->n_depends, job->opened, &job->record,
-	               err);
-	return r ? r : start_store(job, err);
+	r = record_new(job->id, job->run, job->conditions, summary, job->depends, job->n_depends, job->opened,
+	               &job->record, err);
+	if (r)
+		return r;
+	job->conditions = NULL; /* the record's */
+	return start_store(job, err);
 }
 
 /* ---- TAKING ------------------------------------------------------------------------------------------------------ */

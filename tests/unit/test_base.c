@@ -38,6 +38,23 @@ static void test_err_tells_the_step_before_the_cause(void **state)
 	assert_int_equal(err_set(NULL, EIO, "unheard"), -EIO);
 }
 
+static void test_refusal_keeps_its_remedy(void **state)
+{
+	char path[300];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(err_refuse(&err, "close it", "fd %d: %s", 7, "/x"), -ENOTSUP);
+	assert_int_equal(err.code, ENOTSUP);
+	assert_string_equal(err.msg, "fd 7: /x: close it");
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	err_refuse(&err, "close it", "fd %d: %s", 7, path);
+	assert_int_equal(strlen(err.msg), ERR_REFUSAL_MAX - 1);
+	assert_string_equal(err.msg + strlen(err.msg) - strlen("xxx...: close it"), "xxx...: close it");
+	assert_int_equal(err_refuse(NULL, "close it", "unheard"), -ENOTSUP);
+}
+
 static void test_what_a_terminal_would_obey_is_not_printable(void **state)
 {
 	char text[] = "a\nb\x1b[31m \xc3\xa4 \xe2\x82\xac \xff\xc3 \xc2\x9b"
@@ -312,6 +329,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_err_tells_the_step_before_the_cause),
+	        cmocka_unit_test(test_refusal_keeps_its_remedy),
 	        cmocka_unit_test(test_what_a_terminal_would_obey_is_not_printable),
 	        cmocka_unit_test(test_addresses_have_words),
 	        cmocka_unit_test(test_datagram_brings_descriptors_that_close_on_exec),
