@@ -80,16 +80,18 @@ static int look_at(struct subject *s, struct tracee *t, Warm__Image__Thread *thr
 	size_t robust_len = 0;
 	int r;
 
-	if ((r = take_files(s, t->tid, thread, err)) < 0 ||
-	    (r = tracee_xstate(t, &thread->xstate.data, &thread->xstate.len, err)) < 0)
+	if ((r = take_files(s, t->tid, thread, err)) < 0)
 		return r;
 	thread->sigmask = t->sigmask;
 	if (syscall(SYS_get_robust_list, t->tid, &robust, &robust_len) < 0)
 		return err_sys(err, errno, "robust list of thread %d", t->tid);
 	thread->robust_list = (uint64_t)robust;
 	thread->robust_len = robust_len;
-	r = tracee_rseq(t, &thread->rseq_addr, &thread->rseq_len, &thread->rseq_signature, err);
-	return r < 0 ? r : pending_take(s, t, false, &thread->pending, &thread->n_pending, err);
+	if ((r = pending_take(s, t, false, &thread->pending, &thread->n_pending, err)) < 0 ||
+	    (r = tracee_rseq(t, &thread->rseq_addr, &thread->rseq_len, &thread->rseq_signature, err)) < 0)
+		return r;
+	/* The last: a frame takes all that from here once this is there (snapshot/inject.c). */
+	return tracee_xstate(t, &thread->xstate.data, &thread->xstate.len, err);
 }
 
 /* What only the threads themselves can ask. */

@@ -194,7 +194,7 @@ static int leave_critical_section(struct subject *s, struct tracee *t, uint64_t 
 	return r;
 }
 
-/* What the frame needs: from the image, once the collector has been there. */
+/* What the frame needs: from the image, once the collector has been there and has refused nothing of that thread. */
 struct state {
 	const uint8_t *xstate;
 	size_t xstate_len;
@@ -208,7 +208,7 @@ static int look_up(const struct subject *s, size_t i, struct state *ret, struct 
 	uint32_t len, signature;
 	int r;
 
-	if (known) {
+	if (known && known->xstate.len) {
 		*ret = (struct state){known->xstate.data, known->xstate.len, known->rseq_addr, NULL};
 		return 0;
 	}
