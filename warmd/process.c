@@ -293,10 +293,11 @@ static int read_conditions(struct process *process, const struct client *client,
 		return r;
 	if (caller->mnt_ns != machine->mnt_ns || caller->msg.root_dev != machine->root_dev ||
 	    caller->msg.root_ino != machine->root_ino)
-		return err_refuse(err, "run a daemon there",
-		                  "process %d has another mount namespace or root directory than warmd: it is a copy, or "
-		                  "in a container",
-		                  process->peer.pid);
+		return err_refuse(
+		        err, "run a daemon there",
+		        "process %d has another mount namespace or root directory than warmd: it is a copy, or "
+		        "in a container",
+		        process->peer.pid);
 	for (int i = 0; i < 3; i++) {
 		char name[16];
 		struct stat st;
