@@ -29,6 +29,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/maps.h"
 #include "snapshot/remedies.h"
 #include "snapshot/subject.h"
 
@@ -40,37 +41,6 @@
 #define LOOK_BELOW 2048 /* pages of a stack */
 /* pagemap: present, swapped, of a file, a guard. None of them: never touched. */
 #define PM_TOUCHED (UINT64_C(1) << 63 | UINT64_C(1) << 62 | UINT64_C(1) << 61 | UINT64_C(1) << 58)
-
-struct map { /* one line of /proc/PID/maps */
-	uint64_t start, end;
-	char perms[8];
-	const char *name; /* ends at the end of the line */
-};
-
-/* Reads the line at `at`. Returns the next one, or NULL behind the last. */
-static const char *next_map(const char *at, struct map *m)
-{
-	char *to;
-
-	if (!*at)
-		return NULL;
-	m->start = strtoul(at, &to, 16); /* not sscanf, which measures all that follows */
-	m->end = *to == '-' ? strtoul(to + 1, &to, 16) : 0;
-	if (!m->end || strnlen(to, 5) < 5)
-		return NULL;
-	memcpy(m->perms, to + 1, 4);
-	m->perms[4] = 0;
-	m->name = to + 5;
-	for (int field = 0; field < 3; field++) { /* offset, device, inode */
-		m->name += strspn(m->name, " ");
-		m->name += strcspn(m->name, " \n");
-	}
-	m->name += strspn(m->name, " ");
-	to = strchrnul(m->name, '\n');
-	return *to ? to + 1 : to;
-}
-
-#define EACH_MAP(maps, m) for (const char *at_ = next_map((maps), &(m)); at_; at_ = next_map(at_, &(m)))
 
 static int read_maps(const struct subject *s, char **ret, struct err *err)
 {

@@ -118,6 +118,7 @@ int main(int argc, char **argv)
 	        {"pidfd", required_argument, NULL, 'f'},
 	        {"program", required_argument, NULL, 'P'},
 	        {"net-private", no_argument, NULL, 'n'},
+	        {"random-kept", no_argument, NULL, 'k'},
 	        {"notify", required_argument, NULL, 'N'},
 	        {"touched", required_argument, NULL, 't'},
 	        {"trial", required_argument, NULL, 'T'},
@@ -170,6 +171,9 @@ int main(int argc, char **argv)
 			break;
 		case 'n':
 			req.net_private = true;
+			break;
+		case 'k':
+			req.random_kept = true;
 			break;
 		case 'N':
 			req.notify = optarg;
@@ -234,7 +238,7 @@ int main(int argc, char **argv)
 		fprintf(stderr,
 		        "usage: warm-snap --pid PID [--pidfd FD] [--program HEX] [--hook-fd N] [--owner "
 		        "UID:GID:CAPS:GROUPS] "
-		        "[--net-private] [--notify PATH] [--hold] "
+		        "[--net-private] [--random-kept] [--notify PATH] [--hold] "
 		        "[--launch-fd "
 		        "FD:DEV:INO]... [--report FD] "
 		        "--meta FD --summary FD --pages FD\n"

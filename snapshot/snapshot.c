@@ -47,8 +47,13 @@ static int collect(struct subject *s, const struct snapshot_request *req, struct
 	settle_calls(s);
 	give_back(s); /* the longest part needs nothing of the threads: nor does it hurt them if this process dies in it
 	               */
-	r = find_pages(s, err);
-	return r < 0 ? r : copy_pages(s, req->pages_fd, err);
+	r = renew_apply(s, err);
+	if (r == 0)
+		r = find_pages(s, err);
+	if (r == 0)
+		r = copy_pages(s, req->pages_fd, err);
+	renew_undo(s);
+	return r;
 }
 
 /* While the application is stopped nothing may end this process half-way but SIGKILL. */
@@ -93,6 +98,8 @@ int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *a
 		r = shared_prepare(&s, err);
 	if (r == 0)
 		r = inject_prepare(&s, err);
+	if (r == 0 && !req->random_kept)
+		r = renew_prepare(&s, err);
 	hold_signals(&before);
 	start = now_us();
 	if (r == 0)

@@ -32,6 +32,7 @@ struct snapshot_request {
 	int pidfd;                        /* of the process that is meant: a number may be given to another; -1: none */
 	const char *program;              /* program_digest() of what is meant; NULL: whatever it executes by now */
 	bool net_private;                 /* launched with --net private: it has a network namespace of its own */
+	bool random_kept;                 /* generators of random numbers stay as they are */
 	const char *notify;               /* its NOTIFY_SOCKET, if that is one of ours; else NULL */
 	const struct launch_owner *owner; /* NULL: root's, who may copy anything */
 	int hook_fd;                      /* number, in the target, of the descriptor its hook blocks on; -1: none */

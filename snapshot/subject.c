@@ -92,6 +92,7 @@ void subject_close(struct subject *s)
 	free(s->thread);
 	free(s->area);
 	free(s->shared_ino);
+	renew_free(s);
 	if (s->pages)
 		munmap(s->pages, s->pages_room);
 	proc_status_fini(&s->status);

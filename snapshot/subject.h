@@ -21,6 +21,7 @@
 struct err;
 struct plugins;
 struct plugins_place;
+struct renewal;
 struct warm_object;
 
 struct area { /* one line of /proc/PID/smaps, as collect_memory needs it again when it reads pages */
@@ -54,6 +55,8 @@ struct subject {
 	size_t n_rooms;        /* frames of other threads than the main one that have room in scratch */
 	size_t lender;         /* index of the thread with a */
 	uint64_t shelf;        /* place on its stack for one frame; its end; 0 = none */
+
+	struct renewal *renewal; /* snapshot/renew.c; NULL: random numbers are kept */
 
 	char *pages; /* the image's pages, mapped and touched before anybody is stopped */
 	size_t pages_room;
@@ -130,6 +133,7 @@ int offer_process(struct subject *s, const struct plugins_place *place, struct e
 int pages_prepare(struct subject *s, int pages_fd, struct err *err); /* before freeze: memory for the pages */
 int shared_prepare(struct subject *s, struct err *err);              /* before freeze: who else has its memory? */
 int inject_prepare(struct subject *s, struct err *err);              /* before freeze: the way back */
+int renew_prepare(struct subject *s, struct err *err);               /* before freeze: whose random numbers? */
 int freeze(struct subject *s, struct err *err);                      /* every thread stopped */
 int borrow(struct subject *s, struct err *err);                      /* a scratch area */
 int survey(struct subject *s, struct err *err);                      /* refuses what is no single, plain process */
@@ -143,8 +147,11 @@ int collect_timers(struct subject *s, struct err *err);
 int collect_deadlines(struct subject *s, struct err *err);
 int collect_task(struct subject *s, struct err *err);
 int collect_files(struct subject *s, struct err *err);
-int find_pages(struct subject *s, struct err *err); /* which there are; guard regions */
+int renew_apply(struct subject *s, struct err *err); /* the image's OpenSSL will seed itself anew */
+int find_pages(struct subject *s, struct err *err);  /* which there are; guard regions */
 int copy_pages(struct subject *s, int pages_fd, struct err *err);
+void renew_undo(struct subject *s); /* not the original's */
+void renew_free(struct subject *s);
 void give_back(struct subject *s); /* registers and borrowed memory; all stay stopped */
 void release(struct subject *s);
 void end(struct subject *s);                                          /* instead: it does not run on */

@@ -306,6 +306,14 @@ int tracee_rseq(const struct tracee *t, uint64_t *addr, uint32_t *len, uint32_t 
 	return 0;
 }
 
+int tracee_poke(const struct tracee *t, uint64_t addr, const long *words, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ptrace(PTRACE_POKEDATA, t->tid, addr + i * sizeof(long), words[i]) < 0)
+			return err_sys(err, errno, "write memory of thread %d at %#lx", t->tid, (unsigned long)addr);
+	return 0;
+}
+
 int tracee_dispatches(const struct tracee *t)
 {
 	struct {

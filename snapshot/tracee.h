@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One stopped thread as an object: its registers, system calls made in its name. The only door to ptrace(2). No code is
- * put into the target: an injected call borrows a `syscall` instruction of its own.
+ * One stopped thread as an object: its registers, system calls made in its name. The only door to ptrace(2). An
+ * injected call puts no code into the target: it borrows a `syscall` instruction of its own.
  */
 #ifndef WARM_SNAPSHOT_TRACEE_H
 #define WARM_SNAPSHOT_TRACEE_H
@@ -59,6 +59,9 @@ int tracee_call_end(struct tracee *t, long *ret, struct err *err);
 /* Regsets and queues of a stopped thread. */
 int tracee_xstate(const struct tracee *t, uint8_t **ret_data, size_t *ret_len, struct err *err);
 int tracee_rseq(const struct tracee *t, uint64_t *addr, uint32_t *len, uint32_t *signature, struct err *err);
+
+/* Writes into the program's memory, code too: whole words, at a multiple of their size. */
+int tracee_poke(const struct tracee *t, uint64_t addr, const long *words, size_t n, struct err *err);
 
 /* 1: system calls are dispatched to a handler of the thread's own (prctl(2), PR_SET_SYSCALL_USER_DISPATCH). */
 int tracee_dispatches(const struct tracee *t);

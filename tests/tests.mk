@@ -35,7 +35,13 @@ $(E2E_PROGRAMS): $(T)/%: tests/e2e/%.c $(BUILD)/libwarm.a
 $(T)/killer.so: tests/e2e/killer/killer.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -shared -fPIC -MF $@.d -o $@ $<
-E2E     := $(E2E_PROGRAMS) $(T)/killer.so
+# The same with OpenSSL found late, and with it inside.
+$(T)/dice_late $(T)/dice_inside: $(T)/dice_%: tests/e2e/dice.c $(BUILD)/libwarm.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(KIND) -MF $@.d -o $@ $< $(BUILD)/libwarm.a $(LDLIBS) -lpthread
+$(T)/dice_late: KIND := -DDICE_LATE
+$(T)/dice_inside: LDLIBS := -l:libcrypto.a
+E2E     := $(E2E_PROGRAMS) $(T)/dice_late $(T)/dice_inside $(T)/killer.so
 
 # Plugins for tests: memfile is the example of docs/PLUGINS.md; naughty.c is everything that one can do wrong.
 NAUGHTY := crash_load hang_load crash_process hang_process refuse_process crash_offer hang_offer exit_offer nonsense \

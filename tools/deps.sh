@@ -3,7 +3,7 @@
 # Installs the Debian packages that building, testing and the demo need. Does nothing when all are there.
 set -eu
 packages="gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev libev-dev liblz4-dev libcap-dev libseccomp-dev
-libsqlite3-dev libssl-dev libcmocka-dev binutils python3 python3-django python3-numpy python3-pandas
+libsqlite3-dev libssl-dev libcmocka-dev binutils python3 python3-cryptography python3-django python3-numpy python3-pandas
 clang-format clang-tidy cppcheck less procps util-linux sqlite3"
 # Any node with its headers will do; Debian's only where there is none.
 command -v node >/dev/null || packages="$packages nodejs libnode-dev"

@@ -158,6 +158,12 @@ static int value_bool(const char *text, bool *ret)
 	return *ret || !strcmp(text, "no") ? 0 : -EINVAL;
 }
 
+static int value_random(const char *text, bool *ret_kept)
+{
+	*ret_kept = !strcmp(text, "keep");
+	return *ret_kept || !strcmp(text, "renew") ? 0 : -EINVAL;
+}
+
 static int value_path(const char *text, char **path)
 {
 	char *copy = *text == '/' ? strdup(text) : NULL;
@@ -216,6 +222,8 @@ static int config_set(struct config *config, const char *section, const char *ke
 		return value_memory(value, &config->budget_bytes);
 	if (!strcmp(section, "snapshot") && !strcmp(key, "record-opened"))
 		return value_bool(value, &config->record_opened);
+	if (!strcmp(section, "snapshot") && !strcmp(key, "random"))
+		return value_random(value, &config->random_kept);
 	if (!strcmp(section, "plugins") && !strcmp(key, "dir"))
 		return value_path(value, &config->plugins_dir);
 	if (!strcmp(section, "plugins") && !strcmp(key, "disable"))

@@ -6,6 +6,7 @@
  *     [cache]  max-age = 14d              images older than this are not served (s, m, h, d)
  *     [pool]   budget = 25%               memory of templates and standbys (a share of all memory, or 512M, 2G)
  *     [snapshot] record-opened = yes      whether files that a program opens before it is ready are recorded
+ *              random = renew             or keep: whether OpenSSL's random numbers are the same in each copy
  *     [plugins] dir = /path               another folder of plugins; disable = name ...   those that are not loaded
  *     [python] prewarm = yes              stop it before programs that do not call the hook; [node] likewise
  *              preload = json re ...      modules that are loaded before
@@ -39,6 +40,7 @@ struct config {
 	uint64_t max_age_s;
 	uint64_t budget_bytes;
 	bool record_opened;
+	bool random_kept;
 	char *plugins_dir; /* NULL: where workers look by themselves */
 	char *plugins_off; /* names, separated by commas, or NULL */
 	struct config_interp python, node, java;

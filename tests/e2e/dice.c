@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints random numbers of OpenSSL, of two threads that have both drawn some before the hook. */
+/* Prints random numbers of OpenSSL, of two threads that have both drawn some before the hook. With an argument, it
+ * calls no hook: it says "ready" and waits for a line. Built with DICE_LATE it finds OpenSSL by itself, as modules of
+ * languages do. */
+#include <dlfcn.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -7,10 +10,15 @@
 #include "sdk/c/warm.h"
 
 static pthread_barrier_t before, after;
+#ifdef DICE_LATE
+static int (*draw_bytes)(unsigned char *bytes, int n);
+#else
+static int (*const draw_bytes)(unsigned char *bytes, int n) = RAND_bytes;
+#endif
 
 static void draw(unsigned char bytes[16])
 {
-	if (RAND_bytes(bytes, 16) != 1)
+	if (draw_bytes(bytes, 16) != 1)
 		perror("RAND_bytes");
 }
 
@@ -23,17 +31,32 @@ static void *other(void *arg)
 	return NULL;
 }
 
-int main(void)
+static int wait_for_line(void)
+{
+	puts("ready");
+	fflush(stdout);
+	return getchar() == EOF ? -1 : 0;
+}
+
+int main(int argc, char **argv)
 {
 	unsigned char drawn[2][16];
 	pthread_t thread;
 
+	(void)argv;
+#ifdef DICE_LATE
+	void *library = dlopen("libcrypto.so.3", RTLD_NOW);
+
+	*(void **)&draw_bytes = library ? dlsym(library, "RAND_bytes") : NULL;
+	if (!draw_bytes)
+		return 1;
+#endif
 	pthread_barrier_init(&before, NULL, 2);
 	pthread_barrier_init(&after, NULL, 2);
 	draw(drawn[0]);
 	pthread_create(&thread, NULL, other, drawn[1]);
 	pthread_barrier_wait(&before);
-	if (warm_ready(0) < 0)
+	if ((argc > 1 ? wait_for_line() : warm_ready(0)) < 0)
 		return 1;
 	draw(drawn[0]);
 	pthread_barrier_wait(&after);
