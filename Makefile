@@ -152,7 +152,7 @@ NODE_INCLUDE ?= $(patsubst %/node_api.h,%,$(firstword $(wildcard $(addsuffix /in
 NODE_FILES   := $(patsubst sdk/node/%,$(BUILD)/node/warm/%,$(wildcard sdk/node/*.js sdk/node/*.mjs sdk/node/*.ts sdk/node/*.json sdk/node/lib/*.js))
 NODE_OBJS    := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/node/*.c) $(filter-out sdk/c/hook.c,$(wildcard sdk/c/*.c)))
 # Loaded into a node that `warm exec` starts, to stop it before its program.
-STOP_JS      := $(addprefix $(BUILD)/warm-node/,stop.cjs stop.js inside.js loaded.js package.json)
+STOP_JS      := $(addprefix $(BUILD)/warm-node/,stop.cjs renew.cjs entry.js stop.js renew.js inside.js loaded.js package.json)
 STOP_LIB     := $(addprefix $(BUILD)/warm-node/lib/,depends.js inspector.js random.js timers.js)
 STOP_OBJS    := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/node/stop/*.c) $(addprefix sdk/node/,calls.c random.c streams.c values.c) \
                 sdk/c/ask.c sdk/c/connect.c sdk/c/launch.c sdk/c/wire.c sdk/prewarm/process.c policy/node.c base/fd.c base/proc.c)

@@ -95,7 +95,8 @@ struct launch_reply {
 	uint64_t go_ns; /* CLOCK_MONOTONIC when GO was sent */
 	char snapshot[24];
 	char reason[240]; /* why not hotter; "" = hot */
-	char env[256]; /* LAUNCH_COLD_START: "NAME=VALUE" and a separator, put in front of what NAME is; "" nothing */
+	char env[256]; /* LAUNCH_COLD_START, LAUNCH_RELAY: "NAME=VALUE" and a separator, put in front of what NAME is;
+	                  "" nothing */
 	char notify[NOTIFY_PATH_MAX]; /* LAUNCH_RELAY: the program's NOTIFY_SOCKET; "" = the caller's, or none */
 };
 

@@ -103,7 +103,7 @@ static struct launch_reply reply_of(const struct exec_job *job, enum launch_answ
 	reply.go_us = since_accept_us(job, job->go_ns);
 	snprintf(reply.snapshot, sizeof(reply.snapshot), "%s", job->id);
 	snprintf(reply.reason, sizeof(reply.reason), "%s", reason);
-	if (kind == LAUNCH_COLD_START)
+	if (kind == LAUNCH_COLD_START || kind == LAUNCH_RELAY)
 		memcpy(reply.env, job->env, sizeof(reply.env));
 	return reply;
 }
@@ -441,6 +441,12 @@ static void exec_job_recorded(void *arg)
 	exec_job_cold(job, job->failure);
 }
 
+/* Something else than the hook may say when it is ready. */
+static bool has_own_ready(const struct request *request)
+{
+	return request->ready[0] || request->head.flags & (LAUNCH_NOTIFY | LAUNCH_OFFER);
+}
+
 /* Starts cold, and if it may become a snapshot, that is remembered. */
 static void exec_job_miss(struct exec_job *job, const struct caller *caller, const char *reason)
 {
@@ -456,6 +462,8 @@ static void exec_job_miss(struct exec_job *job, const struct caller *caller, con
 	    prewarm_offer(job->daemon, &job->prewarm, job->env, sizeof(job->env)) &&
 	    !first_run_prewarms(run, &job->prewarm))
 		job->env[0] = '\0';
+	if (has_own_ready(&job->request))
+		prewarm_renew(job->daemon, caller, &job->request, job->env, sizeof(job->env));
 	if (!run->recording) {
 		exec_job_cold(job, reason);
 		return;
@@ -518,7 +526,7 @@ static struct entry *exec_job_find(struct exec_job *job, const struct caller *ca
 	struct entry *entry = entry_find(job->daemon, &caller->msg, reason, size);
 
 	/* A copy of an interpreter has no NOTIFY_SOCKET of ours. */
-	if (entry || job->request.ready[0] || job->request.head.flags & (LAUNCH_NOTIFY | LAUNCH_OFFER))
+	if (entry || has_own_ready(&job->request))
 		return entry;
 	prewarm_look(job->daemon, caller, &job->request, &job->prewarm);
 	if (job->prewarm.why)

@@ -235,8 +235,9 @@ static const char *check(struct prewarm *prewarm, const struct request *request)
 	return why;
 }
 
-void prewarm_look(struct daemon *daemon, const struct caller *caller, const struct request *request,
-                  struct prewarm *ret)
+/* anyway: pre-warmed or not. */
+static void look_at_launch(struct daemon *daemon, const struct caller *caller, const struct request *request,
+                           bool anyway, struct prewarm *ret)
 {
 	size_t n = request->head.n_argv + 4;
 
@@ -247,7 +248,7 @@ void prewarm_look(struct daemon *daemon, const struct caller *caller, const stru
 	ret->argv = calloc(n, sizeof(*ret->argv));
 	ret->words = calloc(INTERP_WORDS_MAX, sizeof(*ret->words));
 	if (!ret->argv || !ret->words || !look_at_command(ret, caller, request) ||
-	    !config_interp(&daemon->config, ret->interp->kind)->prewarm) {
+	    !(anyway || config_interp(&daemon->config, ret->interp->kind)->prewarm)) {
 		ret->interp = NULL;
 		return;
 	}
@@ -258,6 +259,12 @@ void prewarm_look(struct daemon *daemon, const struct caller *caller, const stru
 	}
 	set_conditions(ret, daemon, request);
 	ret->program = name_program(&caller->msg, ret->line.what, ret->head ? NULL : ret->line.program);
+}
+
+void prewarm_look(struct daemon *daemon, const struct caller *caller, const struct request *request,
+                  struct prewarm *ret)
+{
+	look_at_launch(daemon, caller, request, false, ret);
 }
 
 void prewarm_fini(struct prewarm *prewarm)
@@ -466,25 +473,46 @@ static bool is_public(const char *path)
 }
 
 /* A program that is told to load what it cannot read would not run at all. */
-static bool is_there(struct daemon *daemon, const struct prewarm *prewarm)
+static bool is_there(struct daemon *daemon, const struct prewarm *prewarm, const char *library)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s", daemon->prewarm.dir, prewarm->interp->library);
+	snprintf(path, sizeof(path), "%s/%s", daemon->prewarm.dir, library);
 	return prewarm->conditions.uid ? is_public(path) : access(path, R_OK) == 0;
 }
 
-bool prewarm_offer(struct daemon *daemon, const struct prewarm *prewarm, char *ret_env, size_t size)
+/* What has the interpreter load it, where it can. */
+static bool load_first(struct daemon *daemon, const struct prewarm *prewarm, const char *library, char *ret_env,
+                       size_t size)
 {
 	const struct interp *interp = prewarm->interp;
 	struct err err;
 
-	if (!is_there(daemon, prewarm) || privileged_file(prewarm->conditions.cmd, &err) ||
-	    !is_elf64(prewarm->conditions.cmd) || !snap_job_is_new(daemon, &prewarm->conditions, &err) ||
-	    (size_t)snprintf(ret_env, size, "%s%s/%s%s", interp->variable, daemon->prewarm.dir, interp->library,
-	                     interp->separator) >= size)
-		return false;
-	return try_now(daemon, &prewarm->conditions);
+	return is_there(daemon, prewarm, library) && !privileged_file(prewarm->conditions.cmd, &err) &&
+	       is_elf64(prewarm->conditions.cmd) &&
+	       (size_t)snprintf(ret_env, size, "%s%s/%s%s", interp->variable, daemon->prewarm.dir, library,
+	                        interp->separator) < size;
+}
+
+bool prewarm_offer(struct daemon *daemon, const struct prewarm *prewarm, char *ret_env, size_t size)
+{
+	struct err err;
+
+	return snap_job_is_new(daemon, &prewarm->conditions, &err) &&
+	       load_first(daemon, prewarm, prewarm->interp->library, ret_env, size) &&
+	       try_now(daemon, &prewarm->conditions);
+}
+
+void prewarm_renew(struct daemon *daemon, const struct caller *caller, const struct request *request, char *ret_env,
+                   size_t size)
+{
+	struct prewarm prewarm;
+
+	look_at_launch(daemon, caller, request, true, &prewarm);
+	if (!prewarm.interp || !prewarm.interp->renewer || daemon->config.random_kept ||
+	    !load_first(daemon, &prewarm, prewarm.interp->renewer, ret_env, size))
+		ret_env[0] = '\0';
+	prewarm_fini(&prewarm);
 }
 
 bool prewarm_is_itself(pid_t pid, const Warm__Rpc__Conditions *interpreter)

@@ -39,6 +39,8 @@ void first_run(struct launch *l)
 	}
 	if (l->options->flags & LAUNCH_NET_PRIVATE)
 		network_private(l);
+	if (l->reply.env[0])
+		command_prepend_env(l, l->reply.env);
 	child_init(&child, l);
 	why = prepare(l, &child);
 	if (!why)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "sdk/c/launch.h"
@@ -90,6 +91,21 @@ int random_reseed(void)
 	pthread_mutex_unlock(&worlds.lock);
 	random_copies++;
 	return r;
+}
+
+uint32_t *random_watch(void)
+{
+	const size_t len = 4096;
+	uint32_t *word = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (word == MAP_FAILED)
+		return NULL;
+	if (madvise(word, len, MADV_WIPEONFORK) < 0) {
+		munmap(word, len);
+		return NULL;
+	}
+	*word = 1;
+	return word;
 }
 
 /* In the thread of the isolate. A worker that has ended since took its interrupts with it. */

@@ -14,6 +14,9 @@ void random_forget_world(struct world *world);
 /* Whether random_reseed() reaches Math.random(): this build of node has the functions for it. */
 bool random_reaches_v8(void);
 
+/* A word that is 1, and 0 in a copy, for ever: nobody has to be told. NULL where memory is out. */
+uint32_t *random_watch(void);
+
 /* Counts the copies' random_reseed(): JavaScript of any thread reads it without a call. */
 extern uint32_t random_copies;
 

@@ -50,7 +50,8 @@ os.wait()
 print(os.getpid() == int(os.readlink("/proc/self")), ssl.RAND_bytes(16).hex())
 """
 JS = """const crypto = require("crypto");
-const draw = () => [crypto.randomBytes(16).toString("hex"), crypto.randomFillSync(Buffer.alloc(16)).toString("hex"),
+const { randomUUID } = crypto;
+const draw = () => [Math.random(), randomUUID(), crypto.webcrypto.randomUUID(), crypto.randomInt(2 ** 47), crypto.randomBytes(16).toString("hex"), crypto.randomFillSync(Buffer.alloc(16)).toString("hex"),
   crypto.generateKeyPairSync("x25519").publicKey.export({ type: "spki", format: "der" }).toString("hex"),
   Buffer.from(crypto.webcrypto.getRandomValues(new Uint8Array(16))).toString("hex")];
 draw();
@@ -59,6 +60,18 @@ process.stdin.once("data", () => {
   console.log(...draw());
   console.log(process.pid === Number(require("fs").readlinkSync("/proc/self")));
   process.exit();
+});
+"""
+
+
+# What a program could see of what is loaded before it.
+TRACES = """const crypto = require("crypto");
+const { Worker } = require("worker_threads");
+new Worker("process.stdin; console.log(process.execArgv, process.env.NODE_OPTIONS)", { eval: true }).on("exit", () => {
+  console.log("ready");
+  console.log(process.env.NODE_OPTIONS, process.execArgv, process._preload_modules, Object.keys(require.cache).length,
+    module.children.length, module.parent, [crypto.randomUUID, crypto.randomInt, Math.random].map((f) => [f.name, f.length]),
+    crypto.randomUUID().length, typeof crypto.randomInt(5), require("child_process").execFileSync("env").includes("warm-node"));
 });
 """
 
@@ -88,17 +101,17 @@ class Random(WarmCase):
             found.append(result)
         return found
 
-    def first_without_hook(self, *argv):
+    def first_without_hook(self, how, *argv):
         """The first run, which waits for a line; and its snapshot, or what is said of it."""
         n = len(self.daemon.ls())
-        first = self.daemon.popen(*argv, options=("--explain", "--ready", "stdout:ready"), stdin=subprocess.PIPE)
+        first = self.daemon.popen(*argv, options=("--explain", "--ready", how), stdin=subprocess.PIPE)
         self.daemon.published(n + 1)
         return finish(first, "\n")
 
-    def without_hook(self, *argv, words):
-        first = self.first_without_hook(*argv)
+    def without_hook(self, *argv, words, how="stdout:ready"):
+        first = self.first_without_hook(how, *argv)
         self.assertEqual(first.code, 0, first)
-        self.assertAllDiffer([first] + self.clones(argv, ("--ready", "stdout:ready"), "\n"), words)
+        self.assertAllDiffer([first] + self.clones(argv, ("--ready", how), "\n"), words)
 
 
 class BehindTheHook(Random):
@@ -119,7 +132,21 @@ class WithoutTheHook(Random):
 
     @unittest.skipUnless(NODE, "node is not installed")
     def test_node(self):
-        self.without_hook(NODE, write(os.path.join(self.daemon.dir, "drawn.js"), JS), words=4)
+        self.without_hook(NODE, write(os.path.join(self.daemon.dir, "drawn.js"), JS), words=8)
+
+    @unittest.skipUnless(NODE, "node is not installed")
+    def test_node_after_a_while(self):
+        self.without_hook(NODE, write(os.path.join(self.daemon.dir, "after.js"), JS), words=8, how="after:0.7")
+
+    @unittest.skipUnless(NODE, "node is not installed")
+    def test_what_is_loaded_into_node_leaves_no_trace(self):
+        script = write(os.path.join(self.daemon.dir, "traces.js"), TRACES)
+        for env in ({}, {"NODE_OPTIONS": "--no-warnings --stack-trace-limit=7"}):
+            cold = self.daemon.exec(NODE, script, options=("--cold",), env=env)
+            self.assertEqual(cold.code, 0, cold)
+            for how in ("after:99", "stdout:no such text"):
+                ready = self.daemon.exec(NODE, script, options=("--ready", how), env=env)
+                self.assertEqual((ready.code, ready.out, ready.err), (0, cold.out, cold.err))
 
     def test_library_of_a_c_program(self):
         self.without_hook(os.path.join(BUILD, "tests", "dice"), "wait", words=2)

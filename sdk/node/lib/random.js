@@ -20,6 +20,18 @@ function prepare({ copies, reseedsMathRandom }, isMainThread) {
     Math.random = renewed(copies, Math.random, () => (draw = generator()), () => draw());
   }
   if (isMainThread) return;
+  renewDrawnAhead(copies);
+}
+
+// The same where nobody else renews anything in a copy: in a program without the hook.
+function watch(copies, reseed) {
+  Math.random = renewed(copies, Math.random, reseed);
+  renewDrawnAhead(copies);
+  const chosen = [...process.execArgv, process.env.NODE_OPTIONS].some((text) => /--random[-_]seed/.test(text));
+  if (!chosen) reseed(); // the snapshot may have been taken before this, while node was starting
+}
+
+function renewDrawnAhead(copies) {
   const crypto = require("node:crypto");
   const web = Object.getPrototypeOf(crypto.webcrypto);
   takeOriginals();
@@ -30,17 +42,14 @@ function prepare({ copies, reseedsMathRandom }, isMainThread) {
 // `fn`, or what stands for it, behind renew() at its first call in a copy.
 function renewed(copies, fn, renew, instead = fn) {
   let seen = copies[0];
-  return Object.defineProperty(
-    function (...args) {
-      if (copies[0] !== seen) {
-        seen = copies[0];
-        renew();
-      }
-      return instead.apply(this, args);
-    },
-    "name",
-    { value: fn.name },
-  );
+  const wrapped = function (...args) {
+    if (copies[0] !== seen) {
+      seen = copies[0];
+      renew();
+    }
+    return instead.apply(this, args);
+  };
+  return Object.defineProperties(wrapped, { name: { value: fn.name }, length: { value: fn.length } });
 }
 
 // Before the freeze: uses up exactly what was drawn ahead, so that a copy begins with nothing. Returns whether that is so:
@@ -107,4 +116,4 @@ function generator() {
   return () => ((next() >>> 5) * 0x4000000 + (next() >>> 6)) / 0x20000000000000;
 }
 
-module.exports = { prepare, settle, drain };
+module.exports = { prepare, watch, settle, drain };

@@ -33,6 +33,12 @@
  *     close()
  *         the connection
  *
+ *     watched() -> Uint32Array(1) | undefined
+ *         not 0, but in a copy
+ *
+ *     reseed()
+ *         Math.random() of this copy, in all threads
+ *
  *     openStreams(), leave(status)
  *         sdk/node/calls.h
  *
@@ -136,6 +142,27 @@ static napi_value parse(napi_env env, napi_callback_info info)
 	ret = r < 0 || !given.n ? value_fail(env, "a command line", r < 0 ? r : -EINVAL) : make_line(env, &given);
 	strings_fini(&given);
 	return ret;
+}
+
+static napi_value watched(napi_env env, napi_callback_info info)
+{
+	uint32_t *word = random_watch();
+	napi_value buffer, ret = NULL;
+
+	(void)info;
+	if (!word || !random_reaches_v8() ||
+	    napi_create_external_arraybuffer(env, word, sizeof(*word), NULL, NULL, &buffer) != napi_ok ||
+	    napi_create_typedarray(env, napi_uint32_array, 1, buffer, 0, &ret) != napi_ok)
+		return NULL;
+	return ret;
+}
+
+static napi_value reseed(napi_env env, napi_callback_info info)
+{
+	int r = random_reseed();
+
+	(void)info;
+	return r < 0 ? value_fail(env, "draw random numbers", r) : NULL;
 }
 
 static napi_value options_known(napi_env env, napi_callback_info info)
@@ -329,6 +356,8 @@ NAPI_MODULE_INIT()
 	static const struct named_function functions[] = {{"forget", forget},
 	                                                  {"parse", parse},
 	                                                  {"optionsKnown", options_known},
+	                                                  {"watched", watched},
+	                                                  {"reseed", reseed},
 	                                                  {"wanted", wanted},
 	                                                  {"configFile", config_file},
 	                                                  {"look", look},

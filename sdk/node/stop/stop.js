@@ -10,10 +10,8 @@
 const fs = require("node:fs");
 const Module = require("node:module");
 const path = require("node:path");
-const { isMainThread } = require("node:worker_threads");
+const { FOLDER, hide, preloader, setAlias, takeOutOption } = require("./entry");
 
-const OPTION = /^--require=\S*\/stop\.cjs(?: |$)/;
-const FOLDER = __dirname + path.sep;
 // What node looks at before its program, and a copy could not follow.
 const NOT_WITH = ["NODE_CHANNEL_FD", "NODE_DEBUG", "NODE_DEBUG_NATIVE", "NODE_UNIQUE_ID", "NODE_V8_COVERAGE"];
 const GLOBAL_FOLDERS = [path.resolve(process.execPath, "../../lib"), "/usr/share/nodejs", "/usr/lib/nodejs"];
@@ -22,7 +20,7 @@ const FOR_OUTPUT = ["node:net", "node:tty"]; // node loads them for process.stdo
 // entry: the module that node loads.
 function stop(entry) {
   const parent = preloader(entry);
-  const own = isMainThread && takeOutOption();
+  const own = takeOutOption(entry);
   let copy = false;
   try {
     copy = Boolean(own) && snapshot(own, () => hide(entry, parent), parent);
@@ -30,20 +28,6 @@ function stop(entry) {
     // It loads no addons: it runs its program.
   }
   if (!copy) hide(entry, parent);
-}
-
-// Our option is not the program's. {file, options, requests}: of ours, what is left of $NODE_OPTIONS, and the list of
-// modules that node is loading just now. null: it is not there.
-function takeOutOption() {
-  const text = process.env.NODE_OPTIONS ?? "";
-  const requests = process._preload_modules;
-  const [option] = OPTION.exec(text) ?? [];
-  if (!option || !OPTION.test(`--require=${requests?.[0]}`)) return null;
-  const options = text.slice(option.length);
-  if (option.endsWith(" ")) process.env.NODE_OPTIONS = options;
-  else delete process.env.NODE_OPTIONS;
-  setAlias("_preload_modules", requests.slice(1));
-  return { file: requests[0], options, requests };
 }
 
 // ---- the snapshot ----
@@ -203,30 +187,6 @@ function atEnd(requests, fn) {
       return "node:module"; // which is there
     },
   });
-}
-
-// ---- traces ----
-
-// What a program could see of these modules.
-function hide(entry, parent) {
-  for (const name of Object.keys(require.cache)) if (name.startsWith(FOLDER)) delete require.cache[name];
-  for (const [key, name] of Object.entries(Module._pathCache)) if (name.startsWith(FOLDER)) delete Module._pathCache[key];
-  const children = parent?.children;
-  if (children?.includes(entry)) children.splice(children.indexOf(entry), 1);
-}
-
-// The parent of the modules that node loads before the program. Where module.parent would say that it is deprecated,
-// nothing is pre-warmed.
-function preloader(entry) {
-  const options = [...process.execArgv, process.env.NODE_OPTIONS].join(" ");
-  if (process.env.NODE_PENDING_DEPRECATION === "1" || /--pending[-_]deprecation/.test(options)) return undefined;
-  return entry.parent;
-}
-
-// One of the properties that node has for its options.
-function setAlias(name, value) {
-  if (value === undefined) delete process[name];
-  else Object.defineProperty(process, name, { configurable: true, enumerable: true, writable: false, value });
 }
 
 // A copy that cannot become what was launched must not go on.
