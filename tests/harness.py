@@ -131,13 +131,14 @@ class Daemon:
         self.process = None
         # What most tests count is their own program's snapshots: an interpreter's is wanted by name only.
         config = "[python]\nprewarm = no\n[node]\nprewarm = no\n[java]\nprewarm = no\n" if config is None else config
+        self.starter = []  # what warmd is started by: a command that executes its arguments
         self.options = ["--config", os.path.join(self.dir, "warmd.conf")]  # of warmd, besides its places
         with open(self.options[1], "w", encoding="utf-8") as file:
             file.write(config)
 
     def start(self):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([WARMD, "--root", self.root, "--socket", self.socket, "--foreground", *self.options],
+            self.process = subprocess.Popen([*self.starter, WARMD, "--root", self.root, "--socket", self.socket, "--foreground", *self.options],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
                                             start_new_session=True)
         if not wait_for(lambda: can_connect(self.socket) or self.process.poll() is not None, 10):

@@ -409,3 +409,43 @@ class Undeclared(Files):
         write(self.file, "new\n")
         self.assertEqual(self.assertClone(self.opener("read", self.file)).out, "old\n")
         self.assertIn("record-opened", self.daemon.warm("doctor").out)
+
+
+class NotAllowed(Files):
+    """A daemon that may not use fanotify: `warm doctor` says what that costs, and launches work."""
+
+    def restart(self, *starter):
+        self.daemon.stop()
+        self.daemon.starter = starter
+        self.addCleanup(setattr, self.daemon, "starter", [])
+        self.addCleanup(self.daemon.stop)
+        self.daemon.start()
+
+    def doctor(self):
+        done = self.daemon.warm("doctor")
+        line, = [line for line in done.out.splitlines() if "fanotify" in line]
+        self.assertIn("files that a program opens and closes before it is ready are not recorded", line)
+        self.assertIn("(Operation not permitted)", line)
+        return done
+
+    def test_nothing_but_fanotify(self):
+        library = self.path("denies.so")
+        subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-o", library, "-"], check=True, text=True,
+                       input="#include <errno.h>\nint fanotify_init(unsigned a, unsigned b) { errno = EPERM; return -1; }\n")
+        self.restart("env", "LD_PRELOAD=" + library)
+        self.assertEqual(self.doctor().code, 0)     # hot launches work
+        make_snapshot(self.daemon, OPENER, "read", self.file)
+        write(self.file, "new\n")
+        self.assertEqual(self.assertClone(self.opener("read", self.file)).out, "old\n")     # as it says
+        make_snapshot(self.daemon, OPENER, "keep", self.file, "r")
+        write(self.file, "newer\n")
+        self.assertCold(self.opener("keep", self.file, "r"), self.file)
+
+    def test_no_administrator(self):
+        self.restart("setpriv", "--bounding-set=-sys_admin")
+        self.assertEqual(self.doctor().code, 1)     # nor do they
+        for _ in range(2):
+            result = self.assertCold(self.opener("read", self.file))
+            self.assertEqual((result.code, result.out), (0, "old\n"))
+            self.assertIn("hot launches need", result.reason)
+        self.assertEqual(self.daemon.ls(), [])
