@@ -76,6 +76,8 @@ test-e2e: all $(E2E) $(TEST_PLUGINS) ## run the end-to-end tests (V=test_file.Cl
 
 test-runtimes: all ## real programs of each runtime, 200 launches each; installs them first (V=test_file.Class.test for some)
 	@sh tests/runtimes/deps.sh $(BUILD)/runtimes
+	@$(MAKE) -s all
+	@sh tests/runtimes/versions.sh $(BUILD)/runtimes
 	@$(TESTENV) $(PYTHON) tests/e2e/run.py --in tests/runtimes $(V)
 
 lint: all $(BUILD)/restorer.elf ## layers, include cycles, doors, freestanding programs, format

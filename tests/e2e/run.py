@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Runs the end-to-end tests: all, or those named as test_file[.Class[.test]]. Prints failures and the total.
 
-    run.py [--in FOLDER] [NAME...]      FOLDER: tests of another kind that are written in the same way
+    run.py [--in FOLDER] [NAME...]      FOLDER: tests of another kind that are written in the same way; of these none may
+                                        be skipped
 """
 import os
 import signal
@@ -20,6 +21,8 @@ def too_long(*_):
 
 
 class Result(unittest.TextTestResult):
+    whole = False   # what is skipped has failed
+
     def startTest(self, test):
         super().startTest(test)
         self.began = time.monotonic()
@@ -52,6 +55,10 @@ class Result(unittest.TextTestResult):
             self.say("FAIL", subtest, f"\n{(self.failures or self.errors)[-1][1]}")
 
     def addSkip(self, test, reason):
+        if self.whole:
+            self.failures.append((test, reason))
+            self.say("FAIL", test, "skipped: " + reason)
+            return
         super().addSkip(test, reason)
         self.say("SKIP", test, reason)
 
@@ -65,6 +72,7 @@ def main():
     if names[:1] == ["--in"]:
         folder, names = os.path.abspath(names[1]), names[2:]
         sys.path.insert(0, folder)
+        Result.whole = True
     suite = loader.loadTestsFromNames(names) if names else loader.discover(folder, "test_*.py", top_level_dir=folder)
     result = unittest.TextTestRunner(stream=open(os.devnull, "w", encoding="utf-8"), resultclass=Result).run(suite)
     failed = len(result.failures) + len(result.errors)

@@ -1,27 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Servers that know nothing of Warm: snapshotted when they listen, and each copy asked what a cold run is asked."""
+import concurrent.futures
+import ctypes
 import os
 import shutil
 import signal
 import socket
-import subprocess
 import unittest
 
 import harness
 from harness import CLONE_TIERS
 from runtime import LAUNCHES, RuntimeCase
 
-REDIS = b"SET a 1\r\nINCR a\r\nLPUSH l x y z\r\nLRANGE l 0 -1\r\nDBSIZE\r\n"
-MEMCACHED = b"set a 0 0 5\r\nhello\r\nget a\r\nincr b 1\r\nversion\r\n"
-ASK = """import socket, sys
-with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as s:
-    s.sendall(bytes.fromhex(sys.argv[2]))
-    s.settimeout(10)
-    got = b""
-    while len(got) < int(sys.argv[3]):
-        got += s.recv(4096)
-sys.stdout.buffer.write(got)
-"""
+# What is asked differs from launch to launch.
+REDIS = [b"SET a %d\r\nINCR a\r\nLPUSH l x y z%d\r\nLRANGE l 0 -1\r\nDBSIZE\r\n" % (i, i) for i in (1, 22, 333)]
+MEMCACHED = [b"set a 0 0 %d\r\n%s\r\nget a\r\nincr b 1\r\nversion\r\n" % (len(text), text) for text in (b"hello", b"you", b"out there")]
+AT_ONCE = 4
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
 
 
 def free_port():
@@ -55,6 +51,17 @@ def ask(port, request, size):
     return got
 
 
+def ask_in_network_of(pid, port, request, size):
+    """The same, in a thread that ends in that network."""
+    def inside():
+        with open(f"/proc/{pid}/ns/net", "rb") as network:
+            if LIBC.setns(network.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+        return ask(port, request, size)
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(inside).result()
+
+
 class Servers(RuntimeCase):
     ends_by = signal.SIGTERM
 
@@ -62,42 +69,47 @@ class Servers(RuntimeCase):
         launch.send_signal(self.ends_by)
         return harness.finish(launch)
 
-    def check_server(self, command, request):
+    def check_server(self, command, requests):
         port = free_port()
         command = [word.replace("PORT", str(port)) for word in command]
         options = ("--ready", f"listen:{port}", "--explain")
-        cold = self.daemon.popen(*command, options=("--cold", "--explain"))
-        answer = ask(port, request, 0)
-        code = self.end(cold).code
+        answers = []
+        for request in requests:
+            cold = self.daemon.popen(*command, options=("--cold", "--explain"))
+            answers.append(ask(port, request, 0))
+            code = self.end(cold).code
+        self.assertEqual(len(set(answers)), len(requests), answers)
         first = self.daemon.popen(*command, options=options)
         self.daemon.published(1, seconds=30, command=command[0])
-        self.assertEqual(ask(port, request, len(answer)), answer, "the original did not go on")
+        self.assertEqual(ask(port, requests[0], len(answers[0])), answers[0], "the original did not go on")
         self.assertEqual(self.end(first).code, code)
-        for i in range(LAUNCHES):
+        for i in range(LAUNCHES // 4):
             self.daemon.full_pool()
+            request, answer = requests[i % len(requests)], answers[i % len(requests)]
             launch = self.daemon.popen(*command, options=options)
             self.assertEqual(ask(port, request, len(answer)), answer, f"launch {i}\n{self.daemon.log()[-1000:]}")
             result = self.end(launch)
             self.assertIn(result.tier, CLONE_TIERS, f"launch {i}: {result!r}")
             self.assertEqual(result.code, code, f"launch {i}: {result!r}")
-        self.check_at_once(command, port, request, answer)
+        self.check_at_once(command, port, list(zip(requests, answers)), code)
 
-    def check_at_once(self, command, port, request, answer):
-        """Three at a time, each on a loopback of its own."""
+    def check_at_once(self, command, port, talks, code):
+        """Four at a time, each on a loopback of its own."""
         options = ("--net", "private", "--ready", f"listen:{port}", "--explain")
         first = self.daemon.popen(*command, options=options)
         self.daemon.published(2, seconds=30, command=command[0])
         self.end(first)
-        for _ in range(10):
+        for begin in range(0, LAUNCHES, AT_ONCE):
             self.daemon.full_pool()
-            launches = [self.daemon.popen(*command, options=options) for _ in range(3)]
-            for launch in launches:
+            launches = [self.daemon.popen(*command, options=options) for _ in range(AT_ONCE)]
+            for i, launch in enumerate(launches, begin):
+                request, answer = talks[i % len(talks)]
                 pid = harness.wait_for(lambda launch=launch: self.program(launch), 10)
-                said = subprocess.run(["nsenter", "-t", str(pid), "-n", harness.PYTHON, "-c", ASK, str(port), request.hex(),
-                                       str(len(answer))], stdout=subprocess.PIPE, timeout=20, check=False).stdout
-                self.assertEqual(said, answer)
-            for launch in launches:
-                self.assertIn(self.end(launch).tier, CLONE_TIERS)
+                self.assertEqual(ask_in_network_of(pid, port, request, len(answer)), answer, f"launch {i}")
+            for i, launch in enumerate(launches, begin):
+                result = self.end(launch)
+                self.assertIn(result.tier, CLONE_TIERS, f"launch {i}: {result!r}")
+                self.assertEqual(result.code, code, f"launch {i}: {result!r}")
 
     @staticmethod
     def program(launch):
