@@ -18,8 +18,8 @@ PROMPT = "ready>"
 READS = ("0 0x0 ", "270 0x1 ")  # read(0, ...); pselect6(1, ...), as readline waits
 
 
-def waits_for_input(name, argument):
-    """Whether the program of this name that has this argument is blocked waiting for standard input: Python and bash miss
+def waits_for_input(name, argument, n=1):
+    """Whether n programs of this name that have this argument are blocked waiting for standard input: Python and bash miss
     a Ctrl-C that comes between their last look and that wait, until the next key."""
     for pid, (_, comm) in processes().items():
         try:
@@ -27,11 +27,10 @@ def waits_for_input(name, argument):
                 if not comm.startswith(name) or argument not in cmdline.read().split("\0"):
                     continue
             with open(f"/proc/{pid}/syscall", encoding="ascii") as call:
-                if call.read().startswith(READS):
-                    return True
+                n -= call.read().startswith(READS)
         except OSError:
             pass
-    return False
+    return n <= 0
 
 
 class Shell:
