@@ -46,15 +46,18 @@ E2E     := $(E2E_PROGRAMS) $(T)/dice_late $(T)/dice_inside $(T)/killer.so
 # Plugins for tests: memfile is the example of docs/PLUGINS.md; naughty.c is everything that one can do wrong.
 NAUGHTY := crash_load hang_load crash_process hang_process refuse_process crash_offer hang_offer exit_offer nonsense \
            refuse_device crash_resumed crash_plan hang_plan refuse_plan bad_call failing_call wrong_abi short_table \
-           wrong_name no_paths witness leave alter
-TEST_PLUGINS := $(patsubst %,$(T)/plugins/%.so,memfile $(NAUGHTY)) $(T)/holder
-AS_PLUGIN = $(CC) $(CFLAGS) -D_GNU_SOURCE -Iplugins -fPIC -shared -Wl,-z,defs -o $@ $<
+           wrong_name no_paths witness leave babble_load babble_offer short_offer meddle aged alter
+TEST_PLUGINS := $(patsubst %,$(T)/plugins/%.so,memfile $(NAUGHTY)) $(T)/plugins/aged_more.so $(T)/holder
+AS_PLUGIN = $(CC) $(CFLAGS) -D_GNU_SOURCE -I. -Iplugins -fPIC -shared -Wl,-z,defs -o $@ $<
 $(T)/plugins/memfile.so: tests/plugins/memfile.c plugins/warm_plugin.h
 	@mkdir -p $(@D)
 	$(AS_PLUGIN)
 $(patsubst %,$(T)/plugins/%.so,$(NAUGHTY)): $(T)/plugins/%.so: tests/plugins/naughty.c plugins/warm_plugin.h
 	@mkdir -p $(@D)
 	$(AS_PLUGIN) -DNAME='"$*"' -D$$(echo $* | tr a-z A-Z)
+$(T)/plugins/aged_more.so: tests/plugins/naughty.c plugins/warm_plugin.h
+	@mkdir -p $(@D)
+	$(AS_PLUGIN) -DNAME='"aged"' -DVERSION=2
 $(T)/holder: tests/plugins/holder.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a

@@ -41,11 +41,14 @@ class WarmCase(unittest.TestCase):
         return result
 
     def assertOneLine(self, text, *words):
-        """The one clear line of a failure."""
+        """The one clear line of a failure, with these words, or what looks like refusal()."""
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith("{")]
         self.assertEqual(len(lines), 1, text)
         for word in words:
-            self.assertIn(word.lower(), lines[0].lower())
+            if isinstance(word, str):
+                self.assertIn(word.lower(), lines[0].lower())
+            else:
+                self.assertRegex(lines[0], word)
 
     def folder(self, name):
         path = os.path.join(self.daemon.dir, name)

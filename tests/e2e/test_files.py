@@ -2,13 +2,22 @@
 """Files that a program opened before it was ready count, declared or not: opener.c declares nothing."""
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import threading
 
 import harness
 from case import WarmCase, make_snapshot, write
-from harness import OPENER, descendants, processes, wait_for
+from harness import OPENER, PYTHON, descendants, processes, wait_for
+from refusals import refusal
+
+DECLARES = """import sys
+from warm import _daemon, _wire
+with _daemon.connect() as connection:
+    assert connection.is_wanted() and connection.declare(eval(sys.argv[1]))
+    print(connection.ask(_wire.ready_request(connection.fileno(), False, 0, False, ())).outcome)
+"""
 
 
 class Files(WarmCase):
@@ -33,14 +42,15 @@ class Files(WarmCase):
         return os.path.join(self.home, name)
 
     def refused(self, *words, naming):
-        """A first launch whose snapshot is refused; the daemon says why."""
+        """A first launch whose snapshot is refused, with what looks like `naming`; the daemon says why."""
         before = len(self.daemon.log())
         first = self.opener(*words)
         self.assertEqual(first.code, 0, repr(first))
         said = wait_for(lambda: [line for line in self.daemon.log()[before:].splitlines() if "no snapshot" in line], 10)
         self.assertTrue(said, self.daemon.log()[before:])
-        self.assertIn(naming, said[0])
+        self.assertRegex(said[0], naming)
         self.assertEqual([row for row in self.daemon.ls() if row["command"][1:] == list(words)], [])
+        self.assertRegex(self.assertCold(self.opener(*words)).reason, naming)
         return first
 
 
@@ -323,20 +333,40 @@ class Spoilt(Files):
         meddler.join()
 
     def test_changed_while_it_started(self):
-        self.changed_meanwhile("read", self.file, change=lambda: write(self.file, "new\n"), naming=self.file)
+        self.changed_meanwhile("read", self.file, change=lambda: write(self.file, "new\n"),
+                               naming=re.escape(f"{self.file} changed"))    # since its start, or since it was looked at
 
     def test_replaced_while_it_started(self):
-        self.changed_meanwhile("read", self.file, naming=self.file,
+        self.changed_meanwhile("read", self.file, naming=refusal(f"{self.file} changed after the program had started"),
                                change=lambda: os.rename(write(self.path("other"), "new\n"), self.file))
 
     def test_own_file_changed_by_another(self):
-        self.changed_meanwhile("save", self.file, "mine", "read", self.file, naming=self.file,
-                               change=lambda: write(self.file, "new\n"))
+        self.changed_meanwhile("save", self.file, "mine", "read", self.file, change=lambda: write(self.file, "new\n"),
+                               naming=refusal(f"{self.file} changed after the program had started"))
 
     def test_name_added_to_a_listed_directory(self):
         os.mkdir(self.path("conf.d"))
-        self.changed_meanwhile("list", self.path("conf.d"), naming=self.path("conf.d"),
-                               change=lambda: write(self.path("conf.d/new"), ""))
+        self.changed_meanwhile("list", self.path("conf.d"), change=lambda: write(self.path("conf.d/new"), ""),
+                               naming=refusal(f"{self.path('conf.d')} changed after the program had started"))
+
+
+class Declared(Files):
+    """By a hook that is not one of ours."""
+
+    def declares(self, what, words):
+        script = write(self.path("main.py"), DECLARES)
+        said = len(self.daemon.log())
+        self.assertEqual(self.daemon.exec(PYTHON, script, what).code, 0)
+        self.assertTrue(wait_for(lambda: "no snapshot" in self.daemon.log()[said:], 10), self.daemon.log()[said:])
+        again = self.assertCold(self.daemon.exec(PYTHON, script, what))
+        self.assertEqual(again.code, 0)
+        self.assertRegex(again.reason, words)
+
+    def test_relative_path(self):
+        self.declares("[('no/such', ())]", refusal("the hook declared no/such, which is no absolute path"))
+
+    def test_too_many(self):
+        self.declares("[(f'/nowhere/{n}', ()) for n in range(65536)]", refusal("it depends on more than 65536 files"))
 
 
 class Recorder(Files):
@@ -380,7 +410,7 @@ class Recorder(Files):
         os.kill(self.worker(), signal.SIGKILL)
         write(self.path("go"), "")
         self.assertEqual(harness.finish(first).out, "old\n")
-        self.assertTrue(wait_for(lambda: "what it opened is not known" in self.daemon.log()[before:], 10),
+        self.assertTrue(wait_for(lambda: refusal("what it opened is not known: %s").search(self.daemon.log()[before:]), 10),
                         self.daemon.log()[before:])
         self.assertClone(self.opener("read", self.file))
 
@@ -389,7 +419,7 @@ class Recorder(Files):
         worker = self.worker()
         os.kill(worker, signal.SIGSTOP)
         try:
-            self.assertEqual(self.refused("read", write(self.path("a"), "a\n"), naming="does not answer").out, "a\n")
+            self.assertEqual(self.refused("read", write(self.path("a"), "a\n"), naming=refusal("what it opened is not known: %s does not answer%s")).out, "a\n")
         finally:
             harness.kill_quietly(worker, signal.SIGCONT)
 

@@ -10,6 +10,7 @@ import unittest
 
 import harness
 from case import WarmCase, write
+from refusals import refusal
 
 HIGH = 200  # numbers in between, of nobody
 SERVER = os.path.join(harness.BUILD, "tests", "server")
@@ -344,6 +345,16 @@ said = warm.ready()
 assert names() == before, before
 print(said, flush=True)
 """
+INTERFACE = """import fcntl, os, socket, struct
+import warm
+tun = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", b"warm0", 0x1001))  # TUNSETIFF: IFF_TUN, IFF_NO_PI
+fcntl.ioctl(tun, 0x400454cb, 1)                                         # TUNSETPERSIST
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    fcntl.ioctl(s, 0x8914, struct.pack("16sH22x", b"warm0", 1))         # SIOCSIFFLAGS: IFF_UP
+os.close(tun)
+print(warm.ready(), flush=True)
+"""
 ADDRESS = """import fcntl, socket, struct
 import warm
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -491,7 +502,16 @@ class Private(NetCase):
         for _ in range(2):
             result = self.daemon.exec(harness.PYTHON, script, options=("--explain", *self.PRIVATE))
             self.assertEqual(result.out, "cold\n", result)
-        self.assertIn("the address 10.1.2.3", self.daemon.log())
+        self.assertRegex(result.reason, refusal("process %d has given its interface %s the address 10.1.2.3"))
+
+    def test_network_with_an_interface_of_its_own_is_refused(self):
+        if not os.path.exists("/dev/net/tun"):
+            self.skipTest("no /dev/net/tun here")
+        script = write(os.path.join(self.daemon.dir, "interface.py"), INTERFACE)
+        for _ in range(2):
+            result = self.daemon.exec(harness.PYTHON, script, options=("--explain", *self.PRIVATE))
+            self.assertEqual(result.out, "cold\n", result)
+        self.assertRegex(result.reason, refusal("process %d has the interface warm0 in its network namespace"))
 
     def test_cold_start_has_loopback_too(self):
         result = self.daemon.exec("cat", "/proc/net/dev", options=("--cold", *self.PRIVATE))

@@ -11,6 +11,7 @@ import time
 
 from case import WarmCase, make_snapshot, write
 from harness import BUILD, PYTHON, WARM, descendants, explanation, finish, processes, wait_for
+from refusals import refusal
 from snap import state, traced
 
 # Counts to 6 in tenths of a second; says where it began and where it ends.
@@ -43,6 +44,17 @@ exit 7;
 # Writes 1, 2, 3, ... into a file, one system call each.
 STEPS = """$| = 1; open my $out, ">>", $ARGV[0]; print "ready\n";
 while (1) { syswrite $out, ++$n . "\n"; select undef, undef, undef, 0.001; }
+"""
+# Its arguments end where they begin (PR_SET_MM, PR_SET_MM_MAP).
+NAMELESS = """import ctypes, struct, sys
+libc = ctypes.CDLL(None)
+libc.sbrk.restype = ctypes.c_void_p
+stat = [0, 0, 0] + [int(n) for n in open("/proc/self/stat").read().rsplit(")", 1)[1].split()[1:]]
+code, stack, data, args = stat[25:27], stat[27], stat[44:46], stat[47]
+layout = struct.pack("12QIi", *code, *data, stat[46], libc.sbrk(0), stack, args, args, *stat[49:51], 0, 0, -1)
+assert libc.prctl(35, 14, layout, len(layout), 0) == 0
+print("ready", flush=True)
+sys.stdin.readline()
 """
 HOOK = """import sys, time, warm
 for _ in range(8):
@@ -177,8 +189,8 @@ class After(Ready):
         who = {"user": 65534, "group": 65534, "extra_groups": []}
         argv = ("/bin/sh", "-c", f"exec {sleep} 0.6")
         self.assertEqual(self.again(*argv, how="after:0.2", **who).code, 0)
-        self.assertIn("has the rights of another user", self.daemon.log())
-        self.assertCold(self.again(*argv, how="after:9", **who), "rights of another user")
+        again = self.assertCold(self.again(*argv, how="after:9", **who))
+        self.assertRegex(again.reason, refusal("process %d has the rights of another user or group now"))
 
     def test_not_understood_is_125(self):
         for how in ("after:", "after:x", "after:.", "after:-1", "listen:0", "listen:65536", "listen:http", "stdout:",
@@ -323,7 +335,7 @@ class Process(Ready):
 
     def test_stop_that_comes_to_nothing_lets_it_run_on(self):
         process = self.start("sh", "-c", "echo ready; sleep 20 & read a; echo got $a; kill $!")
-        self.refused((process.pid, "--stop"), "child process")
+        self.refused((process.pid, "--stop"), refusal("process %d has a child process (%d)"))
         self.assertEqual(self.ask(process, "x"), "got x")
         process.wait(5)
 
@@ -359,7 +371,8 @@ class Process(Ready):
         gone.wait()
         self.refused((gone.pid,), str(gone.pid), "no such process")
         self.refused((1,), "process 1 ")
-        self.refused((2,), "process 2 ")
+        if not os.path.exists("/proc/2/exe"):
+            self.refused((2,), refusal("process 2 has no executable: it is the kernel's, or has ended"))
         stop = threading.Event()
         thread = threading.Thread(target=stop.wait)
         thread.start()
@@ -378,7 +391,7 @@ class Process(Ready):
         self.addCleanup(copy.kill)
         self.assertEqual(self.ask(copy, "one"), "1 one")
         self.daemon.full_pool()
-        self.refused((self.daemon.warmd_pid(),), "daemon")
+        self.refused((self.daemon.warmd_pid(),), refusal("process %d is Warm's own daemon"))
         self.refused((self.daemon.process.pid,), "daemon")
         pids = descendants(self.daemon.process.pid) + [copy.pid]
         one_each = {name: pid for pid, (_, name) in processes().items() if pid in pids}
@@ -418,11 +431,50 @@ class Process(Ready):
         self.daemon.full_pool()
         self.assertEqual(self.assertClone(self.daemon.exec("perl", self.script, self.id(), stdin="x\n")).out, "1 x\n")
 
+    def program(self, *, mode=0o755, name="sleeper"):
+        """A copy of perl, with these rights, that sleeps."""
+        path = shutil.copy("/usr/bin/perl", os.path.join(self.folder("bin"), name))
+        os.chmod(path, mode)
+        return path
+
+    def sleeper(self, path, **keywords):
+        return self.start(path, "-e", "$| = 1; print qq(ready\\n); <>", **keywords)
+
+    def test_programs_with_rights_of_their_own(self):
+        path = self.program(mode=0o4755)
+        self.refused((self.sleeper(path).pid,), refusal(f"{path} is set-uid"))
+        path = self.program(mode=0o2755)
+        self.refused((self.sleeper(path).pid,), refusal(f"{path} is set-gid"))
+        path = self.program()
+        done = subprocess.run(["setcap", "cap_net_raw+ep", path], check=False, stderr=subprocess.PIPE)
+        if done.returncode:
+            self.skipTest(f"no file capabilities here: {done.stderr.decode().strip()}")
+        self.refused((self.sleeper(path).pid,), refusal(f"{path} has file capabilities"))
+
+    def test_program_that_never_is_warm(self):
+        path = self.program(name="podman")
+        self.refused((self.sleeper(path).pid,), refusal(f"process %d: {path} is on the never-warm list"))
+
+    def test_process_elsewhere_and_asked_for_from_elsewhere(self):
+        if os.geteuid():
+            self.skipTest("only root can make namespaces")
+        other = self.start("unshare", "--mount", "perl", "-e", "$| = 1; print qq(ready\\n); <>")
+        self.refused((other.pid,), refusal(f"process {other.pid} has another mount namespace or root directory than warmd"))
+        done = subprocess.run(["unshare", "--pid", "--fork", WARM, "--socket", self.daemon.socket, "snapshot", str(other.pid)],
+                              env=self.daemon.env, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertOneLine(done.stderr, refusal("the caller has another pid namespace than warmd"))
+
+    def test_process_without_arguments(self):
+        process = self.start(PYTHON, "-c", NAMELESS)
+        self.assertEqual(os.readlink(f"/proc/{process.pid}/exe"), os.path.realpath(PYTHON))
+        self.refused((process.pid,), refusal(f"process {process.pid} has no arguments to know it by"))
+
     def traced(self, process, tracer):
         self.addCleanup(tracer.communicate)
         self.addCleanup(tracer.kill)
         self.assertTrue(wait_for(lambda: traced(process.pid), 20))
-        self.refused((process.pid,), f"traced already, by process {tracer.pid}")
+        self.refused((process.pid,), refusal(f"thread {process.pid} is being traced already, by process {tracer.pid}"))
         self.assertTrue(traced(process.pid))
 
     def test_traced_by_strace(self):
@@ -460,7 +512,7 @@ class Process(Ready):
         ours = self.start()
         done = as_nobody(ours.pid)
         self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertOneLine(done.stderr, f"process {ours.pid} is not yours")
+        self.assertOneLine(done.stderr, refusal(f"process {ours.pid} is not yours"))
         self.assertEqual(self.ask(ours, "one"), "1 one")
         hidden = self.start("perl", "-e", "syscall(157, 4, 0, 0, 0, 0); $| = 1; print qq(ready\\n); <>",
                             **nobody)

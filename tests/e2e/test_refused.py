@@ -1,142 +1,56 @@
 # SPDX-License-Identifier: MIT
-"""A refusal leaves the program as it was: every victim that has to be refused (tests/victims/*.c, "victim: refused"), and
-what can be wrong with a process as a whole. Looked at from outside before and after, and the program goes on."""
-import glob
+"""A refusal leaves the program as it was (tests/untouched.py): what can be wrong with a process as a whole, with what it
+was started with, and with where it lives. What a program may have: the victims and test_refused_objects.py."""
 import os
-import re
+import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
-import time
 import unittest
 
 import harness
+import untouched
+from refusals import refusal
 from snap import FAILED, Snap, state
-from test_hook import PENDING, wire
+from untouched import launch_options, text_of
 
-SAME_STATUS = ("State", "TracerPid", "Threads", "SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt", "CapPrm", "CapEff", "NoNewPrivs",
-               "Seccomp")
-VICTIMS = os.path.join(harness.ROOT, "tests", "victims")
-
-
-def refused_victims():
-    found = {}
-    for path in sorted(glob.glob(os.path.join(VICTIMS, "*.c"))):
-        with open(path, encoding="utf-8") as source:
-            match = re.search(r"victim:[^*]*?\brefused\s+([^\s*]+)", source.read(1000))
-        if match:
-            found[os.path.basename(path)[:-2]] = match.group(1)
-    return found
+WAITS = 'os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")\n'
+NO_EXECUTABLE = refusal("process %d has no executable: its main thread has ended or is executing a program, or it is the kernel's")
+CLONE_FS, CLONE_FILES = 0x200, 0x400
 
 
-def text_of(path):
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
-
-
-def seen(pid):
-    """What a refusal may not change: threads and their state, areas, descriptors with all that /proc says of them."""
-    threads = {}
-    for tid in os.listdir(f"/proc/{pid}/task"):
-        lines = dict(line.split(":", 1) for line in text_of(f"/proc/{pid}/task/{tid}/status").splitlines())
-        threads[tid] = {name: lines[name].strip() for name in SAME_STATUS}
-        if threads[tid]["State"][0] in "RS":    # it may just be on its way into a wait, or out of the freeze
-            threads[tid]["State"] = "not stopped"
-    descriptors = {}
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        descriptors[fd] = (os.readlink(f"/proc/{pid}/fd/{fd}"), text_of(f"/proc/{pid}/fdinfo/{fd}"))
-    return {"threads": threads, "descriptors": descriptors, "areas": text_of(f"/proc/{pid}/maps"),
-            "timers": text_of(f"/proc/{pid}/timers")}
-
-
-class InTheHook:
-    """A victim that waits in the hook for a daemon, us, that says nothing more."""
-
-    def __init__(self, name, directory):
-        path = os.path.join(directory, "sock")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-            listener.bind(path)
-            listener.listen(1)
-            listener.settimeout(0.05)
-            self.process = subprocess.Popen([os.path.join(harness.BUILD, "tests", "victims", name)], stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, cwd=directory, env=dict(os.environ, WARM_SOCKET=path))
-            self.connection = None
-            while not self.connection:
-                try:
-                    self.connection = listener.accept()[0]
-                except TimeoutError:
-                    if self.process.poll() is not None:
-                        return              # it has skipped itself
-        kind = wire.HELLO
-        while kind in (wire.HELLO, wire.DEPENDS):
-            (kind, _), = wire.fields(self.connection.recv(1 << 20)[4:])
-            if kind == wire.HELLO:
-                self.connection.send(PENDING)
-        harness.wait_for(lambda: state(self.process.pid) == "S", 5)
-        self.hook_fd = max(int(fd) for fd in os.listdir(f"/proc/{self.process.pid}/fd")
-                           if os.readlink(f"/proc/{self.process.pid}/fd/{fd}").startswith("socket:"))
-
-    def go_on(self):
-        """What it says in the end."""
-        if self.connection:
-            self.connection.close()
-        out, _ = self.process.communicate(timeout=20)
-        return self.process.returncode, out.decode()
-
-
-class Refused(unittest.TestCase):
-    def assertRefused(self, pid, words, *more):
-        before = seen(pid)
-        reports = Snap(pid, *more).reports()
-        self.assertEqual([kind for kind, *_ in reports], [FAILED], reports)
-        self.assertIn(words.lower(), reports[0][2].lower())
-        after = seen(pid)
-        for what, was in before.items():
-            self.assertEqual(after[what], was, what)
-
-    def program(self, source):
-        program = subprocess.Popen([sys.executable, "-c", "import os, sys\n" + source], stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE)
-        for cleanup in (program.stdin.close, program.stdout.close, program.wait, program.kill):
+class Program(unittest.TestCase):
+    def program(self, source=WAITS, before=(), **keywords):
+        """Python that says "up" when it is what it is to be, and "on" when it was told a line."""
+        program = subprocess.Popen([*before, harness.PYTHON, "-c", "import ctypes, fcntl, os, signal, socket, sys\n" + source],
+                                   **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **keywords})
+        for cleanup in (program.stdout.close, program.wait, program.kill):
             self.addCleanup(cleanup)
+        if program.stdin:
+            self.addCleanup(program.stdin.close)
         self.assertEqual(program.stdout.readline(), b"up\n")
-        harness.wait_for(lambda: state(program.pid) in "SZ", 5)
-        time.sleep(0.05)
+        untouched.settle(program.pid)
         return program
 
-    def assertGoesOn(self, program):
+    def goes_on(self, program):
         program.stdin.write(b"\n")
         program.stdin.flush()
         self.assertEqual(program.stdout.readline(), b"on\n")
 
-    def test_every_victim_that_is_refused(self):
-        victims = refused_victims()
-        self.assertGreater(len(victims), 10)
-        for name, words in victims.items():
-            with self.subTest(name), tempfile.TemporaryDirectory(prefix="warm-refused.") as directory:
-                victim = InTheHook(name, directory)
-                try:
-                    if victim.connection:
-                        self.assertRefused(victim.process.pid, words, "--hook-fd", str(victim.hook_fd))
-                    code, out = victim.go_on()
-                    self.assertTrue((code, out) == (0, "PASS\n") or code == 77, f"{name}: {code} {out}")
-                finally:
-                    victim.process.kill()
-                    victim.process.wait()
 
-    def test_a_program_that_is_traced(self):
-        program = self.program('os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")')
+class Whole(Program):
+    def test_traced(self):
+        program = self.program()
         strace = subprocess.Popen(["strace", "-f", "-o", os.devnull, "-p", str(program.pid)], stderr=subprocess.DEVNULL)
         self.addCleanup(strace.wait)
         self.addCleanup(strace.terminate)
         self.assertTrue(harness.wait_for(lambda: "TracerPid:\t0\n" not in text_of(f"/proc/{program.pid}/status"), 10))
-        harness.wait_for(lambda: state(program.pid) == "S", 5)
-        self.assertRefused(program.pid, "traced already")
-        self.assertGoesOn(program)
+        untouched.settle(program.pid)
+        untouched.refused(program.pid, refusal(f"thread {program.pid} is being traced already, by process {strace.pid}"))
+        self.goes_on(program)
 
-    def test_memory_that_the_parent_shares(self):
+    def test_shares_memory_with_its_parent(self):
         program = self.program("""if True:
             import mmap, signal
             memory = mmap.mmap(-1, 8192)
@@ -152,36 +66,75 @@ class Refused(unittest.TestCase):
                 signal.pause()
             """)
         child = int(program.stdout.readline())
-        harness.wait_for(lambda: state(child) == "S", 5)
-        self.assertRefused(child, f"shares anonymous memory with process {program.pid}")
-        self.assertGoesOn(program)
+        untouched.settle(child)
+        untouched.refused(child, refusal(f"process {child} shares anonymous memory with process {program.pid}"))
+        self.goes_on(program)
 
-    def test_a_program_that_dispatches_its_system_calls(self):
+    def child_that_shares(self, flags, words):
+        program = self.program(f"""if True:
+            child = ctypes.CDLL(None).syscall(56, {flags | signal.SIGCHLD}, 0, 0, 0, 0)
+            if child == 0:
+                signal.pause()
+            os.write(1, b"up\\n%d\\n" % child)
+            sys.stdin.readline()
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            os.write(1, b"on\\n")
+            """)
+        child = int(program.stdout.readline())
+        untouched.settle(child)
+        untouched.refused(child, words)
+        self.goes_on(program)
+
+    def test_shares_descriptors_with_its_parent(self):
+        self.child_that_shares(CLONE_FILES, refusal("process %d shares its descriptors with its parent, process %d"))
+
+    def test_shares_the_directory_with_its_parent(self):
+        self.child_that_shares(CLONE_FS, refusal("process %d shares its working directory with its parent, process %d"))
+
+    def test_dispatches_its_system_calls(self):
         program = self.program("""
-import ctypes
 libc = ctypes.CDLL(None)
 off = ctypes.c_char(0)
 if libc.prctl(59, 1, 0, 0, ctypes.byref(off)):      # PR_SET_SYSCALL_USER_DISPATCH, the selector says: let it pass
     os.write(1, b"up\\n"); sys.exit("no such call here")
-os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")
-""")
-        self.assertRefused(program.pid, "dispatches")
-        self.assertGoesOn(program)
+""" + WAITS)
+        untouched.refused(program.pid, refusal("thread %d dispatches its system calls"))
+        self.goes_on(program)
 
-    def test_a_program_whose_main_thread_has_ended(self):
-        program = self.program("""
-import ctypes, threading
-def stay():
-    os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n"); os._exit(0)
-threading.Thread(target=stay).start()
-ctypes.CDLL(None).syscall(60, 0)
-""")
-        self.assertTrue(harness.wait_for(lambda: state(program.pid) == "Z", 5))
-        reports = Snap(program.pid).reports()
-        self.assertEqual([kind for kind, *_ in reports], [FAILED], reports)
-        self.assertGoesOn(program)
+    def ends_its_main_thread(self, words, *more, now):
+        """Of such a process /proc does not even tell which descriptors it has."""
+        program = self.program("""if True:
+            import threading
+            def end(*_):
+                ctypes.CDLL(None).syscall(60, 0)
+            def stay():
+                sys.stdin.readline(); os.write(1, b"on\\n"); os._exit(0)
+            signal.signal(signal.SIGUSR1, end)
+            threading.Thread(target=stay).start()
+            os.write(1, b"up\\n")
+            while True:
+                signal.pause()
+            """)
+        if now:
+            os.kill(program.pid, signal.SIGUSR1)
+            self.assertTrue(harness.wait_for(lambda: state(program.pid) == "Z", 5))
+        (kind, _, said), = Snap(program.pid, *more).reports()
+        self.assertEqual(kind, FAILED)
+        self.assertRegex(said, words)
+        self.assertEqual(state(program.pid), "Z")
+        self.goes_on(program)
 
-    def test_a_program_that_makes_children_by_vfork(self):
+    def test_main_thread_has_ended(self):
+        self.ends_its_main_thread(NO_EXECUTABLE, now=True)
+
+    def test_main_thread_ends_meanwhile(self):
+        """A plugin that is asked what it thinks of the process sees to it (tests/plugins/naughty.c)."""
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(os.path.join(harness.BUILD, "tests", "plugins", "meddle.so"), folder)
+            self.ends_its_main_thread(refusal("process %d: its main thread has ended"), "--plugins", folder, now=False)
+
+    def test_makes_children_by_vfork(self):
         program = self.program("""
 import subprocess
 os.write(1, b"up\\n")
@@ -200,14 +153,132 @@ os.write(1, b"on\\n" if bad == 0 else b"a child failed\\n")
         gone.wait()
         (kind, _, text), = Snap(gone.pid).reports()
         self.assertEqual(kind, FAILED)
-        self.assertIn(str(gone.pid), text)
+        self.assertEqual(text, "it ended before its snapshot was taken")
 
-    def test_a_stopped_program(self):
-        program = self.program('os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")')
+    def test_stopped(self):
+        program = self.program()
         os.kill(program.pid, signal.SIGSTOP)
         self.assertTrue(harness.wait_for(lambda: state(program.pid) == "T", 5))
-        reports = Snap(program.pid).reports()
-        self.assertEqual([kind for kind, *_ in reports], [FAILED], reports)
-        self.assertTrue(harness.wait_for(lambda: state(program.pid) == "T", 5))
+        untouched.refused(program.pid, refusal(f"thread {program.pid} is stopped by a signal"))
         os.kill(program.pid, signal.SIGCONT)
-        self.assertGoesOn(program)
+        self.goes_on(program)
+
+    def test_has_more_rights_than_its_launch_had(self):
+        program = self.program()
+        if "CapPrm:\t0000000000000000\n" in text_of(f"/proc/{program.pid}/status"):
+            self.skipTest("we have no capabilities ourselves")
+        owner = f"{os.getuid()}:{os.getgid()}:0:-"
+        untouched.refused(program.pid, refusal(f"process {program.pid} has capabilities that it was not launched with"), "--owner", owner)
+        self.goes_on(program)
+
+    def test_is_not_on_a_network_of_its_own(self):
+        program = self.program()
+        words = refusal(f"process {program.pid} was launched with --net private, and is on the daemon's network")
+        untouched.refused(program.pid, words, "--net-private")
+        self.goes_on(program)
+
+    def test_is_the_kernels(self):
+        if os.path.exists("/proc/2/exe") or state(2) not in "SI":
+            self.skipTest("process 2 is no thread of the kernel here")
+        (kind, _, said), = Snap(2).reports()
+        self.assertEqual(kind, FAILED)
+        self.assertRegex(said, NO_EXECUTABLE)
+
+
+class Started(Program):
+    """With descriptors that are its launch's, or another process's."""
+
+    def test_pipe_to_another_process(self):
+        ends = os.pipe()
+        self.addCleanup(os.close, ends[1])
+        program = self.program(pass_fds=[ends[0]])
+        os.close(ends[0])
+        untouched.refused(program.pid, refusal("fd %d: a pipe whose write end is in another process"))
+        self.goes_on(program)
+
+    def test_socket_to_another_process(self):
+        ours, theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        program = self.program(pass_fds=[theirs.fileno()])
+        theirs.close()
+        untouched.refused(program.pid, refusal("fd %d: unix socket connected to another process"))
+        self.goes_on(program)
+
+    def launched(self, source, file):
+        """(the program, started with `file` under its number, and what warm-snap is told of that)"""
+        with open(os.devnull, "wb") as null:
+            program = self.program(source.format(fd=file.fileno()) + WAITS, pass_fds=[file.fileno()], stderr=null)
+            return program, launch_options({0: program.stdin.fileno(), 1: program.stdout.fileno(), 2: null.fileno(),
+                                            file.fileno(): file.fileno()})
+
+    def test_duplicate_of_the_launchs(self):
+        with tempfile.TemporaryFile() as file:
+            program, options = self.launched("other = os.dup({fd})\n", file)
+            words = refusal(f"fd %d: a duplicate of fd {file.fileno()}, which the program was started with")
+            untouched.refused(program.pid, words, *options)
+            self.goes_on(program)
+
+    def test_record_lock_on_the_launchs(self):
+        with tempfile.TemporaryFile() as file:
+            program, options = self.launched("fcntl.lockf({fd}, fcntl.LOCK_EX)\n", file)
+            words = refusal(f"fd {file.fileno()}: a record lock on %s, which the program was started with")
+            untouched.refused(program.pid, words, *options)
+            self.goes_on(program)
+
+    def test_socket_of_the_launch_under_a_high_number(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            program, options = self.launched("os.dup2({fd}, 950)\n", server)
+            words = refusal(f"fd 950: the socket that the program was started with as fd {server.fileno()}, and a number above %d")
+            untouched.refused(program.pid, words, *options)
+            self.goes_on(program)
+
+    @unittest.skipIf(os.geteuid(), "only root can mount")
+    def test_file_that_another_lies_over(self):
+        """The name of what it has open is another file's, and that it is not deleted."""
+        with tempfile.NamedTemporaryFile() as over, tempfile.NamedTemporaryFile() as file:
+            program = self.program(f"file = open({file.name!r})\n" + WAITS)
+            subprocess.run(["mount", "--bind", over.name, file.name], check=True)
+            try:
+                untouched.refused(program.pid, refusal(f"{file.name} was replaced after the program opened it"))
+            finally:
+                subprocess.run(["umount", file.name], check=True)
+            self.goes_on(program)
+
+
+@unittest.skipIf(os.geteuid(), "only root can make namespaces")
+class Elsewhere(Program):
+    """In other namespaces than warm-snap."""
+
+    def other(self, option, words, forks=False):
+        program = self.program(before=["unshare", option, *(["--fork"] if forks else [])])
+        children = text_of(f"/proc/{program.pid}/task/{program.pid}/children").split()
+        pid = int(children[0]) if forks else program.pid
+        if forks:
+            self.addCleanup(harness.kill_quietly, pid)
+            untouched.settle(pid)
+        untouched.refused(pid, words)
+        self.goes_on(program)
+
+    def test_mounts(self):
+        self.other("--mount", refusal("process %d is in another mnt namespace than the daemon"))
+
+    def test_network(self):
+        self.other("--net", refusal("process %d is in another net namespace than the daemon"))
+
+    def test_ipc(self):
+        self.other("--ipc", refusal("process %d is in another ipc namespace than the daemon"))
+
+    def test_names(self):
+        self.other("--uts", refusal("process %d is in another uts namespace than the daemon"))
+
+    def test_users(self):
+        self.other("--user", refusal("process %d is in another user namespace than the daemon"))
+
+    def test_control_groups(self):
+        self.other("--cgroup", refusal("process %d is in another cgroup namespace than the daemon"))
+
+    def test_time(self):
+        self.other("--time", refusal("process %d is in another time namespace than the daemon"), forks=True)
+
+    def test_first_of_its_pids(self):
+        self.other("--pid", refusal("process %d is the first of its pid namespace: in a copy a supervisor is that"), forks=True)

@@ -12,6 +12,7 @@ import unittest
 
 from case import WarmCase, write
 from harness import BUILD, PYTHON, WARM, finish, wait_for
+from refusals import refusal
 
 BROTHER = os.path.join(BUILD, "tests", "brother")
 NOBODY = 65534
@@ -219,16 +220,18 @@ class Became(RightsCase):
         setpriv = self.set_uid("setpriv")
         ids = f"--reuid {NOBODY} --regid {NOBODY}"
         waits = "perl -e '$| = 1; print qq(ready\\n); select undef, undef, undef, 0.5'"
-        self.assertIn("other supplementary groups", self.first_run(f"{setpriv} {ids} --groups 42 {waits}"))
-        self.assertIn("capabilities that it was not launched with", self.first_run(
-            f"{setpriv} {ids} --inh-caps +net_raw --ambient-caps +net_raw --clear-groups {waits}"))
+        self.assertRegex(self.first_run(f"{setpriv} {ids} --groups 42 {waits}"),
+                         refusal("process %d has other supplementary groups than it was launched with"))
+        self.assertRegex(self.first_run(f"{setpriv} {ids} --inh-caps +net_raw --ambient-caps +net_raw --clear-groups {waits}"),
+                         refusal("process %d has capabilities that it was not launched with"))
         self.assertIn("securebits", self.first_run(f"{setpriv} {ids} --securebits +no_setuid_fixup --clear-groups {waits}"))
 
     def test_set_uid_program_that_is_its_users_again(self):
         """What it has seen as root is not for copies."""
         python = self.set_uid(PYTHON)
         source = f"import os, time; os.setresuid({NOBODY}, {NOBODY}, {NOBODY}); print('ready', flush=True); time.sleep(0.5)"
-        self.assertIn("more rights than its user", self.first_run(f'{python} -c "{source}"'))
+        self.assertRegex(self.first_run(f'{python} -c "{source}"'),
+                         refusal("process %d has executed a program that has more rights than its user (set-uid, set-gid, file capabilities)"))
         process = self.start(python, "-c", source.replace("0.5", "60"), **AS_NOBODY)
         self.refused(process.pid, "not yours", **AS_NOBODY)
         self.refused(process.pid, "set-uid")
@@ -239,7 +242,7 @@ class Became(RightsCase):
         wait = "import time; print('ready', flush=True); time.sleep(60)"
         process = self.start(python, "-c", wait, **AS_NOBODY)
         self.refused(process.pid, "not yours", **AS_NOBODY)
-        self.refused(process.pid, "rights of several users")
+        self.refused(process.pid, refusal("process %d has the rights of several users or groups (set-uid, set-gid)"))
         behind = self.start(setpriv, "--euid", "0", PYTHON, "-c", wait, **AS_NOBODY)
         self.refused(behind.pid, "not yours", **AS_NOBODY)
         self.refused(behind.pid, "rights of several users")

@@ -7,6 +7,7 @@ import sys
 import binaries
 import includes
 import manners
+import provoked
 import selftest
 from sources import ROOT
 
@@ -25,6 +26,8 @@ def checks():
     yield "nothing left for later", manners.finished(ROOT)
     yield "no path of one machine", manners.portable(ROOT)
     yield "scripts parse", manners.scripts(ROOT)
+    yield "each refusal has a test", provoked.provoked(ROOT)
+    yield "what is refused is called so", provoked.not_refusals(ROOT)
     for name, noticed in selftest.run():
         yield f"self-test: {name}", [] if noticed else ["the check did not notice, or saw what is not there"]
 

@@ -8,6 +8,7 @@ import tempfile
 import binaries
 import includes
 import manners
+import provoked
 from sources import ROOT
 
 ARCHITECTURE = "# A\n\n## Layers\n\n    base:    -\n    proto:   base        words\n    cache/pack: base\n    cache:   base proto\n\n## B\n"
@@ -48,6 +49,28 @@ def on_object(check, source, *flags):
         shutil.rmtree(folder)
 
 
+def refusals():
+    """Of sources that refuse three things, and tests that provoke these or others."""
+    source = ('#define HINT "close it (a, b)"\nint f(void)\n{\n\treturn err_refuse(err, HINT, "fd %d: a " /* (so) */ "%s, %s", g(1, 2), h);\n'
+              '\treturn err_refuse(err, "x", "memory at %#lx: tea");\n}\nstatic const char *words[] = {REFUSED("cup")};\n')
+    victim = '/* Tea. victim: alone refused\n * "memory at %#lx: tea" */\n'
+    python = "untouched.refused(1, refusal(f'fd {n}: a cup, blue'))\n"
+    right = {"snapshot__a_c": source, "tests__victims__a_c": victim, "tests__e2e__a_py": python, "tests__refusals_py": "NOT_HERE = {}\n"}
+
+    def wrong(**changed):
+        return on_tree(provoked.provoked, **{**right, **changed})
+    return (not on_tree(provoked.provoked, **right)
+            and wrong(tests__victims__a_c="/* Tea. victim: alone */\n")                            # nobody provokes it
+            and wrong(tests__e2e__a_py="refusal('fd %d: a pot, blue')\n")                          # nor this row of the table
+            and wrong(tests__e2e__a_py=python + "refusal('fd 5: a')\n")                            # gone, or never there
+            and wrong(snapshot__b_c='err_refuse(err, "x", "memory at %#lx: tea")')                  # in two places
+            and wrong(snapshot__b_c='err_refuse(err, "x", words)')                                  # not to be seen
+            and wrong(snapshot__b_c='err_refuse(err, "x", "a bomb")')
+            and not wrong(snapshot__b_c='err_refuse(err, "x", "a bomb")', tests__refusals_py="NOT_HERE = {'a bomb': 'it hurts'}\n")
+            and wrong(snapshot__b_c='err_refuse(err, "x", "a bomb")', tests__refusals_py="NOT_HERE = {'a bomb': ' '}\n")
+            and wrong(tests__refusals_py="NOT_HERE = {'a bomb': 'it hurts'}\n"))
+
+
 def run():
     """[(name, whether the check noticed the wrong thing and let the right thing pass)]"""
     object_flags = ("-c", "-fno-pic", "-fcf-protection=none", "-fno-asynchronous-unwind-tables")
@@ -78,6 +101,10 @@ def run():
          and binaries.closed_set([])),
         ("static program", on_object(binaries.static_program, "int main(void)\n{\n\treturn 0;\n}\n")
          and not on_object(binaries.static_program, pure, *program_flags)),
+        ("each refusal has a test", refusals()),
+        ("what is refused is called so", on_tree(provoked.not_refusals, snapshot__a_c='int f(void)\n{\n\treturn err_set(err, ENOTSUP, "no");\n}\n')
+         and not on_tree(provoked.not_refusals, snapshot__a_c='err_set(err, EPROTO, "what?"), err_refuse(err, HINT, "no")',
+                         cache__a_c='err_set(err, ENOTSUP, "no")')),
         ("format", on_tree(manners.formatted, base__a_c=SPDX + "int  x ;\n")
          and not on_tree(manners.formatted, base__a_c=SPDX + "int x;\n")),
         ("licence", on_tree(manners.licensed, base__a_c="int x;\n") and not on_tree(manners.licensed, base__a_c=SPDX)),

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Everything that a plugin can do wrong, one at a time: compiled once for each NAME (tests/tests.mk), which says what.
- * `witness` does nothing wrong: it takes the process, and says on standard error what it is told. `alter` alters a byte
- * of each clone.
+ * `witness` does nothing wrong: it takes the process, and says on standard error what it is told. Nor does `aged`, of
+ * which there are two versions. `alter` alters a byte of each clone.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "warm_plugin.h"
+#include "plugins/wire.h"
 
 #define IS(name) (strcmp(NAME, name) == 0)
+#define LOOKS_ON (IS("witness") || IS("aged"))
+#ifndef VERSION
+#define VERSION 1
+#endif
 
 __attribute__((unused)) static const char *const paths[] = {"/memfd:kept*", "/dev/full", NULL};
 
@@ -30,8 +35,44 @@ static int hang(void)
 	return 0;
 }
 
+/* In the place of its host: of what it has open this is the only socket. */
+static int answer(const void *words, size_t len)
+{
+	for (int fd = 3; fd < 16; fd++)
+		send(fd, words, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return WARM_TAKE;
+}
+
+static int answer_short(uint32_t kind)
+{
+	const struct answer words = {.kind = kind, .result = WARM_TAKE, .len = kind == ANSWER_LOADED ? 0 : 100000};
+
+	return answer(&words, sizeof(words));
+}
+
+/* Makes the program end its main thread, and waits for that. */
+static int meddle(pid_t pid)
+{
+	char path[64], text[256] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	kill(pid, SIGUSR1);
+	for (int i = 0; i < 1000 && !strstr(text, ") Z "); i++) {
+		FILE *file = fopen(path, "re");
+
+		if (file) {
+			fgets(text, sizeof(text), file);
+			fclose(file);
+		}
+		usleep(1000);
+	}
+	return WARM_LEAVE;
+}
+
 __attribute__((constructor)) static void loaded(void)
 {
+	if (IS("babble_load"))
+		answer_short(ANSWER_LOADED);
 	if (IS("crash_load"))
 		crash();
 	if (IS("hang_load"))
@@ -56,8 +97,10 @@ static int save_place(struct warm_snapshot *s, int pid)
 	return end && s->save(s, &end, sizeof(end)) == 0 ? WARM_TAKE : WARM_REFUSE;
 }
 
-static int offer_process(struct warm_snapshot *s, const struct warm_object *object)
+static int offer_process(struct warm_snapshot *s, pid_t pid)
 {
+	if (IS("meddle"))
+		return meddle(pid);
 	if (IS("crash_process"))
 		return crash();
 	if (IS("hang_process"))
@@ -65,8 +108,8 @@ static int offer_process(struct warm_snapshot *s, const struct warm_object *obje
 	if (IS("refuse_process"))
 		return s->refuse(s, "not this program, %s", "please");
 	if (IS("alter"))
-		return save_place(s, object->pid);
-	if (IS("witness"))
+		return save_place(s, pid);
+	if (LOOKS_ON)
 		return s->save(s, "seen", 5) == 0 ? WARM_TAKE : WARM_REFUSE;
 	return WARM_LEAVE;
 }
@@ -74,7 +117,7 @@ static int offer_process(struct warm_snapshot *s, const struct warm_object *obje
 static int offer(struct warm_snapshot *s, const struct warm_object *object)
 {
 	if (object->kind == WARM_PROCESS)
-		return offer_process(s, object);
+		return offer_process(s, object->pid);
 	if (object->kind == WARM_DEVICE)
 		return IS("refuse_device") ? s->refuse(s, "no devices today") : WARM_LEAVE;
 	if (IS("crash_offer"))
@@ -83,9 +126,13 @@ static int offer(struct warm_snapshot *s, const struct warm_object *object)
 		return hang();
 	if (IS("exit_offer"))
 		exit(3);
+	if (IS("babble_offer"))
+		return answer("what?", 5);
+	if (IS("short_offer"))
+		return answer_short(ANSWER_OFFER);
 	if (IS("nonsense"))
 		return 42;
-	return IS("witness") || IS("alter") || IS("refuse_device") || IS("leave") ? WARM_LEAVE : WARM_TAKE;
+	return LOOKS_ON || IS("alter") || IS("meddle") || IS("refuse_device") || IS("leave") ? WARM_LEAVE : WARM_TAKE;
 }
 
 static void resumed(struct warm_snapshot *s, int captured)
@@ -119,7 +166,7 @@ static int plan(struct warm_plan *p, const struct warm_object *object)
 	if (IS("failing_call"))
 		p->call(p,
 		        &(struct warm_call){.phase = WARM_STANDBY, .nr = SYS_close, .args = {-1ul}, .words = "fail"});
-	if (IS("witness") && (object->kind != WARM_PROCESS || p->saved_len != 5 || strcmp(p->saved, "seen") != 0))
+	if (LOOKS_ON && (object->kind != WARM_PROCESS || p->saved_len != 5 || strcmp(p->saved, "seen") != 0))
 		return p->refuse(p, "something else was saved");
 	for (uint8_t phase = WARM_TEMPLATE; phase <= WARM_GO; phase++)
 		p->call(p, &(struct warm_call){.phase = phase, .nr = SYS_getpid, .words = "look around"});
@@ -147,7 +194,7 @@ const struct warm_plugin warm_plugin = {
         .version = 3,
         .oldest = 2,
 #else
-        .version = 1,
+        .version = VERSION,
         .oldest = 1,
 #endif
 #ifdef NO_PATHS

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that gave up root for another uid before the hook: root's launch must not find that uid's image. victim:
- * may-refuse uid */
+/* A program that gave up root for another uid before the hook: root's launch must not find that uid's image. */
 #include "creds.h"
 
 int main(void)

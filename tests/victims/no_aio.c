@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A context of asynchronous I/O (io_setup). victim: refused asynchronous */
+/* A context of asynchronous I/O (io_setup).
+ * victim: refused "memory at %#lx: asynchronous I/O (io_setup)" */
 #include <linux/aio_abi.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A BPF map. victim: refused bpf-map */
+/* A BPF map.
+ * victim: refused "fd %d: anon_inode:bpf-map is not supported" */
 #include <linux/bpf.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A child process that is alive. victim: refused child */
+/* A child process that is alive.
+ * victim: refused "process %d has a child process (%d)" */
 #include <sys/wait.h>
 
 #include "victim.h"

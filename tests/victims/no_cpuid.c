@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A process that gets a signal where it asks for the kind of CPU (ARCH_SET_CPUID). victim: refused cpuid */
+/* A process that gets a signal where it asks for the kind of CPU (ARCH_SET_CPUID).
+ * victim: refused "process %d has the cpuid instruction switched off (ARCH_SET_CPUID)" */
 #include <asm/prctl.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A timer that signals a thread which has ended. victim: refused timer */
+/* A timer that signals a thread which has ended.
+ * victim: refused "timer %d signals a thread that has ended" */
 
 #include "victim.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A working directory that was removed. victim: refused directory */
+/* A working directory that was removed.
+ * victim: refused "the working directory of process %d, %s, cannot be reached by that name" */
 #include <sys/stat.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A directory that was removed while it is open. victim: refused deleted */
+/* A directory that was removed while it is open.
+ * victim: refused "fd %d: a directory without a name, %s" */
 #include <sys/stat.h>
 
 #include "victim.h"

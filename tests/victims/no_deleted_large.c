@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A large file that is deleted. victim: refused larger */
+/* A large file that is deleted.
+ * victim: refused "fd %d: deleted file %s, larger than %u MiB" */
 
 #include "victim.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A deleted file that has another name. victim: refused another */
+/* A deleted file that has another name.
+ * victim: refused "fd %d: deleted file %s, which has another name" */
 
 #include "victim.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Notification of changes in a directory (F_NOTIFY). victim: refused F_NOTIFY */
+/* Notification of changes in a directory (F_NOTIFY).
+ * victim: refused "fd %d: notification of changes in %s (F_NOTIFY)" */
 
 #include "victim.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An epoll set that watches a file which has no number any more. victim: refused epoll */
+/* An epoll set that watches a file which has no number any more.
+ * victim: refused "fd %d: an epoll set that watches a file whose number, %d, has another file now" */
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program whose file was deleted while it runs. victim: refused deleted */
+/* A program whose file was deleted while it runs.
+ * victim: refused "memory at %#lx maps a deleted file: %s" */
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that runs from memory: there is no file to start a clone by. victim: refused deleted */
+/* A program that runs from memory: there is no file to start a clone by.
+ * victim: refused "memory at %#lx maps a deleted file: /memfd:%s" */
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An fanotify group. victim: refused fanotify */
+/* An fanotify group.
+ * victim: refused "fd %d: anon_inode:[fanotify] is not supported" */
 #include <sys/fanotify.h>
 
 #include "victim.h"

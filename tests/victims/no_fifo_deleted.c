@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A FIFO that was deleted. victim: refused deleted */
+/* A FIFO that was deleted.
+ * victim: refused "fd %d: deleted FIFO %s" */
 #include <sys/stat.h>
 
 #include "victim.h"

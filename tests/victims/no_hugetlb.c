@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory of huge pages that were reserved. victim: refused huge */
+/* Memory of huge pages that were reserved.
+ * victim: refused "memory at %#lx: huge page file memory (flag ht) is not supported" */
 #include <sys/mman.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An inotify instance. victim: refused inotify */
+/* An inotify instance.
+ * victim: refused "fd %d: anon_inode:inotify is not supported" */
 #include <sys/inotify.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread that writes back memory for others (PR_SET_IO_FLUSHER). victim: refused flusher */
+/* A thread that writes back memory for others (PR_SET_IO_FLUSHER).
+ * victim: refused "thread %d is an I/O flusher (PR_SET_IO_FLUSHER)" */
 #include <sys/prctl.h>
 
 #include "victim.h"

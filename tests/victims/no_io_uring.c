@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An io_uring instance. victim: refused io_uring */
+/* An io_uring instance.
+ * victim: refused "memory at %#lx maps anon_inode:[io_uring]" */
 #include <sys/mman.h>
 
 #include "victim.h"

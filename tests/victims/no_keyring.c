@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A key in the keyring of the process. victim: refused keyring */
+/* A key in the keyring of the process.
+ * victim: refused "process %d: its process has a keyring" */
 #include <linux/keyctl.h>
 
 #include "victim.h"

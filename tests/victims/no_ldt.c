@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A segment of the program's own (modify_ldt). victim: refused segments */
+/* A segment of the program's own (modify_ldt).
+ * victim: refused "process %d has segments of its own (modify_ldt)" */
 #include <asm/ldt.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A lease on a file. victim: refused lease */
+/* A lease on a file.
+ * victim: refused "fd %d: a file lease (%s) on %s" */
 #include "victim.h"
 
 int main(void)

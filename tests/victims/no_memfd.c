@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A memfd, open and mapped. victim: refused memfd */
+/* A memfd, open and mapped.
+ * victim: refused "memory at %#lx maps a deleted file: /memfd:%s" */
 #include <sys/mman.h>
 
 #include "victim.h"

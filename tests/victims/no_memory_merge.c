@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A process whose equal pages are merged (PR_SET_MEMORY_MERGE). victim: refused merged */
+/* A process whose equal pages are merged (PR_SET_MEMORY_MERGE).
+ * victim: refused "process %d has its equal pages merged (PR_SET_MEMORY_MERGE)" */
 #include <sys/prctl.h>
 
 #include "victim.h"

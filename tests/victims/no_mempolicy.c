@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A NUMA policy of the process. victim: refused NUMA */
+/* A NUMA policy of the process.
+ * victim: refused "process %d has a NUMA policy (set_mempolicy)" */
 #include <linux/mempolicy.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An open POSIX message queue. victim: refused queue */
+/* An open POSIX message queue.
+ * victim: refused "fd %d: POSIX message queue %s" */
 #include <mqueue.h>
 
 #include "victim.h"

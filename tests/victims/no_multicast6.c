@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A member of a multicast group of IPv6. victim: refused ff02::1:2:3 */
+/* A member of a multicast group of IPv6.
+ * victim: refused "fd %d: a member of multicast group [ff02::1:2:3]" */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A descriptor of a namespace. victim: refused namespace */
+/* A descriptor of a namespace.
+ * victim: refused "fd %d: a namespace, %s" */
 
 #include "victim.h"
 

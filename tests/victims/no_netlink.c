@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A netlink socket. victim: refused netlink */
+/* A netlink socket.
+ * victim: refused "fd %d: netlink socket (address family %d)" */
 #include <linux/netlink.h>
 #include <sys/socket.h>
 

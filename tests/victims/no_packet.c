@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A packet socket. victim: refused packet */
+/* A packet socket.
+ * victim: refused "fd %d: packet socket (address family %d)" */
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <arpa/inet.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A performance counter. victim: refused perf_event */
+/* A performance counter.
+ * victim: refused "fd %d: anon_inode:[perf_event] is not supported" */
 #include <linux/perf_event.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A pidfd. victim: refused pidfd */
+/* A pidfd.
+ * victim: refused "fd %d: anon_inode:[pidfd] is not supported" */
 #include "victim.h"
 
 int main(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A pipe in packet mode, with two packets in it. victim: refused packet */
+/* A pipe in packet mode, with two packets in it.
+ * victim: refused "fd %d: a pipe in packet mode (O_DIRECT)" */
 
 #include "victim.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory with a protection key. victim: refused protection */
+/* Memory with a protection key.
+ * victim: refused "memory at %#lx has a protection key" */
 #include <sys/mman.h>
 
 #include "victim.h"

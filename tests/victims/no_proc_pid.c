@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file of /proc that is about this process: its number is another one in a clone's /proc. victim: refused /proc */
+/* A file of /proc that is about this process: its number is another one in a clone's /proc.
+ * victim: refused "fd %d: /proc/%s, which is about one process" */
 
 #include "victim.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A pseudo-terminal of its own, with bytes in it. victim: refused pseudo-terminal */
+/* A pseudo-terminal of its own, with bytes in it.
+ * victim: refused "fd %d: pseudo-terminal %s" */
 #include <sys/ioctl.h>
 
 #include "victim.h"

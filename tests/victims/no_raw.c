@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A raw inet socket. victim: refused raw */
+/* A raw inet socket.
+ * victim: refused "fd %d: raw inet socket" */
 #include <netinet/in.h>
 #include <sys/socket.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors that wait in a socket. victim: refused descriptors */
+/* Descriptors that wait in a socket.
+ * victim: refused "fd %d: descriptors waiting in the socket" */
 #include <sys/socket.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A seccomp filter, though it allows everything. victim: refused seccomp */
+/* A seccomp filter, though it allows everything.
+ * victim: refused "process %d has a seccomp filter" */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>

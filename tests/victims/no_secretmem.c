@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory that nobody else can read (memfd_secret). victim: refused secret */
+/* Memory that nobody else can read (memfd_secret).
+ * victim: refused "memory at %#lx: secret memory (memfd_secret)" */
 #include <sys/mman.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A System V semaphore that is given back at the process's end (SEM_UNDO). victim: refused SEM_UNDO */
+/* A System V semaphore that is given back at the process's end (SEM_UNDO).
+ * victim: refused "process %d has changed semaphore set %d, and may give it back at its end (SEM_UNDO)" */
 #include <sys/sem.h>
 
 #include "victim.h"

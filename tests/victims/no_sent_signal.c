@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A blocked signal that another process has sent: a copy that got it would end when the original was told to.
- * victim: refused waits in process */
+ * victim: refused "signal 15 (TERM) from another process waits in process %d: it is for this process alone, a copy must
+ * not get it" */
 #include <signal.h>
 #include <sys/wait.h>
 

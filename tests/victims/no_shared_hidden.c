@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared memory of which a part, with data, is mapped nowhere any more. victim: refused unmapped */
+/* Shared memory of which a part, with data, is mapped nowhere any more.
+ * victim: refused "memory at %#lx: shared memory of which a part with data is unmapped" */
 #include <sys/mman.h>
 
 #include "victim.h"

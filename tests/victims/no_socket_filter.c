@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A socket with a filter that lets nothing in. victim: refused (BPF) */
+/* A socket with a filter that lets nothing in.
+ * victim: refused "fd %d: a socket with a filter (BPF)" */
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <netinet/in.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A symbolic link itself, open as a place (O_PATH, O_NOFOLLOW). victim: refused special */
+/* A symbolic link itself, open as a place (O_PATH, O_NOFOLLOW).
+ * victim: refused "fd %d: special file %s" */
 
 #include "victim.h"
 

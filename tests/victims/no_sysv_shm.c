@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A System V shared memory segment, attached. victim: refused SYSV */
+/* A System V shared memory segment, attached.
+ * victim: refused "memory at %#lx: System V shared memory, %s" */
 #include <sys/ipc.h>
 #include <sys/shm.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A timer on the CPU time of one thread. victim: refused clock */
+/* A timer on the CPU time of one thread.
+ * victim: refused "timer %d runs on the clock of a thread, another process or a device" */
 #include "victim.h"
 
 int main(void)

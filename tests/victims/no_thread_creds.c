@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread with other credentials than the process. victim: refused credentials */
+/* A thread with other credentials than the process.
+ * victim: refused "thread %d has other credentials than thread %d" */
 
 #include "victim.h"
 

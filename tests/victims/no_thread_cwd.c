@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread with a working directory of its own. victim: refused directory */
+/* A thread with a working directory of its own.
+ * victim: refused "thread %d has descriptors or a working directory of its own" */
 #include <sched.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread with descriptors of its own. victim: refused descriptors */
+/* A thread with descriptors of its own.
+ * victim: refused "thread %d has descriptors or a working directory of its own" */
 #include <sched.h>
 
 #include "victim.h"

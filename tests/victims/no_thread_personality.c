@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread whose personality is another one than the process's. victim: refused personality */
+/* A thread whose personality is another one than the process's.
+ * victim: refused "thread %d has another personality than thread %d" */
 #include <sys/personality.h>
 
 #include "victim.h"

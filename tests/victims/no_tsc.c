@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A process that gets a signal where it reads the time stamp counter (PR_SET_TSC). victim: refused stamp */
+/* A process that gets a signal where it reads the time stamp counter (PR_SET_TSC).
+ * victim: refused "process %d has its time stamp counter switched off (PR_SET_TSC)" */
 #include <sys/prctl.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A datagram that is being put together (UDP_CORK). victim: refused UDP_CORK */
+/* A datagram that is being put together (UDP_CORK).
+ * victim: refused "fd %d: a datagram that is not sent yet (UDP_CORK)" */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>

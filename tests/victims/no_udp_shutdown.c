@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A connected UDP socket that is shut down for reading. victim: refused shut */
+/* A connected UDP socket that is shut down for reading.
+ * victim: refused "fd %d: a UDP socket that is shut down for reading" */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

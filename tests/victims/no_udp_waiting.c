@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A datagram that waits in a UDP socket. victim: refused datagrams */
+/* A datagram that waits in a UDP socket.
+ * victim: refused "fd %d: datagrams wait in a UDP socket" */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A socket whose file was deleted. victim: refused file */
+/* A socket whose file was deleted.
+ * victim: refused "fd %d: a unix socket whose file %s is not there any more" */
 #include <sys/socket.h>
 #include <sys/un.h>
 

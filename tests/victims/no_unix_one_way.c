@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A datagram socket that is connected to one which is not connected to it. victim: refused connected */
+/* A datagram socket that is connected to one which is not connected to it.
+ * victim: refused "fd %d: a connected unix socket with a name" */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>

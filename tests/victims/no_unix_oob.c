@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A byte out of band in a unix socket. victim: refused urgent */
+/* A byte out of band in a unix socket.
+ * victim: refused "fd %d: an urgent byte (MSG_OOB) waits in the socket" */
 #include <sys/socket.h>
 
 #include "victim.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection that nobody has accepted yet. victim: refused accepted */
+/* A connection that nobody has accepted yet.
+ * victim: refused "fd %d: connections wait to be accepted" */
 #include <sys/socket.h>
 #include <sys/un.h>
 

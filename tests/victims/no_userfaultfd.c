@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A userfaultfd of the program's own. victim: refused userfaultfd */
+/* A userfaultfd of the program's own.
+ * victim: refused "fd %d: anon_inode:[userfaultfd] is not supported" */
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 

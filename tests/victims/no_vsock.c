@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A socket between virtual machines. victim: refused vsock */
+/* A socket between virtual machines.
+ * victim: refused "fd %d: vsock socket (address family %d)" */
 #include <sys/socket.h>
 #include <linux/vm_sockets.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A child that has ended, and was not waited for. victim: refused child */
+/* A child that has ended, and was not waited for.
+ * victim: refused "process %d has a child process (%d)" */
 #include <sys/wait.h>
 
 #include "victim.h"

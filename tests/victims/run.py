@@ -8,13 +8,14 @@ What is special about a victim stands in its source after "victim:" (victim.h ha
 """
 import argparse
 import os
-import re
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 import harness  # noqa: E402  (the path has to be there first)
+import untouched  # noqa: E402
+from refusals import NOT_HERE, refusal, victim_marks, victim_refused  # noqa: E402
 
 NOBODY = 65534
 
@@ -24,14 +25,12 @@ class Victim:
         self.name = name
         self.path = os.path.join(harness.BUILD, "tests", "victims", name)
         with open(os.path.join(HERE, name + ".c"), encoding="utf-8") as source:
-            head = source.read(1000)
-        match = re.search(r"victim: ([^*]*?)\s*\*/", head)
-        words = (match.group(1) if match else "").split()
+            marks = victim_marks(source.read())
+        words = marks.split()
         self.alone = "alone" in words
         self.once = "once" in words
         self.as_nobody = "as-nobody" in words
-        self.refused = words[words.index("refused") + 1] if "refused" in words else None
-        self.may_refuse = words[words.index("may-refuse") + 1] if "may-refuse" in words else None
+        self.refused = victim_refused(marks)
 
 
 class Wrong(Exception):
@@ -49,47 +48,39 @@ def expect_pass(result, who):
         raise Wrong(f"{who}: exit {result.code}, said {result.out.strip()!r} {result.err.strip()[-400:]!r}")
 
 
-def launcher(daemon, victim, workdir):
-    keywords = {"cwd": workdir}
-    if victim.as_nobody and os.geteuid() == 0:
-        keywords.update(user=NOBODY, group=NOBODY, extra_groups=[])
+def be_refused(victim, launch, workdir, **keywords):
+    """By warm-snap, with the oracle looking; and by warmd, whose reason is the next launch's."""
+    program = untouched.InTheHook([victim.path], workdir, **keywords)
+    try:
+        said = untouched.refused(program.process.pid, refusal(victim.refused), *program.options) if program.connection else None
+        expect_pass(harness.Result(*program.go_on(), ""), "refused by warm-snap")
+    finally:
+        program.end()
+    for who in ("first launch", "second launch"):
+        last = harness.finish(launch())
+        expect_pass(last, who)
+    if not said or not refusal(victim.refused).search(last.reason or ""):
+        raise Wrong(f"the second launch was to name {victim.refused!r}: {last.reason!r}")
+    return "refused by name: " + said
 
-    def launch(*options):
-        return daemon.popen(victim.path, options=("--explain", *options), **keywords)
-    return launch
 
-
-def why_not(daemon, again, log_from):
-    """Everything that was said about this victim's missing snapshot, and nothing of what was said about others."""
-    said = [line for line in daemon.log()[log_from:].splitlines() if "no snapshot" in line]
-    return " | ".join([again.reason or ""] + said)
-
-
-def publish(daemon, victim, launch, log_from):
-    """Waits for the snapshot that the first launch made. Returns its row, or None where it was refused as expected."""
+def publish(daemon, victim, launch):
+    """Waits for the snapshot that the first launch made, and returns its row."""
     def row():
         for found in daemon.ls():
             if found["command"][:1] == [victim.path] and found["state"] != "storing":
                 return found
         return None
-    wanted = victim.refused or victim.may_refuse
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
         found = row()
         if found and found["state"] == "published" and found["standbys"]:
-            if victim.refused:
-                raise Wrong(f"a snapshot was published; it should have been refused, naming {victim.refused!r}")
             return found
         if found and found["state"] == "quarantined":
             raise Wrong(f"quarantined: {found['reason']}")
-        if not found and (wanted or time.monotonic() > deadline - 12):
-            again = harness.finish(launch("--require") if not wanted else launch())
-            if wanted:
-                expect_pass(again, "second launch")
-            reason = why_not(daemon, again, log_from).replace(victim.path, "").replace(victim.name, "")  # a path is no reason
-            if wanted and wanted.lower() in reason.lower():
-                return None
-            if not wanted and again.code == 125 and row() is None:
+        if not found and time.monotonic() > deadline - 12:
+            again = harness.finish(launch("--require"))
+            if again.code == 125 and row() is None:
                 raise Wrong(f"no snapshot: {again.err.strip()[-500:]} {daemon.log()[-500:]}")
         time.sleep(0.05)
     again = harness.finish(launch())
@@ -99,17 +90,20 @@ def publish(daemon, victim, launch, log_from):
 def take_through(daemon, victim, n_clones):
     workdir = os.path.join(daemon.dir, "work", victim.name)
     os.makedirs(workdir, exist_ok=True)
+    user = {}
     if victim.as_nobody and os.geteuid() == 0:
+        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         os.chown(workdir, NOBODY, NOBODY)
-    launch = launcher(daemon, victim, workdir)
-    log_from = len(daemon.log())
+
+    def launch(*options):
+        return daemon.popen(victim.path, options=("--explain", *options), cwd=workdir, **user)
+    if victim.refused:
+        return be_refused(victim, launch, workdir, **user)
     first = harness.finish(launch())
     if victim.as_nobody and first.code in (125, 126, 127):
         raise Skipped(f"uid {NOBODY} cannot reach the build directory")
     expect_pass(first, "original")
-    row = publish(daemon, victim, launch, log_from)
-    if row is None:
-        return "refused by name"
+    row = publish(daemon, victim, launch)
     tiers = []
     batches = [1] if victim.once else [1] * n_clones if victim.alone else [n_clones]
     for size in batches:
@@ -132,6 +126,9 @@ def main():
     args = parser.parse_args()
     names = args.name or sorted(f[:-2] for f in os.listdir(HERE) if f.endswith(".c"))
     passed = failed = skipped = 0
+    for words, why in NOT_HERE.items() if not args.name else ():
+        print(f"SKIP refusal {words!r}: {why}")
+        skipped += 1
     harness.end_politely()
     daemon = harness.Daemon()
     os.chmod(daemon.dir, 0o755)

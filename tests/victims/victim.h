@@ -5,8 +5,7 @@
  * the same program in the original that runs on, in every clone, and in a cold run without a daemon.
  *
  * A comment line "victim: WORD ..." tells the runner more (tests/victims/run.py):
- *     refused TEXT   no snapshot may be taken; the reason contains TEXT
- *     may-refuse TEXT  either that, or everything as usual
+ *     refused "WORDS"  no snapshot may be taken; the reason has these words (tests/refusals.py)
  *     alone          clones share something outside of themselves: one at a time
  *     once           one clone only: the snapshot is of no use any more when it has run
  *     as-nobody      is launched by uid 65534
