@@ -41,9 +41,7 @@
 #define SLOTS_MAX 4
 #define JUMP_LEN  5
 #define VERSION   48 /* of its words: "OpenSSL 3.0.19 27 Jan 2026" */
-#define KEEP                                                                                                           \
-	"[snapshot] random = keep in warmd.conf takes a snapshot all the same, and equal numbers are then the "        \
-	"program's affair"
+#define KEEP      "[snapshot] random = keep takes it all the same"
 
 static const uint8_t stub[] = {
         0xf3, 0x0f, 0x1e, 0xfa,       /* endbr64 */
