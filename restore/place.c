@@ -106,7 +106,7 @@ static uint64_t find_room_beside(const struct range *range, size_t n, uint64_t n
 		last = range[i].end > last ? range[i].end : last;
 		at = align_up(last + ROOM_ALIGN);
 		if (range[i].settled && range[i].end == last && at >> table_shift == (last - 1) >> table_shift &&
-		    at + need + ROOM_APART <= until && at < ROOM_TO)
+		    at + need + ROOM_APART <= until && at + need <= ROOM_TO)
 			found = at;
 	}
 	return found;
