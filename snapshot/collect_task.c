@@ -54,9 +54,9 @@ static int take_credentials(struct subject *s, Warm__Image__Credentials *cred, s
 	cred->securebits = (uint32_t)bits;
 	/* A launch does not show which it has; a user cannot have set them. */
 	if (r == 0 && s->owner && bits)
-		return err_set(err, ENOTSUP,
-		               "process %d has securebits (%#lx), which its user's next launch may not have", s->pid,
-		               bits);
+		return err_refuse(err, "clear them before the snapshot",
+		                  "process %d has securebits (%#lx), which its user's next launch may not have", s->pid,
+		                  bits);
 	return r;
 }
 

@@ -34,6 +34,7 @@
 #include "base/fd.h"
 #include "snapshot/elf.h"
 #include "snapshot/maps.h"
+#include "snapshot/remedies.h"
 #include "snapshot/subject.h"
 
 #define PAGE      4096u
@@ -178,7 +179,7 @@ static int add_jump(struct renewal *renewal, uint64_t function, uint64_t to, str
 	uint8_t jump[JUMP_LEN] = {0xe9};
 
 	if (distance != (int64_t)(to - (function + JUMP_LEN)))
-		return err_set(err, ENOTSUP, "OpenSSL's code is too far from its end");
+		return err_refuse(err, KEEP, "OpenSSL's code is too far from its end");
 	memcpy(jump + 1, &distance, sizeof(distance));
 	return add_patch(renewal, function, jump, sizeof(jump)) < 0 ? err_sys(err, ENOMEM, "random numbers") : 0;
 }
@@ -187,8 +188,8 @@ static int add_jump(struct renewal *renewal, uint64_t function, uint64_t to, str
 
 static int refuse(const struct code *code, const struct traces *found, const char *why, struct err *err)
 {
-	return err_set(err, ENOTSUP, "%s: its random numbers (%s) would be the same in each copy: %s. " KEEP,
-	               code->path, found->version[0] ? found->version : "OpenSSL", why);
+	return err_refuse(err, KEEP, "%s: its random numbers (%s) would be the same in each copy: %s", code->path,
+	                  found->version[0] ? found->version : "OpenSSL", why);
 }
 
 /* Leads what OpenSSL asks for its number by to the stub. */
@@ -390,8 +391,8 @@ static int nobody_there(const struct subject *s, const struct patch *patch, stru
 {
 	for (size_t i = 0; i < s->n_threads; i++)
 		if (s->thread[i].raw.rip > patch->at && s->thread[i].raw.rip < patch->at + patch->len)
-			return err_set(err, EAGAIN, "thread %d is about to draw random numbers: try again",
-			               s->thread[i].tid);
+			return err_refuse(err, TRY_AGAIN, "thread %d is about to draw random numbers",
+			                  s->thread[i].tid);
 	return 0;
 }
 
@@ -416,7 +417,8 @@ int renew_apply(struct subject *s, struct err *err)
 	if (!is_same_code(s)) {
 		r = look_for_openssl(s, err);
 		if (r == 0 && !is_same_code(s))
-			r = err_set(err, ENOTSUP, "the code of process %d is not what its list of areas says", s->pid);
+			r = err_refuse(err, TRY_AGAIN, "the code of process %d is not what its list of areas says",
+			               s->pid);
 	}
 	for (size_t i = 0; r == 0 && i < s->renewal->n_patches; i++)
 		r = look_under(s, &s->renewal->patch[i], err);

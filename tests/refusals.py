@@ -18,6 +18,9 @@ NOT_HERE = {
     "memory at %#lx: memory with mixed pages (flag mm) is not supported": "a file on persistent memory (DAX)",
     "memory at %#lx: a user shadow stack (flag ss) is not supported": "a kernel with CONFIG_X86_USER_SHADOW_STACK, and a processor that has them",
     "memory at %#lx: tagged memory (flag mt) is not supported": "another processor (arm64)",
+    "OpenSSL's code is too far from its end": "a program of more than 2 GiB of code",
+    "thread %d is about to draw random numbers": "a thread that is stopped within these five bytes",
+    "the code of process %d is not what its list of areas says": "another program under the same addresses, just then",
     "plugin %s has failed before": "who hears that a plugin has failed asks it no more",
     "plugin %s: performance data of %zu bytes for %zu": "an image whose parts belong to two processes",
 }

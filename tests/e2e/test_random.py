@@ -9,6 +9,7 @@ import unittest
 
 from case import WarmCase, make_snapshot, write
 from harness import BUILD, PYTHON, Daemon, finish
+from refusals import refusal
 
 NODE = shutil.which("node")
 
@@ -181,6 +182,7 @@ class Hidden(Random):
         first = self.daemon.exec(program)
         self.assertEqual((first.code, len(first.out.split())), (0, 2), first)
         again = self.assertCold(self.daemon.exec(program), program, "openssl", "random = keep")
+        self.assertRegex(again.reason, refusal(f"{program}: its random numbers (%s) would be the same in each copy: OpenSSL is in it, and it does not say where"))
         self.assertEqual((again.code, len(again.out.split())), (0, 2))
         self.assertEqual(self.daemon.ls(), [])
 

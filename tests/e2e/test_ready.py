@@ -459,7 +459,7 @@ class Process(Ready):
         if os.geteuid():
             self.skipTest("only root can make namespaces")
         other = self.start("unshare", "--mount", "perl", "-e", "$| = 1; print qq(ready\\n); <>")
-        self.refused((other.pid,), refusal(f"process {other.pid} has another mount namespace or root directory than warmd"))
+        self.refused((other.pid,), refusal(f"process {other.pid} has another mount namespace or root directory than warmd: it is a copy, or in a container"))
         done = subprocess.run(["unshare", "--pid", "--fork", WARM, "--socket", self.daemon.socket, "snapshot", str(other.pid)],
                               env=self.daemon.env, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertEqual((done.returncode, done.stdout), (1, ""))

@@ -148,13 +148,13 @@ static void test_only_what_nobody_else_may_write(void **state)
 	assert_int_equal(mkdirat(folder->fd, "folder.so", 0755), 0);
 	assert_int_equal(place_open_plugin(folder->fd, "mine", &fd, &err), 0);
 	clean_fd(&fd);
-	assert_int_equal(place_open_plugin(folder->fd, "groups", &fd, &err), -EPERM);
+	assert_int_equal(place_open_plugin(folder->fd, "groups", &fd, &err), -ENOTSUP);
 	assert_non_null(strstr(err.msg, "plugin groups can be written by others"));
-	assert_int_equal(place_open_plugin(folder->fd, "everybodys", &fd, &err), -EPERM);
-	assert_int_equal(place_open_plugin(folder->fd, "folder", &fd, &err), -EPERM);
+	assert_int_equal(place_open_plugin(folder->fd, "everybodys", &fd, &err), -ENOTSUP);
+	assert_int_equal(place_open_plugin(folder->fd, "folder", &fd, &err), -ENOTSUP);
 
 	assert_int_equal(fchmod(folder->fd, 0775), 0);
-	assert_int_equal(place_open(&folder->place, &fd, &err), -EPERM);
+	assert_int_equal(place_open(&folder->place, &fd, &err), -ENOTSUP);
 	assert_non_null(strstr(err.msg, folder->dir));
 }
 
@@ -210,10 +210,10 @@ static void test_tables(void **state)
 	expect_said(&folder->place, "witness 1: does what its name says\n");
 	expect_said(&folder->place, "wrong_abi 0: plugin wrong_abi speaks ABI 2, and this Warm speaks 1: ");
 	snprintf(words, sizeof(words),
-	         "short_table 0: plugin short_table says ABI 1, but its table has 24 bytes instead of %zu\n",
+	         "short_table 0: plugin short_table says ABI 1, but its table has 24 bytes instead of %zu: ",
 	         sizeof(struct warm_plugin));
 	expect_said(&folder->place, words);
-	expect_said(&folder->place, "no_paths 0: plugin no_paths says ABI 1, but its table is not complete\n");
+	expect_said(&folder->place, "no_paths 0: plugin no_paths says ABI 1, but its table is not complete: ");
 	expect_said(&folder->place, "wrong_name 0: plugin wrong_name calls itself somebody: ");
 }
 
@@ -224,7 +224,7 @@ static void test_what_is_no_plugin(void **state)
 	put(folder, "text.so", "not a library\n", 14, 0644);
 	install(folder, "libwarm.so", "strange.so");
 	expect_said(&folder->place, "text 0: plugin text cannot be loaded: ");
-	expect_said(&folder->place, "strange 0: plugin strange is no plugin: it has no symbol warm_plugin\n");
+	expect_said(&folder->place, "strange 0: plugin strange is no plugin: it has no symbol warm_plugin: ");
 }
 
 static void test_switched_off_is_said_and_not_loaded(void **state)
@@ -269,7 +269,7 @@ static void test_what_another_version_saved(void **state)
 	assert_int_equal(plan_of_version(plugins, 3, &err), 0);
 	assert_int_equal(plan_of_version(plugins, 2, &err), 0);
 	assert_int_equal(plan_of_version(plugins, 1, &err), -ENOTSUP);
-	assert_string_equal(err.msg, "plugin witness: what its version 1 saved, version 3 does not understand");
+	assert_non_null(strstr(err.msg, "plugin witness: what its version 1 saved, version 3 does not understand: "));
 	assert_int_equal(plan_of_version(plugins, 4, &err), -ENOTSUP);
 	plugins_free(plugins);
 }
