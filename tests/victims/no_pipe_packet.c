@@ -12,6 +12,7 @@ int main(void)
 	CHECK_EQ(pipe2(ends, O_DIRECT | O_CLOEXEC), 0);
 	CHECK(write(ends[1], "one", 3) == 3 && write(ends[1], "three", 5) == 5);
 	hook();
-	CHECK(read(ends[0], text, sizeof text) == 3 && read(ends[0], text, sizeof text) == 5);
+	CHECK_EQ(read(ends[0], text, sizeof text), 3);
+	CHECK_EQ(read(ends[0], text, sizeof text), 5);
 	return pass();
 }
