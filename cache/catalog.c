@@ -34,9 +34,10 @@ static const char table[] =
         " hits INTEGER NOT NULL, processes INTEGER NOT NULL, threads INTEGER NOT NULL, rss_bytes INTEGER NOT NULL,"
         " stored_bytes INTEGER NOT NULL, reason TEXT) WITHOUT ROWID";
 
+static const char set_version[] = "PRAGMA user_version = " TEXT(SCHEMA_VERSION);
+
 static const char *const schema[] = {
-        "BEGIN",  table, "CREATE INDEX snapshot_name ON snapshot (name)", "PRAGMA user_version = " TEXT(SCHEMA_VERSION),
-        "COMMIT",
+        "BEGIN", table, "CREATE INDEX snapshot_name ON snapshot (name)", set_version, "COMMIT",
 };
 
 static void finalize(sqlite3_stmt **stmt)

@@ -68,8 +68,6 @@ EXPORT char *getenv(const char *name)
 	return look(name, &next, "getenv");
 }
 
-EXPORT char *secure_getenv(const char *name);
-
 EXPORT char *secure_getenv(const char *name)
 {
 	static getenv_fn *next;

@@ -74,7 +74,6 @@ static void build(char **argv, char **env)
 
 int main(int argc, char **argv)
 {
-	extern char **environ;
 	struct launch_reply reply = {.kind = LAUNCH_PENDING};
 	int control[2], carrier[2], in[2], out[2], sock, token = eventfd(1, EFD_NONBLOCK);
 

@@ -95,7 +95,7 @@ static void test_this_kernels_own_list(void **state)
 	CLEAN(free) char *now = NULL;
 	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 7};
 	struct files f;
-	struct stat st;
+	struct stat st = {0};
 
 	(void)state;
 	assert_true(fd >= 0 && fstat(fd, &st) == 0);

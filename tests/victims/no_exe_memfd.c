@@ -9,7 +9,6 @@
 
 int main(int argc, char **argv)
 {
-	extern char **environ;
 	char *const arguments[] = {argv[0], (char *)"again", NULL};
 	int exe, fd;
 	struct stat st;

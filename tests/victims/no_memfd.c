@@ -13,7 +13,7 @@ int main(void)
 	CHECK(fd >= 0 && ftruncate(fd, 8192) == 0);
 	area = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	CHECK(area != MAP_FAILED);
-	memcpy(area + 5000, "shared", 6);
+	memcpy(area + 5000, "shared", sizeof("shared"));
 	hook();
 	CHECK(pread(fd, text, 6, 5000) == 6 && memcmp(text, "shared", 6) == 0);
 	return pass();

@@ -80,7 +80,7 @@ static int watch_root_by_descriptors(struct sight *sight, const struct mount_lin
 
 	if (sight->by_fd < 0)
 		sight->by_fd = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_FD_ERROR,
-		                             O_RDONLY | O_NONBLOCK | O_LARGEFILE | O_CLOEXEC);
+		                             O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (sight->by_fd < 0)
 		return -errno;
 	r = handle_of_file(AT_FDCWD, "/", &root);
