@@ -194,7 +194,7 @@ int guest_offer(struct guest *guest, const struct warm_object *object, bool froz
 {
 	struct ask question = {.kind = ASK_OFFER};
 	char what[DOING_MAX], doing[DOING_MAX + 32];
-	struct answer answer = {0};
+	struct answer answer;
 	int64_t began = now_ms();
 	int r;
 

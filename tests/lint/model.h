@@ -5,8 +5,9 @@
 
 #include "base/err.h"
 
-#define err_set(...)  (err_set(__VA_ARGS__), -1)
-#define err_sys(...)  (err_sys(__VA_ARGS__), -1)
-#define err_step(...) (err_step(__VA_ARGS__), -1)
+#define err_set(...)    (err_set(__VA_ARGS__), -1)
+#define err_refuse(...) (err_refuse(__VA_ARGS__), -1)
+#define err_sys(...)    (err_sys(__VA_ARGS__), -1)
+#define err_step(...)   (err_step(__VA_ARGS__), -1)
 
 #endif
