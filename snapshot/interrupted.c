@@ -6,11 +6,7 @@
 
 #include "snapshot/subject.h"
 
-/* Why a thread has left a system call: <linux/errno.h> has them, for the kernel alone. */
-#define ERESTARTSYS           512 /* a handler with SA_RESTART: again */
-#define ERESTARTNOHAND        514 /* any handler: EINTR */
-#define ERESTART_RESTARTBLOCK 516 /* likewise */
-#define N_SIGNALS             64
+#define N_SIGNALS 64
 
 struct action { /* as the kernel has it; the mask follows */
 	uint64_t handler, flags;

@@ -99,16 +99,15 @@ static bool has_deadline(const struct user_regs_struct *regs)
  */
 static void restart_call(struct user_regs_struct *regs)
 {
-	long rax = (long)regs->rax;
+	long code = (long)regs->orig_rax >= 0 ? -(long)regs->rax : 0;
 
-	if ((long)regs->orig_rax >= 0 &&
-	    (rax == -512 || rax == -513 || rax == -514 || (rax == -516 && has_deadline(regs)))) {
-		regs->rax = regs->orig_rax; /* ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND */
+	if (code == ERESTARTSYS || code == ERESTARTNOINTR || code == ERESTARTNOHAND ||
+	    (code == ERESTART_RESTARTBLOCK && has_deadline(regs))) {
+		regs->rax = regs->orig_rax;
 		regs->rip -= 2;
 		return;
 	}
-	if ((long)regs->orig_rax >= 0 &&
-	    rax == -516) /* ERESTART_RESTARTBLOCK: only this kernel knows what is left of it */
+	if (code == ERESTART_RESTARTBLOCK)
 		regs->rax = (unsigned long long)-EINTR;
 	regs->orig_rax = (unsigned long long)-1;
 }

@@ -26,6 +26,12 @@ struct tracee {
 	int gone;       /* it has ended, and that has been heard: the number may be another's */
 };
 
+/* Why a thread has left a system call, negative in rax: <linux/errno.h> has them for the kernel alone. */
+#define ERESTARTSYS           512 /* a handler with SA_RESTART: again; another one: EINTR */
+#define ERESTARTNOINTR        513 /* again, whatever comes */
+#define ERESTARTNOHAND        514 /* any handler: EINTR */
+#define ERESTART_RESTARTBLOCK 516 /* likewise; else only this kernel knows what is left of the call */
+
 /* Seizes and interrupts a running thread. -ESRCH: it has ended meanwhile. -ECHILD: its program has been replaced
  * meanwhile, and it has the main thread's number now. The rest in *err. */
 int tracee_seize(pid_t tid, struct err *err);

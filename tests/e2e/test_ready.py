@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from case import WarmCase, make_snapshot, write
+from case import WarmCase, make_snapshot, read, write
 from harness import BUILD, PYTHON, WARM, descendants, explanation, finish, processes, wait_for
 from refusals import refusal
 from snap import state, traced
@@ -157,7 +157,7 @@ class After(Ready):
             last.kill()
             last.communicate()
             launch = self.daemon.popen("sleep", "77", options=self.explain("after:99"))
-            time.sleep(0.02)
+            self.assertTrue(wait_for(lambda launch=launch: read(f"/proc/{launch.pid}/syscall").startswith("7 "), 5))  # poll(2)
             os.kill(warmd, signal.SIGCONT)
             reason = explanation(launch.stderr.readline().decode())["reason"]
             launch.kill()
@@ -551,7 +551,7 @@ class Silent(Ready):
         self.assertEqual(first.stdout.readline(), b"up\n")
         keywords = {"stdin": "", "options": ("--explain",)}
         self.assertCold(self.daemon.exec(*argv, **keywords), "another first launch of it is under way")
-        time.sleep(2)
+        self.assertTrue(wait_for(lambda: "has run for" in self.daemon.exec(*argv, **keywords).reason, 10, 0.2))
         self.assertCold(self.daemon.exec(*argv, **keywords), "another first launch of it has run for ",
                         " s and has not said that it is ready: call the hook, or use --ready")
         self.assertEqual(finish(first, "").code, 0)
