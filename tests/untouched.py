@@ -92,6 +92,8 @@ class InTheHook:
     def __init__(self, argv, directory, **keywords):
         path = os.path.join(directory, "sock")
         self.connection = None
+        if os.path.exists(path):    # of one before
+            os.unlink(path)
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(path)
             os.chmod(path, 0o666)
