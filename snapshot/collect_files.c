@@ -76,24 +76,56 @@ static bool is_pty(dev_t rdev)
 	return rdev == makedev(5, 2) || (major(rdev) >= 136 && major(rdev) < 144);
 }
 
-/* /proc/PID/...: a clone's /proc has other numbers, and what it says is about another process. */
-static bool is_of_a_process(const struct open_file *f)
-{
-	return strncmp(f->link, "/proc/", 6) == 0 && f->link[6] >= '1' && f->link[6] <= '9';
-}
-
 /* MQUEUE_MAGIC: its name is not one of a path. */
-static bool is_on(const struct open_file *f, long magic)
+static bool is_on(const struct subject *s, const struct open_file *f, long magic)
 {
+	char path[48];
 	struct statfs fs;
 
-	return f->local >= 0 && fstatfs(f->local, &fs) == 0 && fs.f_type == magic;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", s->pid, f->fd); /* of O_PATH, too */
+	return statfs(path, &fs) == 0 && fs.f_type == magic;
+}
+
+/* /proc/PID/...: what it says is about one process. In a /proc that is mounted elsewhere, which a clone does not have
+ * for itself, anything may be that. */
+static bool is_of_a_process(const struct subject *s, const struct open_file *f)
+{
+	if (strncmp(f->link, "/proc/", 6) == 0)
+		return f->link[6] >= '1' && f->link[6] <= '9';
+	return is_on(s, f, PROC_SUPER_MAGIC);
+}
+
+/*
+ * About the program itself, written by the kernel anew whenever it is read from its beginning, bound to nothing that
+ * was there when it was opened, and for everybody to read: in a clone the same file of its own /proc, where it has the
+ * same number. Behind the beginning the rest of another text would follow what was read.
+ */
+static bool is_own_facts(const struct subject *s, const struct open_file *f)
+{
+	static const char *const names[] = {"cmdline",   "comm", "limits", "oom_score",
+	                                    "schedstat", "stat", "statm",  "status"};
+	char own[32];
+	const char *name = strrchr(f->link, '/') + 1;
+	uint64_t pos = 0;
+	struct stat st;
+	int len = snprintf(own, sizeof(own), "/proc/%d/", s->own_pid);
+
+	if (strncmp(f->link, own, (size_t)len) != 0 || f->local < 0 || (f->desc->flags & O_ACCMODE) != O_RDONLY ||
+	    !info_number(f, "pos", 10, &pos) || pos != 0)
+		return false;
+	if (!s->original && /* that one's clone lives elsewhere, and has opened it by its name */
+	    (fstatat(s->proc_fd, f->link + len, &st, 0) < 0 || st.st_ino != f->st.st_ino || st.st_dev != f->st.st_dev))
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
 }
 
 /* Each read asks the kernel, and times and sizes say nothing. */
-static bool is_of_the_machine(const struct open_file *f)
+static bool is_of_the_machine(const struct subject *s, const struct open_file *f)
 {
-	return is_on(f, PROC_SUPER_MAGIC) || is_on(f, SYSFS_MAGIC);
+	return is_on(s, f, PROC_SUPER_MAGIC) || is_on(s, f, SYSFS_MAGIC);
 }
 
 static const char *kind_words(mode_t mode)
@@ -137,9 +169,9 @@ int collect_regular(struct subject *s, struct open_file *f, struct err *err)
 		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__DEVICE;
 	else
 		f->desc->kind = WARM__IMAGE__DESCRIPTION_KIND__REGULAR;
-	if (is_of_a_process(f))
+	if (is_of_a_process(s, f) && !is_own_facts(s, f))
 		return err_refuse(err, CLOSE_IT, "fd %d: %s, which is about one process", f->fd, f->link);
-	if (is_on(f, MQUEUE_MAGIC))
+	if (is_on(s, f, MQUEUE_MAGIC))
 		return err_refuse(err, CLOSE_IT, "fd %d: POSIX message queue %s", f->fd, f->link);
 	info_number(f, "pos", 10, &pos);
 	f->desc->position = pos;
@@ -150,7 +182,7 @@ int collect_regular(struct subject *s, struct open_file *f, struct err *err)
 	f->desc->ino = f->st.st_ino;
 	if (summary_descriptor(s, "%d: %s %s", f->fd, kind_words(f->st.st_mode), f->link) < 0)
 		return err_sys(err, ENOMEM, "descriptors");
-	if (!is_of_the_machine(f) && summary_file(s, f->link, f->st.st_dev, f->st.st_ino, use_of(f), err) < 0)
+	if (!is_of_the_machine(s, f) && summary_file(s, f->link, f->st.st_dev, f->st.st_ino, use_of(f), err) < 0)
 		return err_step(err, "fd %d", f->fd);
 	return 0;
 }
@@ -377,6 +409,13 @@ static int take_description(struct subject *s, struct known *known, struct open_
 	return remember_description(known, at, f->fd, *ret_index) < 0 ? err_sys(err, ENOMEM, "descriptors") : 0;
 }
 
+static void note_refused(struct subject *s, const struct open_file *f)
+{
+	s->refused_fd = f->fd;
+	s->refused_dev = f->st.st_dev;
+	s->refused_ino = f->st.st_ino;
+}
+
 static int collect_descriptor(struct subject *s, struct known *known, int fd, struct err *err)
 {
 	struct open_file f = {.fd = fd, .local = -1};
@@ -416,6 +455,8 @@ static int collect_descriptor(struct subject *s, struct known *known, int fd, st
 		return collect_handed(s, &f, launched, flags & O_CLOEXEC, err);
 	}
 	r = take_description(s, known, &f, &index, err);
+	if (r == -ENOTSUP)
+		note_refused(s, &f);
 	d->fd = fd;
 	d->cloexec = (flags & O_CLOEXEC) != 0;
 	d->description = index;

@@ -14,6 +14,8 @@
 #include "snapshot/interrupted.h"
 #include "snapshot/subject.h"
 
+#define ATTEMPTS 5
+
 static uint64_t now_us(void)
 {
 	struct timespec ts;
@@ -81,55 +83,74 @@ static void say_if_ended(const struct subject *s, struct err *err)
 		err_set(err, ESRCH, "it ended before its snapshot was taken");
 }
 
-int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *arg, uint64_t stopped_us), void *arg,
-                 struct err *err)
+/* Once; *stopped_us grows by the time that the application stood still. */
+static int attempt(struct subject *s, const struct snapshot_request *req,
+                   void (*on_released)(void *arg, uint64_t stopped_us), void *arg, uint64_t *stopped_us,
+                   struct err *err)
 {
-	struct subject s = {.proc_fd = -1, .pidfd = -1};
 	uint64_t start;
 	struct err ignored;
 	sigset_t before;
-	int r = subject_open(&s, req, err), told;
+	int r = subject_open(s, req, err), told;
 
 	if (r == 0)
-		r = offer_process(&s, &req->plugins, err);
+		r = offer_process(s, &req->plugins, err);
 	if (r == 0)
-		r = pages_prepare(&s, req->pages_fd, err);
+		r = pages_prepare(s, req->pages_fd, err);
 	if (r == 0)
-		r = shared_prepare(&s, err);
+		r = shared_prepare(s, err);
 	if (r == 0)
-		r = inject_prepare(&s, err);
+		r = inject_prepare(s, err);
 	if (r == 0 && !req->random_kept)
-		r = renew_prepare(&s, err);
+		r = renew_prepare(s, err);
 	hold_signals(&before);
 	start = now_us();
 	if (r == 0)
-		r = freeze(&s, err);
+		r = freeze(s, err);
 	if (r == 0)
-		r = collect(&s, req, err);
+		r = collect(s, req, err);
 	if (r == 0 && req->may_end) {
-		s.summary->stopped_us = now_us() - start;
+		s->summary->stopped_us = *stopped_us + now_us() - start;
 		sigprocmask(SIG_SETMASK, &before, NULL);
-		r = write_down(&s, req, err);
+		r = write_down(s, req, err);
 		if (r == 0 && req->may_end(arg))
-			end(&s);
-		release(&s);
-		offer_resumed(&s, r == 0, &ignored);
-		subject_close(&s);
+			end(s);
+		release(s);
+		offer_resumed(s, r == 0, &ignored);
 		return r;
 	}
-	release(&s);
+	release(s);
+	*stopped_us += now_us() - start;
 	if (r < 0)
-		say_if_ended(&s, err);
+		say_if_ended(s, err);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r == 0)
-		s.summary->stopped_us = now_us() - start;
-	told = offer_resumed(&s, r == 0, r == 0 ? err : &ignored);
+		s->summary->stopped_us = *stopped_us;
+	told = offer_resumed(s, r == 0, r == 0 ? err : &ignored);
 	if (r == 0)
 		r = told;
 	if (r == 0) {
-		on_released(arg, s.summary->stopped_us);
-		r = write_down(&s, req, err);
+		on_released(arg, s->summary->stopped_us);
+		r = write_down(s, req, err);
 	}
-	subject_close(&s);
+	return r;
+}
+
+/* What has a descriptor for a moment only that cannot be kept is frozen again, at another moment. */
+int snapshot_run(const struct snapshot_request *req, void (*on_released)(void *arg, uint64_t stopped_us), void *arg,
+                 struct err *err)
+{
+	uint64_t stopped_us = 0;
+	bool again = true;
+	int r = 0;
+
+	for (int i = 0; again && i < ATTEMPTS; i++) {
+		struct subject s = {.proc_fd = -1, .pidfd = -1, .refused_fd = -1};
+
+		err->code = 0;
+		r = attempt(&s, req, on_released, arg, &stopped_us, err);
+		again = r < 0 && subject_closes(&s);
+		subject_close(&s);
+	}
 	return r;
 }

@@ -21,7 +21,8 @@
 #include "plugins/plugins.h"
 #include "proto/image_version.h"
 
-#define ENDING_MS 20 /* what a killed process takes to be gone once nobody traces it */
+#define ENDING_MS  20 /* what a killed process takes to be gone once nobody traces it */
+#define CLOSING_MS 20 /* a descriptor that is open for longer is not open for a moment */
 
 /* /proc/PID is that of the process behind the pidfd: that one lived on when it was opened, so nobody had its number. */
 static int open_process(struct subject *s, const struct snapshot_request *req, struct err *err)
@@ -42,6 +43,28 @@ bool subject_has_ended(const struct subject *s)
 	struct pollfd poll_fd = {.fd = s->pidfd, .events = POLLIN};
 
 	return s->pidfd < 0 || poll(&poll_fd, 1, ENDING_MS) == 1;
+}
+
+static bool has_still(const struct subject *s)
+{
+	char name[32];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "fd/%d", s->refused_fd);
+	return fstatat(s->proc_fd, name, &st, 0) == 0 && st.st_dev == s->refused_dev && st.st_ino == s->refused_ino;
+}
+
+/* The kernel has no event for it: it is looked at each millisecond, unless the process ends. */
+bool subject_closes(const struct subject *s)
+{
+	struct pollfd end = {.fd = s->pidfd, .events = POLLIN};
+
+	if (s->refused_fd < 0 || (s->hook_fd >= 0 && s->summary->threads == 1)) /* who is in the hook closes nothing */
+		return false;
+	for (int ms = 0; ms < CLOSING_MS && has_still(s); ms++)
+		if (poll(&end, 1, 1) != 0)
+			return false;
+	return !has_still(s);
 }
 
 int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err)

@@ -41,6 +41,8 @@ struct subject {
 	const char *program;       /* base/program.h, or NULL */
 	bool net_private;          /* it was launched with --net private */
 	bool vanishes;             /* it is refused for what a process that ends looks like, too */
+	int refused_fd;            /* it is refused for this descriptor; -1: for something else */
+	uint64_t refused_dev, refused_ino;
 	const struct launch_owner *owner;
 	const struct launch_fd *launch_fd;
 	size_t n_launch_fds;
@@ -76,12 +78,16 @@ struct subject {
 
 #define SCRATCH_SIZE 8192u
 
-/* *s: proc_fd and pidfd are -1, the rest zeroes; subject_close() also where this fails. */
+/* *s: proc_fd, pidfd and refused_fd are -1, the rest zeroes; subject_close() also where this fails. */
 int subject_open(struct subject *s, const struct snapshot_request *req, struct err *err);
 void subject_close(struct subject *s);
 
 /* Whether a process that is not stopped has ended, or is about to. */
 bool subject_has_ended(const struct subject *s);
+
+/* Behind release(): is the descriptor that it was refused for closed by now, or within some milliseconds? Programs open
+ * something for a moment; the freeze may fall into it. */
+bool subject_closes(const struct subject *s);
 
 /* A system call by the main thread; *ret is raw. Results that point to memory point into scratch. */
 int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,

@@ -6,8 +6,8 @@
  *
  *     restless WHAT [hook]       hook: calls the hook first, the workers being at it, and says "hook OUTCOME"
  *
- * WHAT: fork, exec, open, map, thread: a worker does that in a tight loop; exec: the worker executes the program anew.
- * -alone behind it: the main thread does it itself, between two looks at its input.
+ * WHAT: fork, exec, open, peek, map, thread: a worker does that in a tight loop; exec: the worker executes the program
+ * anew. -alone behind it: the main thread does it itself, between two looks at its input.
  */
 #include <poll.h>
 #include <stdbool.h>
@@ -129,6 +129,21 @@ static void step_open(int who, unsigned long n)
 	CHECK(close(pair[0]) == 0 && close(pair[1]) == 0);
 }
 
+/* As programs do that look how much memory they use. */
+static void step_peek(int who, unsigned long n)
+{
+	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	char text[1024];
+	ssize_t len;
+
+	(void)who;
+	(void)n;
+	CHECK(fd >= 0 && (len = read(fd, text, sizeof(text) - 1)) > 100);
+	text[len] = 0;
+	CHECK_EQ(atoi(text), pid);
+	CHECK_EQ(close(fd), 0);
+}
+
 static void step_map(int who, unsigned long n)
 {
 	uint64_t seed = mix((uint64_t)who << 32 | n);
@@ -193,8 +208,8 @@ static const struct kind {
         {"fork", step_fork, 1, false},           {"fork-alone", step_fork, 1, true},
         {"exec", step_exec, MAX_WORKERS, false}, {"exec-alone", step_exec, 1, true},
         {"open", step_open, 1, false},           {"open-alone", step_open, 1, true},
-        {"map", step_map, MAX_WORKERS, false},   {"map-alone", step_map, 1, true},
-        {"thread", step_thread, 2, false},
+        {"peek", step_peek, 1, false},           {"map", step_map, MAX_WORKERS, false},
+        {"map-alone", step_map, 1, true},        {"thread", step_thread, 2, false},
 };
 static const struct kind *kind;
 

@@ -244,6 +244,19 @@ class Started(Program):
                 subprocess.run(["umount", file.name], check=True)
             self.goes_on(program)
 
+    @unittest.skipIf(os.geteuid(), "only root can mount")
+    def test_file_about_itself_of_a_proc_that_lies_elsewhere(self):
+        """A clone has a /proc of its own in one place only."""
+        with tempfile.TemporaryDirectory() as place:
+            subprocess.run(["mount", "--bind", "/proc", place], check=True)
+            try:
+                for how in ("os.O_RDONLY", "os.O_PATH"):
+                    program = self.program(f"file = os.open('{place}/self/stat', {how})\n" + WAITS)
+                    untouched.refused(program.pid, refusal(f"fd %d: {place}/{program.pid}/stat, which is about one process"))
+                    self.goes_on(program)
+            finally:
+                subprocess.run(["umount", "-l", place], check=True)
+
 
 @unittest.skipIf(os.geteuid(), "only root can make namespaces")
 class Elsewhere(Program):

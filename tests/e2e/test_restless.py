@@ -19,6 +19,7 @@ REFUSALS = {
              refusal("process %d ended, or executed another program, while it was being frozen"),
              refusal("process %d has executed another program, or changed its command line, meanwhile")],
     "open": [refusal("fd %d: a pipe whose %s end is in another process"), refusal("fd %d: unix socket connected to another process")],
+    "peek": [refusal("fd %d: /proc/%s, which is about one process")],
     "map": [],
     "thread": [],
 }
@@ -79,6 +80,9 @@ class Restless(unittest.TestCase):
     def test_opens_and_closes(self):
         self.through("open", 10)
         self.through("open-alone", 10)
+
+    def test_reads_files_of_proc_about_itself(self):
+        self.through("peek", 15)
 
     def test_maps_and_unmaps(self):
         self.through("map", 10)
