@@ -2,8 +2,10 @@
 """OpenSSL's random numbers: no two of an original and its clones draw the same, wherever OpenSSL is, and whether or not the
 program calls the hook."""
 import importlib.util
+import json
 import os
 import shutil
+import socket
 import subprocess
 import unittest
 
@@ -64,6 +66,10 @@ process.stdin.once("data", () => {
 });
 """
 
+# Node has no datagrams: a library says READY=1 for it, and is no module.
+SAYS_READY = f"""
+try {{ process.dlopen({{ exports: {{}} }}, {json.dumps(os.path.join(BUILD, "tests", "ready.so"))}); }} catch {{}}
+"""
 
 # What a program could see of what is loaded before it.
 TRACES = """const crypto = require("crypto");
@@ -92,27 +98,27 @@ class Random(WarmCase):
         make_snapshot(self.daemon, *argv)
         self.assertAllDiffer([first] + self.clones(argv, ()), words)
 
-    def clones(self, argv, options, stdin=None, n=3):
+    def clones(self, argv, options, stdin=None, n=3, **keywords):
         found = []
         for _ in range(n):
             self.daemon.full_pool()
-            result = self.assertClone(self.daemon.exec(*argv, options=("--explain", *options), stdin=stdin))
+            result = self.assertClone(self.daemon.exec(*argv, options=("--explain", *options), stdin=stdin, **keywords))
             self.assertEqual(result.code, 0, result)
             self.assertNotIn("alse", result.out)
             found.append(result)
         return found
 
-    def first_without_hook(self, how, *argv):
+    def first_without_hook(self, argv, options, **keywords):
         """The first run, which waits for a line; and its snapshot, or what is said of it."""
         n = len(self.daemon.ls())
-        first = self.daemon.popen(*argv, options=("--explain", "--ready", how), stdin=subprocess.PIPE)
+        first = self.daemon.popen(*argv, options=("--explain", *options), stdin=subprocess.PIPE, **keywords)
         self.daemon.published(n + 1)
         return finish(first, "\n")
 
-    def without_hook(self, *argv, words, how="stdout:ready"):
-        first = self.first_without_hook(how, *argv)
+    def without_hook(self, *argv, words, options=("--ready", "stdout:ready"), **keywords):
+        first = self.first_without_hook(argv, options, **keywords)
         self.assertEqual(first.code, 0, first)
-        self.assertAllDiffer([first] + self.clones(argv, ("--ready", how), "\n"), words)
+        self.assertAllDiffer([first] + self.clones(argv, options, "\n", **keywords), words)
 
 
 class BehindTheHook(Random):
@@ -137,7 +143,20 @@ class WithoutTheHook(Random):
 
     @unittest.skipUnless(NODE, "node is not installed")
     def test_node_after_a_while(self):
-        self.without_hook(NODE, write(os.path.join(self.daemon.dir, "after.js"), JS), words=8, how="after:0.7")
+        self.without_hook(NODE, write(os.path.join(self.daemon.dir, "after.js"), JS), words=8, options=("--ready", "after:0.7"))
+
+    @unittest.skipUnless(NODE, "node is not installed")
+    def test_node_that_says_it_is_ready(self):
+        """To the NOTIFY_SOCKET that was asked for, and to one in the place of the caller's."""
+        script = write(os.path.join(self.daemon.dir, "says.js"), JS + SAYS_READY)
+        self.without_hook(NODE, script, words=8, options=("--ready", "sdk"))
+        script = write(os.path.join(self.daemon.dir, "notifies.js"), JS + SAYS_READY)
+        address = os.path.join(self.daemon.dir, "manager")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(address)
+            manager.settimeout(5)
+            self.without_hook(NODE, script, words=8, options=(), env={"NOTIFY_SOCKET": address})
+            self.assertEqual([manager.recv(100) for _ in range(4)], [b"READY=1"] * 4)     # the original's, and three copies'
 
     @unittest.skipUnless(NODE, "node is not installed")
     def test_what_is_loaded_into_node_leaves_no_trace(self):
