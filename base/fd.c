@@ -204,11 +204,11 @@ int fd_read_all(int fd, size_t limit, char **ret_data, size_t *ret_len)
 		n = fd_read_full(fd, data + len, room - len - 1);
 		if (n < 0)
 			return (int)n;
-		if (n == 0)
-			break;
 		len += (size_t)n;
 		if (len > limit)
 			return -EFBIG;
+		if (len + 1 < room) /* that was its end */
+			break;
 	}
 	data[len] = 0;
 	*ret_data = take_ptr(data);

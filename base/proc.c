@@ -129,6 +129,19 @@ static void parse_number(const char *key, const char *value, struct proc_status 
 	}
 }
 
+/* Line feeds and backslashes are written as \n and \\. */
+static void parse_name(const char *value, const char *end, struct proc_status *status)
+{
+	size_t len = 0;
+
+	for (; value < end && len + 1 < sizeof(status->name); value++) {
+		bool escaped = *value == '\\' && value + 1 < end;
+
+		value += escaped;
+		status->name[len++] = escaped && *value == 'n' ? '\n' : *value;
+	}
+}
+
 /* Lines the kernel may add are passed over. Without the lines for credentials it is no status file. */
 int proc_status_parse(const char *text, struct proc_status *status)
 {
@@ -150,10 +163,7 @@ int proc_status_parse(const char *text, struct proc_status *status)
 		colon += strspn(colon, " \t");
 
 		if (strcmp(key, "Name") == 0) {
-			size_t len = (size_t)(eol - colon);
-
-			len = len < sizeof(status->name) ? len : sizeof(status->name) - 1;
-			memcpy(status->name, colon, len);
+			parse_name(text + strlen("Name:\t"), eol, status);
 		} else if (strcmp(key, "State") == 0) {
 			status->state = *colon;
 		} else if (strcmp(key, "Uid") == 0) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a thread has of its own and /proc or a system call on its number tells: scheduling, processors, I/O priority,
- * machine checks, speculation. Nothing here stops the thread once more.
+ * machine checks, speculation; and that it shares with the others what it must. Nothing here stops the thread once
+ * more.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ioprio.h>
+#include <linux/kcmp.h>
 #include <linux/sched/types.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +31,27 @@
 #define PF_MCE_PROCESS (1u << 7)
 #define PF_IO_FLUSHER  (1u << 19 | 1u << 20) /* PF_MEMALLOC_NOIO, PF_LOCAL_THROTTLE */
 #define PF_MCE_EARLY   (1u << 27)
+
+int same_credentials(const struct subject *s, const struct proc_status *one, pid_t tid, struct err *err)
+{
+	const struct proc_status *main = &s->status;
+	bool same = memcmp(one->uid, main->uid, sizeof(one->uid)) == 0 &&
+	            memcmp(one->gid, main->gid, sizeof(one->gid)) == 0 && one->cap_effective == main->cap_effective &&
+	            one->cap_permitted == main->cap_permitted && one->cap_inheritable == main->cap_inheritable &&
+	            one->cap_bounding == main->cap_bounding && one->no_new_privs == main->no_new_privs &&
+	            one->cap_ambient == main->cap_ambient && one->n_groups == main->n_groups &&
+	            (!one->n_groups || memcmp(one->groups, main->groups, one->n_groups * sizeof(one->groups[0])) == 0);
+
+	if (one->seccomp)
+		return err_refuse(err, DO_IT_AFTER, "thread %d has a seccomp filter", tid);
+	if (syscall(SYS_kcmp, s->pid, tid, KCMP_FILES, 0, 0) != 0 || syscall(SYS_kcmp, s->pid, tid, KCMP_FS, 0, 0) != 0)
+		return err_refuse(err, "let it end before the snapshot",
+		                  "thread %d has descriptors or a working directory of its own", tid);
+	if (!same)
+		return err_refuse(err, "let it end before the snapshot",
+		                  "thread %d has other credentials than thread %d", tid, s->pid);
+	return 0;
+}
 
 static int take_scheduling(Warm__Image__Thread *thread, pid_t tid, struct err *err)
 {

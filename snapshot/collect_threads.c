@@ -51,7 +51,6 @@ static void take_altstack(Warm__Image__Thread *thread, stack_t *stack, uint64_t 
 static int take_files(struct subject *s, pid_t tid, Warm__Image__Thread *thread, struct err *err)
 {
 	CLEAN(free) char *text = NULL;
-	CLEAN(free) char *comm = NULL;
 	struct proc_status status = {0};
 	char path[64];
 	int r;
@@ -63,14 +62,12 @@ static int take_files(struct subject *s, pid_t tid, Warm__Image__Thread *thread,
 	if (r < 0)
 		return err_sys(err, -r, "status of thread %d", tid);
 	thread->tid = status.nspid[status.n_nspid - 1];
+	thread->name = strdup(status.name);
+	r = tid == s->pid ? 0 : same_credentials(s, &status, tid, err);
 	proc_status_fini(&status);
-	snprintf(path, sizeof(path), "task/%d/comm", tid);
-	r = fd_read_file_at(s->proc_fd, path, 64, &comm, NULL);
-	if (r < 0)
-		return err_sys(err, -r, "name of thread %d", tid);
-	comm[strcspn(comm, "\n")] = 0;
-	thread->name = take_ptr(comm);
-	return take_thread_settings(s, thread, tid, text, err);
+	if (!thread->name)
+		return err_sys(err, ENOMEM, "threads");
+	return r < 0 ? r : take_thread_settings(s, thread, tid, text, err);
 }
 
 /* What is seen from here. */

@@ -68,43 +68,6 @@ static int same_namespaces(struct subject *s, struct err *err)
 	return 0;
 }
 
-static int same_credentials(struct subject *s, struct err *err)
-{
-	for (size_t i = 1; i < s->n_threads; i++) {
-		struct proc_status one = {0};
-		char path[64];
-		CLEAN(fd) int dir = -1;
-		int r, same;
-
-		snprintf(path, sizeof(path), "/proc/%d/task/%d", s->pid, s->thread[i].tid);
-		dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		r = dir < 0 ? -errno : proc_status_read(dir, &one);
-		if (r < 0)
-			return err_sys(err, -r, "status of thread %d", s->thread[i].tid);
-		same = memcmp(one.uid, s->status.uid, sizeof(one.uid)) == 0 &&
-		       memcmp(one.gid, s->status.gid, sizeof(one.gid)) == 0 &&
-		       one.cap_effective == s->status.cap_effective && one.cap_permitted == s->status.cap_permitted &&
-		       one.cap_inheritable == s->status.cap_inheritable && one.cap_bounding == s->status.cap_bounding &&
-		       one.no_new_privs == s->status.no_new_privs && one.cap_ambient == s->status.cap_ambient &&
-		       one.n_groups == s->status.n_groups &&
-		       (!one.n_groups ||
-		        memcmp(one.groups, s->status.groups, one.n_groups * sizeof(one.groups[0])) == 0);
-		r = one.seccomp;
-		proc_status_fini(&one);
-		if (r)
-			return err_refuse(err, DO_IT_AFTER, "thread %d has a seccomp filter", s->thread[i].tid);
-		if (syscall(SYS_kcmp, s->pid, s->thread[i].tid, KCMP_FILES, 0, 0) != 0 ||
-		    syscall(SYS_kcmp, s->pid, s->thread[i].tid, KCMP_FS, 0, 0) != 0)
-			return err_refuse(err, "let it end before the snapshot",
-			                  "thread %d has descriptors or a working directory of its own",
-			                  s->thread[i].tid);
-		if (!same)
-			return err_refuse(err, "let it end before the snapshot",
-			                  "thread %d has other credentials than thread %d", s->thread[i].tid, s->pid);
-	}
-	return 0;
-}
-
 /* Its executable made it more than its user is: what such a one has seen by now is not for whoever launches a copy. */
 static int not_secure(const struct subject *s, struct err *err)
 {
@@ -241,8 +204,8 @@ int survey(struct subject *s, struct err *err)
 	if (s->status.seccomp)
 		return err_refuse(err, DO_IT_AFTER, "process %d has a seccomp filter", s->pid);
 	if ((r = same_program(s, err)) < 0 || (r = still_theirs(s, err)) < 0 || (r = no_children(s, err)) < 0 ||
-	    (r = shares_nothing(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 ||
-	    (r = same_credentials(s, err)) < 0 || (r = no_dispatch(s, err)) < 0 || (r = no_semaphores(s, err)) < 0)
+	    (r = shares_nothing(s, err)) < 0 || (r = same_namespaces(s, err)) < 0 || (r = no_dispatch(s, err)) < 0 ||
+	    (r = no_semaphores(s, err)) < 0)
 		return r;
 	s->summary->pid = s->own_pid;
 	s->summary->processes = 1;

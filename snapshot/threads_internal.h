@@ -9,4 +9,7 @@
 int take_thread_settings(struct subject *s, Warm__Image__Thread *thread, pid_t tid, const char *status,
                          struct err *err);
 
+/* Refuses a thread other than the main one that has credentials, descriptors or a directory of its own. */
+int same_credentials(const struct subject *s, const struct proc_status *one, pid_t tid, struct err *err);
+
 #endif

@@ -203,7 +203,7 @@ static void test_status_of_this_process_is_true(void **state)
 static void test_status_text_is_taken_apart(void **state)
 {
 	static const char text[] =
-	        "Name:\tevil: name\nUmask:\t0022\nState:\tT (stopped)\nTgid:\t7\nPid:\t9\nPPid:\t1\n"
+	        "Name:\t evil: \\\\na\\nme\nUmask:\t0022\nState:\tT (stopped)\nTgid:\t7\nPid:\t9\nPPid:\t1\n"
 	        "TracerPid:\t3\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t4 24 1000 \nNSpid:\t9\t2\n"
 	        "SigPnd:\t0000000000000001\nSigIgn:\t0000000000001000\nCapBnd:\t000001ffffffffff\n"
 	        "NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t3\nNewLine\nToCome:\t1";
@@ -211,7 +211,7 @@ static void test_status_text_is_taken_apart(void **state)
 
 	(void)state;
 	assert_int_equal(proc_status_parse(text, &status), 0);
-	assert_string_equal(status.name, "evil: name");
+	assert_string_equal(status.name, " evil: \\na\nme");
 	assert_int_equal(status.uid[3], 4);
 	assert_int_equal(status.n_groups, 3);
 	assert_int_equal(status.groups[2], 1000);

@@ -15,7 +15,7 @@ static void *named(void *arg)
 	int me = *(int *)arg;
 	char name[16], seen[16] = "";
 
-	snprintf(name, sizeof name, "victim (%d) é", me);
+	snprintf(name, sizeof name, me % 2 ? " \\n (%d)\n\\\n" : "victim (%d) é", me); /* /proc writes some otherwise */
 	CHECK_EQ(prctl(PR_SET_NAME, name), 0);
 	tid[me] = (pid_t)syscall(SYS_gettid);
 	atomic_fetch_add(&started, 1);
