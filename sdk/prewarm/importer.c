@@ -2,7 +2,6 @@
 #include "sdk/prewarm/importer.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,7 +30,7 @@ static bool has_mark(int fd, off_t size)
 	}
 }
 
-static bool is_script(const char *path)
+bool importer_is_script(const char *path)
 {
 	CLEAN(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
@@ -41,7 +40,7 @@ static bool is_script(const char *path)
 
 void importer_foresee(const struct python_api *api, void *remember, const wchar_t *name, const char *path)
 {
-	void *text = is_script(path) ? api->PyUnicode_FromWideChar(name, -1) : NULL;
+	void *text = importer_is_script(path) ? api->PyUnicode_FromWideChar(name, -1) : NULL;
 	void *done = text ? api->PyObject_CallFunction(remember, "O", text) : NULL;
 
 	if (text && !done)

@@ -7,9 +7,13 @@
 #ifndef WARM_PREWARM_IMPORTER_H
 #define WARM_PREWARM_IMPORTER_H
 
+#include <stdbool.h>
 #include <wchar.h>
 
 struct python_api;
+
+/* A program's file: neither an archive nor a directory. */
+bool importer_is_script(const char *path);
 
 /* remember: sys.path_importer_cache.setdefault; name: the file's as Py_RunMain() has it, path: as it is opened. Where
  * it may be an archive or a directory nothing is remembered. */

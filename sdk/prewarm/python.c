@@ -53,6 +53,7 @@ static void initialise(int argc, char **argv);
 static void stop(int fd, struct hook_answer *wanted, int argc, char **argv, int64_t written);
 static bool prepare(int fd, struct hook_answer *wanted, char **ret_note);
 static void become(struct hook_answer *answer);
+static void go_on(char *const argv[], size_t argc, bool is_copy);
 static bool set_environment(void);
 static void follow_files(void);
 static void give_up(const char *what) __attribute__((noreturn));
@@ -192,6 +193,7 @@ static void stop(int fd, struct hook_answer *wanted, int argc, char **argv, int6
 		refuse(fd, why);
 		close(fd);
 		api->PyErr_Clear();
+		go_on(argv, (size_t)argc, false);
 		return;
 	}
 	struct wire_ready ready = {.hook_fd = (uint32_t)fd, .sdk = "python", .interpreter = true, .note = note};
@@ -203,6 +205,8 @@ static void stop(int fd, struct hook_answer *wanted, int argc, char **argv, int6
 	api->PyEval_RestoreThread(thread);
 	if (r == 0 && answer.outcome == OUTCOME_RESTORED)
 		become(&answer);
+	else
+		go_on(argv, (size_t)argc, false);
 	hook_answer_fini(&answer);
 }
 
@@ -314,13 +318,32 @@ static void become(struct hook_answer *answer)
 	follow_files();
 	if (python.remember && line.kind == PYTHON_FILE)
 		importer_foresee(api, python.remember, program_file(api, &python.fields), line.program);
-	if (python.after) {
-		void *done = api->PyObject_CallFunction(python.after, NULL);
+	go_on(answer->argv, answer->argc, true);
+}
 
-		if (!done)
-			give_up("reseed its random generators");
-		api->Py_DecRef(done);
+/* What is loaded before programs must look as if the program had loaded it: sdk/prewarm/stop.tail.py. */
+static void go_on(char *const argv[], size_t argc, bool is_copy)
+{
+	const struct python_api *api = &python.api;
+	struct python_line line;
+	const char *why;
+	void *file = NULL, *done;
+
+	if (!python.after || python_line_parse(argv, argc, &line, &why))
+		return;
+	if (line.kind == PYTHON_FILE) {
+		wchar_t *wide = api->Py_DecodeLocale(line.program, NULL);
+
+		file = api->PyUnicode_FromWideChar(wide, -1);
+		api->PyMem_RawFree(wide);
 	}
+	done = file ? api->PyObject_CallFunction(python.after, "iOi", is_copy, file, importer_is_script(line.program))
+	            : api->PyObject_CallFunction(python.after, "izi", is_copy, NULL, 0);
+	if (!done)
+		give_up("go on with what is loaded before programs");
+	api->Py_DecRef(done);
+	if (file)
+		api->Py_DecRef(file);
 }
 
 /* As the posix module fills it: of two of one name the first counts. */
@@ -369,10 +392,11 @@ static void follow_files(void)
 	}
 }
 
-/* A copy that cannot become what was launched must not go on. */
+/* Who cannot become what was launched must not go on. */
 static void give_up(const char *what)
 {
-	fprintf(stderr, "warm: this copy could not %s; `warm exec --cold` runs the program without a snapshot\n", what);
+	fprintf(stderr, "warm: this process could not %s; `warm exec --cold` runs the program without a snapshot\n",
+	        what);
 	fflush(NULL);
 	_exit(125);
 }

@@ -5,6 +5,7 @@
 import sys
 
 failed = []
+there = set(sys.modules)
 before = sys.argv, sys.orig_argv, sys.dont_write_bytecode
 # Whose program it is going to be nobody knows yet; and what is written counts as output.
 sys.argv, sys.orig_argv, sys.dont_write_bytecode = [""], [], True

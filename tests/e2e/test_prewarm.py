@@ -372,6 +372,32 @@ class Preload(PrewarmCase):
         self.assertNotEqual(first[4], second[4])
         self.assertIn("no_such_module", self.daemon.log())
 
+    def test_modules_of_the_program_come_first(self):
+        """Of a script beside them, of one found by a link, of -m and -c in their directory, of an archive."""
+        self.clone(PYTHON, "-I", "-c", "0", stdin="")
+        place, other = self.folder("shadow"), self.folder("other")
+        write(os.path.join(place, "json.py"), "NAME = 'mine'\nif __name__ == '__main__':\n    print('mine')\n")
+        tell = "import json, sys\nprint(getattr(json, 'NAME', 'library'), *sys.argv[1:])"
+        script, plain = write(os.path.join(place, "user.py"), tell), write(os.path.join(other, "user.py"), tell)
+        link, archive = os.path.join(other, "link.py"), os.path.join(other, "app.pyz")
+        os.symlink(script, link)
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("__main__.py", tell)
+            file.writestr("json.py", "NAME = 'mine'\n")
+        os.mkdir(os.path.join(other, "json"))       # no package: it has no __init__.py
+        first = self.assertCold(self.daemon.exec(PYTHON, script, stdin=""))
+        self.assertEqual((first.out, first.code), ("mine\n", 0), "the original's come first, too")
+        self.clone(PYTHON, script, stdin="")
+        for out, cwd, *argv in (("mine ä", "/", script, "ä"), ("mine", "/", link), ("mine", place, "-m", "json"),
+                                ("mine x", place, "-c", tell, "x"), ("mine", place, "-"), ("mine", "/", archive),
+                                ("library", "/", plain), ("library", place, "-I", "-c", tell),
+                                ("library", other, "-c", tell)):
+            with self.subTest(argv=argv):
+                cold = self.daemon.exec(PYTHON, *argv, cwd=cwd, stdin=tell, options=("--cold",))
+                warm = self.assertClone(self.daemon.exec(PYTHON, *argv, cwd=cwd, stdin=tell))
+                self.assertEqual((warm.out.strip(), warm.code), (out, 0), repr(warm))
+                self.assertEqual((cold.out, cold.code), (warm.out, 0))
+
     def test_variables_that_they_look_at_count(self):
         self.clone(PYTHON, "-c", "0", env={"KEPT_ONE": "1", "OTHER": "1"})
         self.assertClone(self.daemon.exec(PYTHON, "-c", "0", env={"KEPT_ONE": "1", "OTHER": "2"}))
