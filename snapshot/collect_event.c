@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/remedies.h"
 
 static int said(struct subject *s, const struct open_file *f, const char *words, struct err *err)
 {
@@ -81,6 +83,22 @@ int collect_timerfd(struct subject *s, struct open_file *f, struct err *err)
 	return said(s, f, "timerfd", err);
 }
 
+/* Of how it waits for packets; Linux 6.9, ioctl_eventpoll(2). A new set has none. */
+struct epoll_params {
+	uint32_t busy_poll_usecs;
+	uint16_t busy_poll_budget;
+	uint8_t prefer_busy_poll, padding;
+};
+#define EPIOCGPARAMS _IOR(0x8A, 0x02, struct epoll_params)
+
+static bool polls_busily(const struct open_file *f)
+{
+	struct epoll_params params = {0};
+
+	return ioctl(f->local, EPIOCGPARAMS, &params) == 0 &&
+	       (params.busy_poll_usecs || params.busy_poll_budget || params.prefer_busy_poll);
+}
+
 /* A set keeps the file that was behind the number when it was added (epoll(7), Q6). */
 static bool still_watched(struct subject *s, const struct open_file *f, int fd)
 {
@@ -92,6 +110,8 @@ static bool still_watched(struct subject *s, const struct open_file *f, int fd)
 /* "tfd: 5 events: 19 data: 5 pos:0 ino:.. sdev:.." for every descriptor watched. */
 int collect_epoll(struct subject *s, struct open_file *f, struct err *err)
 {
+	if (polls_busily(f))
+		return err_refuse(err, DO_IT_AFTER, "fd %d: an epoll set with busy polling (EPIOCSPARAMS)", f->fd);
 	for (const char *at = strstr(f->info, "tfd:"); at; at = strstr(at + 1, "\ntfd:")) {
 		Warm__Image__Interest *in;
 		unsigned long long data;
