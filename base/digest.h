@@ -21,6 +21,9 @@ uint32_t digest_crc32c(uint32_t crc, const void *data, size_t len);
 
 void digest_init(struct digest *digest);
 void digest_add(struct digest *digest, const void *data, size_t len);
+/* The same for much data, eight bytes at a time; what is left over is added as above. Other values than digest_add().
+ */
+void digest_add_words(struct digest *digest, const void *data, size_t len);
 void digest_add_string(struct digest *digest, const char *text); /* with its NUL: "ab","c" is not "a","bc" */
 void digest_bytes(const struct digest *digest, uint8_t bytes[DIGEST_SIZE]);
 void digest_hex(const struct digest *digest, char text[DIGEST_HEX_SIZE]);

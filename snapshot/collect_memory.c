@@ -133,7 +133,7 @@ static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line
 		}
 	r = device_of(s, line, &dev, err);
 	if (r == 0)
-		r = summary_file(s, line->path, dev, line->ino, writable ? FILE_WRITTEN : FILE_READ, err);
+		r = summary_file(s, line->path, dev, line->ino, writable ? FILE_MAPPED : FILE_READ, err);
 	if (r < 0)
 		return r;
 	file = malloc(sizeof(*file));

@@ -49,6 +49,9 @@ static int collect(struct subject *s, const struct snapshot_request *req, struct
 	settle_calls(s);
 	give_back(s); /* the longest part needs nothing of the threads: nor does it hurt them if this process dies in it
 	               */
+	r = collect_contents(s, err);
+	if (r < 0)
+		return r;
 	r = renew_apply(s, err);
 	if (r == 0)
 		r = find_pages(s, err);

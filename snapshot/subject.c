@@ -193,8 +193,9 @@ int summary_descriptor(struct subject *s, const char *fmt, ...)
 static void add_use(Warm__Rpc__File *file, enum file_use use)
 {
 	file->same_inode_only &= use == FILE_APPENDED || use == FILE_PLACE;
-	file->settled |= use == FILE_WRITTEN || use == FILE_POSITION; /* it was the program itself, most likely */
-	file->position |= use == FILE_POSITION;
+	/* it was the program itself, most likely */
+	file->settled |= use == FILE_WRITTEN || use == FILE_POSITION || use == FILE_MAPPED;
+	file->position |= use == FILE_POSITION || use == FILE_MAPPED;
 }
 
 int summary_file(struct subject *s, const char *path, uint64_t dev, uint64_t ino, enum file_use use, struct err *err)

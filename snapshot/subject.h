@@ -119,8 +119,9 @@ int summary_descriptor(struct subject *s, const char *fmt, ...) __attribute__((f
  */
 enum file_use {
 	FILE_READ,
-	FILE_WRITTEN,  /* mapped shared for writing, or open for writing */
-	FILE_POSITION, /* the latter, with a writing position */
+	FILE_WRITTEN,  /* open for writing */
+	FILE_POSITION, /* ... with a writing position */
+	FILE_MAPPED,   /* mapped shared for writing */
 	FILE_APPENDED, /* written in append mode, and never read */
 	FILE_PLACE,    /* a directory, a device: content does not count */
 };
@@ -153,8 +154,9 @@ int collect_timers(struct subject *s, struct err *err);
 int collect_deadlines(struct subject *s, struct err *err);
 int collect_task(struct subject *s, struct err *err);
 int collect_files(struct subject *s, struct err *err);
-int renew_apply(struct subject *s, struct err *err); /* the image's OpenSSL will seed itself anew */
-int find_pages(struct subject *s, struct err *err);  /* which there are; guard regions */
+int collect_contents(struct subject *s, struct err *err); /* of files that are mapped for writing */
+int renew_apply(struct subject *s, struct err *err);      /* the image's OpenSSL will seed itself anew */
+int find_pages(struct subject *s, struct err *err);       /* which there are; guard regions */
 int copy_pages(struct subject *s, int pages_fd, struct err *err);
 void renew_undo(struct subject *s); /* not the original's */
 void renew_free(struct subject *s);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/proc.h"
 #include "warmd/daemon.h"
+#include "warmd/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,11 @@ static bool original_lives(const Warm__Rpc__Record *record)
 	       stat.state != 'Z' && stat.state != 'X';
 }
 
+static const char *how(const Warm__Rpc__File *file)
+{
+	return file->content_digest.len ? "or mapped for writing" : "for writing";
+}
+
 static int claim_file(const struct daemon *daemon, const Warm__Rpc__File *file, int *fd, struct err *err)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place_of(file), .l_len = 1};
@@ -45,29 +51,42 @@ static int claim_file(const struct daemon *daemon, const Warm__Rpc__File *file, 
 		return 0;
 	if (errno != EAGAIN && errno != EACCES)
 		return err_sys(err, errno, "lock %s", daemon->claims);
-	return err_set(err, EBUSY, "another copy has %.150s open for writing", file->path);
+	return err_set(err, EBUSY, "another copy has %.150s open %s", file->path, how(file));
+}
+
+/* Who had the claim a moment ago may have written, and ended, since the launch looked at the files. */
+static int still_as_it_was(const Warm__Rpc__Conditions *conditions, struct err *err)
+{
+	char reason[ERR_MSG_MAX];
+
+	for (size_t i = 0; i < conditions->n_file; i++) {
+		if (conditions->file[i]->position && file_check(conditions->file[i], reason, sizeof(reason)))
+			return err_set(err, ESTALE, "%s", reason);
+	}
+	return 0;
 }
 
 int claim_take(struct daemon *daemon, const Warm__Rpc__Record *record, int *ret_fd, struct err *err)
 {
 	const Warm__Rpc__Conditions *conditions = record->conditions;
 	CLEAN(fd) int fd = -1;
+	int r;
 
 	*ret_fd = -1;
 	if (!record->original_pid)
 		return 0;
 	for (size_t i = 0; i < conditions->n_file; i++) {
-		int r;
-
 		if (!conditions->file[i]->position)
 			continue;
 		if (original_lives(record))
-			return err_set(err, EBUSY, "the original (process %d) has %.130s open for writing",
-			               record->original_pid, conditions->file[i]->path);
+			return err_set(err, EBUSY, "the original (process %d) has %.130s open %s", record->original_pid,
+			               conditions->file[i]->path, how(conditions->file[i]));
 		r = claim_file(daemon, conditions->file[i], &fd, err);
 		if (r)
 			return r;
 	}
-	*ret_fd = take_fd(&fd);
-	return 0;
+	r = still_as_it_was(conditions, err);
+	if (!r)
+		*ret_fd = take_fd(&fd);
+	return r;
 }

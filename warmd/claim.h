@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two clones never share a writing position: who has a file open for writing, and not in append mode, has it alone. The
- * claim is a lock on a file of ours, one byte for each such file, so that the program's own locks are left alone. It
- * lives as long as its descriptor: the clone's supervisor keeps that, and the end of the clone ends the claim, whatever
- * becomes of warmd.
+ * Two clones never share a writing position: who has a file open for writing, and not in append mode, or mapped shared
+ * for writing, has it alone. The claim is a lock on a file of ours, one byte for each such file, so that the program's
+ * own locks are left alone. It lives as long as its descriptor: the clone's supervisor keeps that, and the end of the
+ * clone ends the claim, whatever becomes of warmd.
  */
 #ifndef WARM_WARMD_CLAIM_H
 #define WARM_WARMD_CLAIM_H

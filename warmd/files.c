@@ -2,6 +2,7 @@
 #include "warmd/files.h"
 
 #include "base/clean.h"
+#include "base/content.h"
 #include "policy/file.h"
 
 #include <dirent.h>
@@ -94,6 +95,22 @@ int file_look(Warm__Rpc__File *file)
 	return 0;
 }
 
+/* Stores through a mapping need not move any time. */
+static int content_differs(const Warm__Rpc__File *file, char *reason, size_t size)
+{
+	uint8_t now[DIGEST_SIZE];
+	int r;
+
+	if (!file->content_digest.len)
+		return 0;
+	r = content_digest(file->path, file->dev, file->ino, file->content_offset, file->content_len, now);
+	if (!r && file->content_digest.len == sizeof(now) && !memcmp(file->content_digest.data, now, sizeof(now)))
+		return 0;
+	snprintf(reason, size, "%s %s%s", file->path,
+	         r ? "cannot be compared: " : "changed (it was mapped for writing)", r ? strerror(-r) : "");
+	return 1;
+}
+
 int file_check(const Warm__Rpc__File *file, char *reason, size_t size)
 {
 	struct digest names;
@@ -111,7 +128,7 @@ int file_check(const Warm__Rpc__File *file, char *reason, size_t size)
 		return 1;
 	}
 	if (!file->names_digest.len)
-		return file_compare(file, &st, NULL, reason, size);
+		return file_compare(file, &st, NULL, reason, size) || content_differs(file, reason, size);
 	if (names_read(file, &names)) {
 		snprintf(reason, size, "%s cannot be read any more", file->path);
 		return 1;

@@ -214,6 +214,14 @@ static bool same_file(const Warm__Rpc__File *a, const Warm__Rpc__File *b)
 	        a->ctime_ns == b->ctime_ns);
 }
 
+static void take_content(Warm__Rpc__File *to, Warm__Rpc__File *from)
+{
+	to->content_offset = from->content_offset;
+	to->content_len = from->content_len;
+	to->content_digest = from->content_digest;
+	from->content_digest = (ProtobufCBinaryData){0};
+}
+
 /* They were looked at at different times, too. */
 static int drop_doubles(struct list *list, struct err *err)
 {
@@ -229,6 +237,8 @@ static int drop_doubles(struct list *list, struct err *err)
 				r = changed(last->path, err);
 			last->settled |= list->file[i]->settled;
 			last->position |= list->file[i]->position;
+			if (list->file[i]->content_digest.len)
+				take_content(last, list->file[i]);
 			warm__rpc__file__free_unpacked(list->file[i], NULL);
 		} else {
 			list->file[kept++] = list->file[i];

@@ -256,8 +256,9 @@ static void watch_files(struct watch_set *set)
 {
 	for (uint32_t i = 0; i < set->n_file; i++) {
 		suspect(set, i);
-		/* The command itself is worth a stat each time: somebody may have linked it elsewhere. */
-		if (!watch_file(set, i) || i == 0)
+		/* The command itself is worth a stat each time: somebody may have linked it elsewhere. So is what the
+		 * program wrote to when it was snapshotted: inotify sees no store through a mapping. */
+		if (!watch_file(set, i) || i == 0 || set->file[i]->position)
 			set->trust[i] = BLIND;
 	}
 }

@@ -6,7 +6,8 @@
  *     event ──► suspect ──► watch_set_check(): stat ──► as it was: trusted again
  *                                                  └──► changed: the snapshot goes
  *
- * inotify sees no write through a shared mapping: watch_set_sweep() looks at everything, a few files at a time.
+ * inotify sees no write through a shared mapping. What the program had open or mapped for writing is looked at in each
+ * launch, too; of what it only read watch_set_sweep() looks at everything, a few files at a time.
  */
 #ifndef WARM_WARMD_WATCH_H
 #define WARM_WARMD_WATCH_H

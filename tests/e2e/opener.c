@@ -14,10 +14,13 @@
  *     list DIR           the names in it
  *     all DIR            reads every file in it
  *     await FILE         until it is there
- *     keep FILE FLAGS    opens it and keeps it open: r, w or both, a (append), m (maps it shared), x s p (locks it:
- *                        exclusively, shared, with a record lock)
+ *     keep FILE FLAGS    opens it and keeps it open: r, w or both, a (append), m (maps it shared, and closes it), o
+ * (keeps it open all the same), d (stores 'B' into what is mapped), x s p (locks it: exclusively, shared, with a record
+ * lock)
  *
- * After the hook it prints what it has read. With standard input a pipe it waits for the end of that, then ends.
+ * After the hook it prints what it has read; behind `d` the first byte of the file as it knew that before the hook, and
+ * as it is. With standard input a pipe it waits for the end of that, and stores each byte that comes there; then it
+ * ends.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -35,6 +38,7 @@
 #include "sdk/c/warm.h"
 
 static char text[1 << 20];
+static char *mapped, known; /* the first byte of the file: where it is mapped, and as it was before the hook */
 
 static void keep_text(const char *more)
 {
@@ -148,13 +152,19 @@ static void keep(const char *path, const char *how)
 	int flags = (write && read ? O_RDWR : write ? O_WRONLY : O_RDONLY) | (strchr(how, 'a') ? O_APPEND : 0);
 	int fd = open(path, flags | O_CLOEXEC | O_CREAT, 0644);
 
-	if (fd < 0 || (strchr(how, 'm') &&
-	               mmap(NULL, 4096, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, fd, 0) == MAP_FAILED))
+	char *area = strchr(how, 'm') ? mmap(NULL, 4096, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, fd, 0)
+	                              : NULL;
+
+	if (fd < 0 || area == MAP_FAILED)
 		exit(4);
+	if (strchr(how, 'd')) {
+		mapped = area;
+		*mapped = 'B';
+	}
 	if ((strchr(how, 'x') && flock(fd, LOCK_EX | LOCK_NB)) || (strchr(how, 's') && flock(fd, LOCK_SH | LOCK_NB)) ||
 	    (strchr(how, 'p') && fcntl(fd, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_len = 10})))
 		keep_text("locked by another\n");
-	if (strchr(how, 'm'))
+	if (strchr(how, 'm') && !strchr(how, 'o'))
 		close(fd);
 }
 
@@ -209,11 +219,17 @@ int main(int argc, char **argv)
 
 	for (int i = 1; i + 1 < argc;)
 		i += obey(argv + i);
+	known = mapped ? *mapped : '\0';
 	warm_ready(0);
 	fputs(text, stdout);
+	if (mapped)
+		printf("%c%c\n", known, *mapped);
 	fflush(stdout);
-	if (!fstat(0, &in) && S_ISFIFO(in.st_mode))
-		while (read(0, &c, 1) > 0)
-			;
+	if (!fstat(0, &in) && S_ISFIFO(in.st_mode)) {
+		while (read(0, &c, 1) > 0) {
+			if (mapped)
+				*mapped = c;
+		}
+	}
 	return 0;
 }

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Files that a program opened before it was ready count, declared or not: opener.c declares nothing."""
 import fcntl
+import mmap
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 
 import harness
@@ -133,11 +136,12 @@ class Recorded(Files):
         self.assertCold(self.opener(*words), cache)
 
     def test_its_own_file_mapped(self):
-        """Written at each start, and mapped: never read by read(2)."""
-        words = ("save", self.path("cache"), "text", "keep", self.path("cache"), "rm")
+        """Written at each start, and mapped: never read by read(2). Nor does another one call write(2)."""
+        words = ("save", self.path("cache"), "text", "keep", self.path("cache"), "rwm")
         self.snapshot_of(*words)
-        write(self.path("cache"), "x\n")
-        self.assertCold(self.opener(*words), self.path("cache"))
+        with open(self.path("cache"), "r+b") as file, mmap.mmap(file.fileno(), 0) as area:
+            area[0:1] = b"x"
+            self.assertCold(self.opener(*words), self.path("cache"))
 
     def test_temporary_file(self):
         words = ("save", self.path("tmp"), "text", "read", self.path("tmp"), "unlink", self.path("tmp"))
@@ -260,6 +264,93 @@ class Writing(Running):
         self.assertCold(harness.finish(self.running(*words)), "the original", self.file)
         harness.finish(original)
         self.assertClone(harness.finish(self.running(*words)))
+
+
+class Mapped(Running):
+    """Written through a mapping: times need not move, and inotify sees nothing."""
+
+    def files(self, hows=("rwmd", "rwmdo")):
+        """On a disk and on tmpfs, with the flags of `keep`: closed again, or kept open."""
+        memory = tempfile.mkdtemp(prefix="warm-test-", dir="/dev/shm")
+        self.addCleanup(shutil.rmtree, memory)
+        for folder in (self.home, memory):
+            for how in hows:
+                path = os.path.join(folder, how)
+                yield path, ("keep", path, how)
+
+    def fresh(self, path, *words):
+        """A snapshot whose original has ended without another store."""
+        write(path, "A" * 4096)
+        original = self.running(*words)
+        self.assertEqual(self.answered(original)["tier"], "cold_start")
+        self.daemon.published(1, command=path)
+        return original
+
+    def launch(self, *words, stores=None):
+        """A whole launch, which stores that byte at its end. It never starts from what is no longer in the file."""
+        done = harness.finish(self.running(*words), stores)
+        self.assertEqual(done.out, "BB\n", repr(done))
+        return done
+
+    def test_the_original_stores(self):
+        """Into a page that it has written to before: no time moves."""
+        for path, words in self.files():
+            self.assertEqual(harness.finish(self.fresh(path, *words), "C").out, "BB\n")
+            self.assertCold(self.launch(*words), path + " changed")
+
+    def test_a_copy_stores(self):
+        """Whatever tier it was served from, the next launch hears of it."""
+        for path, words in self.files():
+            harness.finish(self.fresh(path, *words))
+            self.assertEqual(self.launch(*words).tier, "hot")
+            self.assertClone(self.launch(*words))   # nothing has been stored
+            self.daemon.full_pool()
+            self.assertClone(self.launch(*words, stores="C"))
+            self.assertCold(self.launch(*words), path + " changed")
+
+    def without_standby(self, path):
+        row, = self.daemon.published(1, command=path)
+        self.daemon.warm("pool", row["id"], "0")
+        self.assertTrue(wait_for(lambda: not [row for row in self.daemon.ls() if path in row["command"] and row["standbys"]]))
+
+    def without_template(self, _):
+        self.daemon.stop()
+        self.daemon.start()
+
+    def test_a_copy_stores_in_lower_tiers(self):
+        for tier, prepare in (("template", self.without_standby), ("cold_restore", self.without_template)):
+            for path, words in self.files(("rwmd",)):
+                harness.finish(self.fresh(path, *words))
+                prepare(path)
+                self.assertEqual(self.launch(*words, stores="C").tier, tier)
+                self.assertCold(self.launch(*words), path + " changed")
+                self.daemon.warm("rm", *[row["id"] for row in self.daemon.ls()])
+
+    def test_somebody_else_stores(self):
+        for path, words in self.files():
+            harness.finish(self.fresh(path, *words))
+            self.assertClone(self.launch(*words))
+            with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as area:
+                area[4095:4096] = b"x"
+                self.assertCold(self.launch(*words), path + " changed")
+                self.daemon.published(1, command=path)
+                self.assertClone(self.launch(*words))
+                area[4095:4096] = b"y"  # into the same page
+                self.assertCold(self.launch(*words), path + " changed")
+
+    def test_the_original_lives(self):
+        for path, words in self.files():
+            original = self.fresh(path, *words)
+            self.assertCold(harness.finish(self.running(*words)), "the original", path, "mapped for writing")
+            harness.finish(original)
+
+    def test_two_copies(self):
+        for path, words in self.files():
+            harness.finish(self.fresh(path, *words))
+            first = self.running(*words)
+            self.assertIn(self.answered(first)["tier"], harness.CLONE_TIERS)
+            self.assertCold(harness.finish(self.running(*words)), "another copy", path, "mapped for writing")
+            harness.finish(first)
 
 
 class Locks(Running):

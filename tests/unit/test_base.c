@@ -19,6 +19,7 @@
 #include "base/address.h"
 #include "base/clean.h"
 #include "base/cpu.h"
+#include "base/content.h"
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/fd.h"
@@ -307,6 +308,52 @@ static void test_checksums_are_the_published_ones(void **state)
 	assert_string_equal(hex, "d228cb696f1a8caf78912b704e4a8964");
 }
 
+static void test_any_bit_shows_in_a_digest_of_words(void **state)
+{
+	char data[61] = "", hex[DIGEST_HEX_SIZE], other[DIGEST_HEX_SIZE];
+	struct digest digest;
+
+	(void)state;
+	digest_init(&digest);
+	digest_add_words(&digest, data, sizeof(data));
+	digest_hex(&digest, hex);
+	for (size_t bit = 0; bit < 8 * sizeof(data); bit++) {
+		data[bit / 8] = (char)(1 << bit % 8);
+		digest_init(&digest);
+		digest_add_words(&digest, data, 24); /* cut between words */
+		digest_add_words(&digest, data + 24, sizeof(data) - 24);
+		digest_hex(&digest, other);
+		assert_string_not_equal(hex, other);
+		data[bit / 8] = 0;
+	}
+}
+
+static void test_content_is_that_of_a_range_and_of_one_file(void **state)
+{
+	char path[] = "/tmp/warm-content-XXXXXX";
+	uint8_t was[DIGEST_SIZE], is[DIGEST_SIZE];
+	struct stat st;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 200000), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(content_digest(path, st.st_dev, st.st_ino, 4096, 100000, was), 0);
+	assert_int_equal(pwrite(fd, "x", 1, 4095), 1);
+	assert_int_equal(pwrite(fd, "x", 1, 4096 + 100000), 1);
+	assert_int_equal(content_digest(path, st.st_dev, st.st_ino, 4096, 100000, is), 0);
+	assert_memory_equal(was, is, sizeof(was));
+	assert_int_equal(pwrite(fd, "x", 1, 4096 + 99999), 1);
+	assert_int_equal(content_digest(path, st.st_dev, st.st_ino, 4096, 100000, is), 0);
+	assert_memory_not_equal(was, is, sizeof(was));
+	assert_int_equal(content_digest(path, st.st_dev, st.st_ino, 199999, 100000, is), 0); /* beyond the end */
+	assert_int_equal(content_digest(path, st.st_dev, st.st_ino + 1, 0, 1, is), -ESTALE);
+	assert_int_equal(content_digest("/tmp", st.st_dev, st.st_ino, 0, 1, is), -ESTALE);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(content_digest(path, st.st_dev, st.st_ino, 0, 1, is), -ENOENT);
+	close(fd);
+}
+
 static void test_identities_are_stable_and_ids_are_not(void **state)
 {
 	char cpu[2][CPU_IDENTITY_MAX], kernel[2][KERNEL_IDENTITY_MAX], id[2][ID_LEN + 1];
@@ -341,6 +388,8 @@ int main(void)
 	        cmocka_unit_test(test_process_that_ended_is_not_its_successor),
 	        cmocka_unit_test(test_threads_and_descriptors_are_walked),
 	        cmocka_unit_test(test_checksums_are_the_published_ones),
+	        cmocka_unit_test(test_any_bit_shows_in_a_digest_of_words),
+	        cmocka_unit_test(test_content_is_that_of_a_range_and_of_one_file),
 	        cmocka_unit_test(test_identities_are_stable_and_ids_are_not),
 	};
 

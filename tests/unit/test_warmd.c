@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/clean.h"
+#include "base/content.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "warmd/above.h"
@@ -29,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -587,6 +589,40 @@ static void test_sweep_sees_without_inotify(void **state)
 	assert_int_equal(watch_set_sweep(place->set, 3, place->reason, sizeof(place->reason)), 1);
 }
 
+/* On tmpfs a store moves no time, and inotify sees none anywhere. */
+static void test_store_through_a_mapping_is_noticed(void **state)
+{
+	struct place *place = *state;
+	char path[] = "/dev/shm/warm-unit-XXXXXX", reason[ERR_MSG_MAX];
+	Warm__Rpc__File file = WARM__RPC__FILE__INIT, *list[] = {place->list[0], &file};
+	uint8_t digest[DIGEST_SIZE];
+	struct watch_set *set;
+	int fd = mkstemp(path);
+	char *area;
+
+	assert_true(fd >= 0 && !ftruncate(fd, 4096));
+	area = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(area, MAP_FAILED);
+	area[0] = 'B';
+	file.path = path;
+	assert_int_equal(file_look(&file), 0);
+	file.position = true;
+	file.content_len = 4096;
+	file.content_digest = (ProtobufCBinaryData){sizeof(digest), digest};
+	assert_int_equal(content_digest(path, file.dev, file.ino, 0, 4096, digest), 0);
+	set = watch_set_new(place->watch, list, 2);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(watch_set_check(set, reason, sizeof(reason)), 0);
+	area[4095] = 'C';
+	watch_drain(place->watch);
+	assert_int_equal(watch_set_check(set, reason, sizeof(reason)), 1);
+	assert_non_null(strstr(reason, path));
+	watch_set_free(set);
+	munmap(area, 4096);
+	close(fd);
+	unlink(path);
+}
+
 static void test_missing_file_that_appears_is_a_change(void **state)
 {
 	struct place *place = *state;
@@ -672,6 +708,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_new_module_is_noticed, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_removed_file_is_noticed, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_sweep_sees_without_inotify, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_store_through_a_mapping_is_noticed, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_missing_file_that_appears_is_a_change, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_file_changed_after_the_start_is_newer, setup, teardown),
 	};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mappings of files at their edges: beyond the end (SIGBUS at the same place), the same file several times, protected
- * in pieces with written pages in each, far behind the start of a sparse file, /dev/zero. */
+ * in pieces with written pages in each, far behind the start of a sparse file, /dev/zero. victim: alone */
 #include <setjmp.h>
 #include <sys/mman.h>
 
