@@ -33,9 +33,11 @@ struct guest {
 	uint32_t version, oldest;
 	int sock, memory, pidfd;
 	pid_t pid;
-	int64_t frozen_left_ms;
-	bool gone;  /* it failed: nothing is asked any more */
-	bool taken; /* something of this process is its */
+	int64_t frozen_left_ms, more_left_ms;
+	bool gone;    /* it failed: nothing is asked any more */
+	bool stopped; /* the process is: nothing can wait */
+	bool taken;   /* something of this process is its */
+	bool watches; /* it wants to know when the process is stopped */
 };
 
 static int64_t now_ms(void)
@@ -113,20 +115,35 @@ static int ended(struct guest *guest, const char *doing, struct err *err)
 	return err_refuse(err, DO_WITHOUT, "plugin %s ended (exit status %d) %s", guest->name, info.si_status, doing);
 }
 
+/* What it asks for, as long as there is any. */
+static int64_t more_time(struct guest *guest, uint32_t ms)
+{
+	int64_t more = ms < guest->more_left_ms ? ms : guest->more_left_ms;
+
+	guest->more_left_ms -= more;
+	return more;
+}
+
 /* limit_ms: what it has. */
 static int receive(struct guest *guest, uint32_t kind, int64_t limit_ms, const char *doing, struct answer *answer,
                    struct err *err)
 {
 	ssize_t len;
 
-	if (wait_for(guest->sock, limit_ms) != 1) {
-		guest->gone = true;
-		return err_refuse(err, DO_WITHOUT, "plugin %s did not answer within %lld ms %s", guest->name,
-		                  (long long)limit_ms, doing);
+	memset(answer, 0, sizeof(*answer));
+	for (;;) {
+		if (wait_for(guest->sock, limit_ms) != 1) {
+			guest->gone = true;
+			return err_refuse(err, DO_WITHOUT, "plugin %s did not answer within %lld ms %s", guest->name,
+			                  (long long)limit_ms, doing);
+		}
+		len = fd_recv(guest->sock, answer, sizeof(*answer), NULL, NULL, MSG_DONTWAIT);
+		if (len <= 0)
+			return ended(guest, doing, err);
+		if (len != sizeof(*answer) || answer->kind != ANSWER_LATER || kind != ANSWER_OFFER || guest->stopped)
+			break;
+		limit_ms = more_time(guest, answer->more_ms);
 	}
-	len = fd_recv(guest->sock, answer, sizeof(*answer), NULL, NULL, MSG_DONTWAIT);
-	if (len <= 0)
-		return ended(guest, doing, err);
 	answer->words[sizeof(answer->words) - 1] = '\0';
 	if (len == sizeof(*answer) && answer->kind == ANSWER_FAILED) {
 		guest->gone = true;
@@ -207,12 +224,35 @@ int guest_offer(struct guest *guest, const struct warm_object *object, bool froz
 		guest->frozen_left_ms -= now_ms() - began;
 	if (r < 0 || answer.result == WARM_LEAVE)
 		return r;
+	if (object->kind == WARM_PROCESS && (answer.result == WARM_WATCH || answer.result == WARM_TAKE))
+		guest->watches = true;
+	if (object->kind == WARM_PROCESS && answer.result == WARM_WATCH)
+		return WARM_LEAVE;
 	if (answer.result != WARM_TAKE)
 		return decline(guest, &answer, what, err);
 	guest->taken = true;
 	*ret_len = answer.len;
 	r = fetch(guest, 0, answer.len, (void **)ret_bytes, err);
 	return r < 0 ? r : WARM_TAKE;
+}
+
+int guest_stopped(struct guest *guest, uint8_t **ret_bytes, size_t *ret_len, struct err *err)
+{
+	struct ask question = {.kind = ASK_STOPPED};
+	struct answer answer = {0};
+	int64_t began = now_ms();
+	int r;
+
+	guest->stopped = true;
+	if (!guest->watches)
+		return 0;
+	r = ask(guest, &question, -1, ANSWER_STOPPED, guest->frozen_left_ms, "when the program was stopped", &answer,
+	        err);
+	guest->frozen_left_ms -= now_ms() - began;
+	if (r == 0 && answer.result)
+		r = decline(guest, &answer, "the process", err);
+	*ret_len = answer.len;
+	return r < 0 ? r : fetch(guest, 0, answer.len, (void **)ret_bytes, err);
 }
 
 int guest_resumed(struct guest *guest, bool captured, struct err *err)
@@ -327,6 +367,7 @@ int guest_start(struct guest **ret, int dir_fd, const char *name, struct err *er
 	}
 	guest->sock = guest->memory = guest->pidfd = -1;
 	guest->frozen_left_ms = WARM_PLUGIN_FROZEN_MS;
+	guest->more_left_ms = WARM_PLUGIN_MORE_MS;
 	if ((r = place_open_plugin(dir_fd, name, &file, err)) < 0 || (r = start_process(guest, file, err)) < 0 ||
 	    (r = load(guest, err)) < 0) {
 		guest_free(guest);

@@ -31,6 +31,10 @@ const char *guest_next(const struct guest *guest, const char *pattern);
 int guest_offer(struct guest *guest, const struct warm_object *object, bool frozen, uint8_t **ret_bytes,
                 size_t *ret_len, struct err *err);
 
+/* *ret_bytes: struct unused, one after the other; malloc'ed. Nothing is asked of one that has nothing to do with the
+ * process. */
+int guest_stopped(struct guest *guest, uint8_t **ret_bytes, size_t *ret_len, struct err *err);
+
 /* Nothing is said to one that has taken nothing. */
 int guest_resumed(struct guest *guest, bool captured, struct err *err);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,9 @@ struct buffer {
 /* What a plugin holds of us is the first member: the rest is found behind it. */
 struct snapshot_side {
 	struct warm_snapshot api;
+	const struct host *host;
 	pid_t pid;
-	struct buffer saved;
+	struct buffer saved, unused;
 	char words[WORDS_MAX];
 };
 
@@ -123,6 +125,21 @@ __attribute__((format(printf, 2, 3))) static int api_refuse(struct warm_snapshot
 	return WARM_REFUSE;
 }
 
+static int api_more_time(struct warm_snapshot *api, uint32_t ms)
+{
+	const struct snapshot_side *s = (const struct snapshot_side *)api;
+	struct answer answer = {.kind = ANSWER_LATER, .more_ms = ms};
+
+	return fd_send(s->host->sock, &answer, sizeof(answer), NULL, 0);
+}
+
+static int api_unused(struct warm_snapshot *api, uint64_t start, uint64_t end)
+{
+	const struct unused range = {start, end};
+
+	return append(&((struct snapshot_side *)api)->unused, &range, sizeof(range));
+}
+
 /* ---- what a plugin may call: plan ------------------------------------------------------------------------------- */
 
 static uint64_t api_data(struct warm_plan *api, const void *bytes, size_t len)
@@ -193,6 +210,24 @@ static void answer_offer(struct host *host, const struct ask *ask, const struct 
 	say(host, &answer, &s->saved, NULL);
 }
 
+static bool has_stopped(const struct warm_plugin *plugin)
+{
+	return plugin->size >= offsetof(struct warm_plugin, stopped) + sizeof(plugin->stopped) && plugin->stopped;
+}
+
+static void answer_stopped(struct host *host)
+{
+	struct snapshot_side *s = &host->snapshot;
+	struct answer answer = {.kind = ANSWER_STOPPED};
+
+	s->unused.len = 0;
+	s->words[0] = '\0';
+	if (has_stopped(host->plugin))
+		answer.result = host->plugin->stopped(&s->api);
+	memcpy(answer.words, s->words, sizeof(answer.words));
+	say(host, &answer, &s->unused, NULL);
+}
+
 static void answer_resumed(struct host *host, const struct ask *ask)
 {
 	struct answer answer = {.kind = ANSWER_RESUMED};
@@ -241,6 +276,8 @@ static void serve(struct host *host)
 		object.local = n_fds ? fd : -1;
 		if (ask.kind == ASK_OFFER)
 			answer_offer(host, &ask, &object);
+		else if (ask.kind == ASK_STOPPED)
+			answer_stopped(host);
 		else if (ask.kind == ASK_RESUMED)
 			answer_resumed(host, &ask);
 		else
@@ -266,9 +303,9 @@ static void check_table(const struct host *host, const struct warm_plugin *plugi
 	if (plugin->abi != WARM_PLUGIN_ABI)
 		fail(host, "speaks ABI %u, and this Warm speaks %u: install the one that was built for it", plugin->abi,
 		     WARM_PLUGIN_ABI);
-	if (plugin->size < sizeof(*plugin))
+	if (plugin->size < offsetof(struct warm_plugin, stopped))
 		fail(host, "says ABI %u, but its table has %u bytes instead of %zu", plugin->abi, plugin->size,
-		     sizeof(*plugin));
+		     offsetof(struct warm_plugin, stopped));
 	if (!plugin->name || !plugin->words || !plugin->paths || !plugin->offer || !plugin->plan ||
 	    plugin->oldest > plugin->version)
 		fail(host, "says ABI %u, but its table is not complete", plugin->abi);
@@ -301,11 +338,16 @@ void host_run(int sock, int memory, int file, pid_t parent, const char *name)
 	struct host host = {
 	        .sock = sock,
 	        .memory = memory,
-	        .snapshot.api = {.read = api_read, .save = api_save, .refuse = api_refuse},
+	        .snapshot.api = {.read = api_read,
+	                         .save = api_save,
+	                         .refuse = api_refuse,
+	                         .more_time = api_more_time,
+	                         .unused = api_unused},
 	        .plan.api = {.data = api_data, .call = api_call, .copy = api_copy, .refuse = api_refuse_plan}};
 	char path[32];
 	void *library;
 
+	host.snapshot.host = &host;
 	prctl(PR_SET_NAME, "warm-plugin");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent) /* it was too late for that */

@@ -160,6 +160,34 @@ int plugins_offer(struct plugins *plugins, const struct warm_object *object, boo
 	return 0;
 }
 
+static int add_unused(struct unused **list, size_t *n, const uint8_t *bytes, size_t len, struct err *err)
+{
+	size_t more = len / sizeof(**list);
+	struct unused *all = reallocarray(*list, *n + more + 1, sizeof(*all));
+
+	if (!all)
+		return err_sys(err, ENOMEM, "plugins");
+	memcpy(all + *n, bytes, more * sizeof(*all));
+	*list = all;
+	*n += more;
+	return 0;
+}
+
+int plugins_stopped(struct plugins *plugins, struct unused **ret, size_t *ret_n, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && plugins && i < plugins->n; i++) {
+		CLEAN(free) uint8_t *bytes = NULL;
+		size_t len = 0;
+
+		r = guest_stopped(plugins->guest[i], &bytes, &len, err);
+		if (r == 0 && len)
+			r = add_unused(ret, ret_n, bytes, len, err);
+	}
+	return r;
+}
+
 const char *plugins_place(const struct plugins *plugins, size_t by, const char *last)
 {
 	const struct guest *guest = plugins->guest[by];

@@ -54,6 +54,14 @@ struct taken {
 int plugins_offer(struct plugins *plugins, const struct warm_object *object, bool frozen, size_t from,
                   struct taken *ret, struct err *err);
 
+/* Memory whose bytes the program does not look at again before it has written them. */
+struct unused {
+	uint64_t start, end;
+};
+
+/* The program is stopped: asks those that have taken the process, or watch it. *ret is malloc'ed. */
+int plugins_stopped(struct plugins *plugins, struct unused **ret, size_t *ret_n, struct err *err);
+
 /* The places (warm_plugin.h) of plugin number `by`, one after the other; last: NULL for the first. */
 const char *plugins_place(const struct plugins *plugins, size_t by, const char *last);
 

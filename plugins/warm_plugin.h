@@ -9,7 +9,8 @@
  * program runs on, the launch starts cold.
  *
  *     a snapshot   offer(PROCESS)                 the program still runs
- *                  offer(MAPPING | DESCRIPTOR | DEVICE), one after the other    the program is stopped: be quick
+ *                  stopped()                      the program is stopped: be quick
+ *                  offer(MAPPING | DESCRIPTOR | DEVICE), one after the other    it still is
  *                  resumed()                      it runs again
  *     a restore    plan(object), for each that was taken
  */
@@ -28,11 +29,14 @@ extern "C" {
 /* Milliseconds that a plugin has for one answer, and, while the program is stopped, for all of them together. */
 #define WARM_PLUGIN_ANSWER_MS 2000
 #define WARM_PLUGIN_FROZEN_MS 500
+/* And what more_time() may add while it runs, in all. */
+#define WARM_PLUGIN_MORE_MS 30000
 
 enum warm_answer {
 	WARM_LEAVE = 0,  /* none of mine: the next plugin is asked, then Warm itself */
 	WARM_TAKE = 1,   /* mine: what save() was given belongs to it, and plan() brings it back in every clone */
 	WARM_REFUSE = 2, /* no snapshot of this program; refuse() has the words */
+	WARM_WATCH = 3,  /* a PROCESS: nothing is taken, but stopped() is to be called, as for one that is */
 };
 
 enum warm_object_kind {
@@ -73,6 +77,13 @@ struct warm_snapshot {
 
 	/* Why not. Returns WARM_REFUSE. */
 	int (*refuse)(struct warm_snapshot *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+	/* While a PROCESS is being offered: the answer comes within so many milliseconds from now. */
+	int (*more_time)(struct warm_snapshot *s, uint32_t ms);
+
+	/* In stopped(): the program does not look again at what these bytes of private anonymous memory hold before it
+	 * has written them. They are no part of the image: in clones whole pages of them are zeroes. Calls add up. */
+	int (*unused)(struct warm_snapshot *s, uint64_t start, uint64_t end);
 };
 
 /* When an operation runs. A plan is made once, and run again and again. */
@@ -145,6 +156,11 @@ struct warm_plugin {
 
 	/* 0, or WARM_REFUSE. */
 	int (*plan)(struct warm_plan *p, const struct warm_object *object);
+
+	/* ---- from here on: only where `size` says that it is there ---- */
+
+	/* No thread of the program runs now, and none has been touched. 0, or WARM_REFUSE. May be NULL. */
+	int (*stopped)(struct warm_snapshot *s);
 };
 
 extern const struct warm_plugin warm_plugin;

@@ -17,7 +17,7 @@
 #define CALLS_MAX  65536u
 #define DATA_ALIGN 16u
 
-enum ask_kind { ASK_OFFER = 1, ASK_RESUMED = 2, ASK_PLAN = 3 };
+enum ask_kind { ASK_OFFER = 1, ASK_RESUMED = 2, ASK_PLAN = 3, ASK_STOPPED = 4 };
 
 /* With ASK_OFFER: [0] the description, where object.local is not -1. In the memfd: what was saved (ASK_PLAN). */
 struct ask {
@@ -36,14 +36,17 @@ enum answer_kind {
 	ANSWER_LOADED = 2, /* in the memfd, each with its NUL: words, paths, an empty one, places */
 	ANSWER_OFFER = 3,  /* result; in the memfd: what it saved */
 	ANSWER_RESUMED = 4,
-	ANSWER_PLAN = 5, /* result; in the memfd: its data, then n_calls struct planned_call */
+	ANSWER_PLAN = 5,    /* result; in the memfd: its data, then n_calls struct planned_call */
+	ANSWER_STOPPED = 6, /* result; in the memfd: struct unused, one after the other */
+	ANSWER_LATER = 7,   /* more_ms */
 };
 
 struct answer {
 	uint32_t kind;
 	int32_t result; /* enum warm_answer */
 	uint32_t version, oldest;
-	uint32_t n_calls, pad;
+	uint32_t n_calls;
+	uint32_t more_ms;
 	uint64_t len; /* bytes in the memfd, without the calls */
 	char words[WORDS_MAX];
 };

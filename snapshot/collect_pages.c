@@ -15,6 +15,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/uapi.h"
+#include "plugins/plugins.h"
 #include "snapshot/shared_internal.h"
 
 #define PAGE    4096u
@@ -116,6 +117,25 @@ static int scan(struct subject *s, int pagemap, const struct area *area, struct 
 	return 0;
 }
 
+/* Without what a plugin called unused. *next: the first of these that may reach into the area. */
+static int scan_used(struct subject *s, int pagemap, const struct area *area, size_t *next, struct page_region *regions,
+                     uint64_t guard, struct err *err)
+{
+	struct area part = *area;
+	int r = 0;
+
+	while (*next < s->n_unused && s->unused[*next].end <= area->start)
+		(*next)++;
+	for (size_t i = *next; r == 0 && i < s->n_unused && s->unused[i].start < area->end && !area->anon_only; i++) {
+		part.end = s->unused[i].start;
+		if (part.start < part.end)
+			r = scan(s, pagemap, &part, regions, guard, err);
+		part.start = s->unused[i].end;
+	}
+	part.end = area->end;
+	return r == 0 && part.start < part.end ? scan(s, pagemap, &part, regions, guard, err) : r;
+}
+
 /* PAGE_IS_GUARD is newer than PAGEMAP_SCAN: a kernel without it says EINVAL, and has no guard regions. */
 static uint64_t guard_category(int pagemap)
 {
@@ -191,13 +211,14 @@ int find_pages(struct subject *s, struct err *err)
 	CLEAN(fd) int pagemap = openat(s->proc_fd, "pagemap", O_RDONLY | O_CLOEXEC);
 	CLEAN(free) struct page_region *regions = calloc(REGIONS, sizeof(*regions));
 	uint64_t guard;
+	size_t next = 0;
 
 	if (pagemap < 0 || !regions)
 		return err_sys(err, errno, "page map of process %d", s->pid);
 	guard = guard_category(pagemap);
 	for (size_t i = 0; i < s->n_areas; i++) {
 		int r = s->area[i].shared ? find_shared_pages(s, s->area[i].start, err)
-		                          : scan(s, pagemap, &s->area[i], regions, guard, err);
+		                          : scan_used(s, pagemap, &s->area[i], &next, regions, guard, err);
 
 		if (r < 0)
 			return r;

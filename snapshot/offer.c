@@ -12,6 +12,7 @@
 #include "snapshot/subject.h"
 
 #define FEATURE "plugins"
+#define PAGE    4096u
 
 static int note_places(struct subject *s, size_t by)
 {
@@ -105,6 +106,40 @@ int offer_process(struct subject *s, const struct plugins_place *place, struct e
 		if (r < 0)
 			return r;
 	}
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const struct unused *first = a, *second = b;
+
+	return first->start < second->start ? -1 : first->start > second->start;
+}
+
+/* Whole pages, in order, none twice. */
+static void tidy(struct subject *s)
+{
+	size_t n = 0;
+
+	qsort(s->unused, s->n_unused, sizeof(*s->unused), ascending);
+	for (size_t i = 0; i < s->n_unused; i++) {
+		uint64_t start = (s->unused[i].start + PAGE - 1) & -(uint64_t)PAGE,
+		         end = s->unused[i].end & -(uint64_t)PAGE;
+
+		if (n && start < s->unused[n - 1].end)
+			start = s->unused[n - 1].end;
+		if (start < end && start >= s->unused[i].start)
+			s->unused[n++] = (struct unused){start, end};
+	}
+	s->n_unused = n;
+}
+
+int offer_stopped(struct subject *s, struct err *err)
+{
+	int r = plugins_stopped(s->plugins, &s->unused, &s->n_unused, err);
+
+	if (r == 0 && s->n_unused)
+		tidy(s);
+	return r;
 }
 
 int offer_memory(struct subject *s, Warm__Image__Vma *vma, const char *path, uint64_t dev, uint64_t ino,

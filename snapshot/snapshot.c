@@ -41,10 +41,10 @@ static int collect(struct subject *s, const struct snapshot_request *req, struct
 {
 	int r;
 
-	if ((r = survey(s, err)) < 0 || (r = borrow(s, err)) < 0 || (r = collect_memory(s, err)) < 0 ||
-	    (r = collect_threads(s, err)) < 0 || (r = collect_deadlines(s, err)) < 0 ||
-	    (r = collect_timers(s, err)) < 0 || (r = collect_signals(s, err)) < 0 || (r = collect_task(s, err)) < 0 ||
-	    (r = collect_files(s, err)) < 0)
+	if ((r = survey(s, err)) < 0 || (r = offer_stopped(s, err)) < 0 || (r = borrow(s, err)) < 0 ||
+	    (r = collect_memory(s, err)) < 0 || (r = collect_threads(s, err)) < 0 ||
+	    (r = collect_deadlines(s, err)) < 0 || (r = collect_timers(s, err)) < 0 ||
+	    (r = collect_signals(s, err)) < 0 || (r = collect_task(s, err)) < 0 || (r = collect_files(s, err)) < 0)
 		return r;
 	settle_calls(s);
 	give_back(s); /* the longest part needs nothing of the threads: nor does it hurt them if this process dies in it

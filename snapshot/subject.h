@@ -22,6 +22,7 @@ struct err;
 struct plugins;
 struct plugins_place;
 struct renewal;
+struct unused;
 struct warm_object;
 
 struct area { /* one line of /proc/PID/smaps, as collect_memory needs it again when it reads pages */
@@ -69,6 +70,8 @@ struct subject {
 	size_t n_shared;
 	Warm__Image__LockFuture lock_future; /* as the borrowed memory shows it */
 	struct plugins *plugins;             /* NULL: none is asked */
+	struct unused *unused;               /* memory whose bytes nobody looks at again: in order, whole pages */
+	size_t n_unused;
 	/* A trial: what plugins took in the original is taken here, too, and nobody is asked. Else NULL. */
 	const Warm__Image__Image *original;
 
@@ -142,6 +145,7 @@ int shared_prepare(struct subject *s, struct err *err);              /* before f
 int inject_prepare(struct subject *s, struct err *err);              /* before freeze: the way back */
 int renew_prepare(struct subject *s, struct err *err);               /* before freeze: whose random numbers? */
 int freeze(struct subject *s, struct err *err);                      /* every thread stopped */
+int offer_stopped(struct subject *s, struct err *err);               /* plugins look at it as it was found */
 int borrow(struct subject *s, struct err *err);                      /* a scratch area */
 int survey(struct subject *s, struct err *err);                      /* refuses what is no single, plain process */
 int survey_status(struct subject *s, struct err *err);               /* ... all that the trial's clone needs of it */

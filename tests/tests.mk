@@ -48,7 +48,8 @@ E2E     := $(E2E_PROGRAMS) $(T)/dice_late $(T)/dice_inside $(T)/killer.so $(T)/r
 # Plugins for tests: memfile is the example of docs/PLUGINS.md; naughty.c is everything that one can do wrong.
 NAUGHTY := crash_load hang_load crash_process hang_process refuse_process crash_offer hang_offer exit_offer nonsense \
            refuse_device crash_resumed crash_plan hang_plan refuse_plan bad_call failing_call wrong_abi short_table \
-           wrong_name no_paths witness leave babble_load babble_offer short_offer meddle aged alter
+           wrong_name no_paths witness leave babble_load babble_offer short_offer meddle aged alter forget crash_stopped \
+           hang_stopped refuse_stopped hang_later hang_much_later
 TEST_PLUGINS := $(patsubst %,$(T)/plugins/%.so,memfile $(NAUGHTY)) $(T)/plugins/aged_more.so $(T)/holder
 AS_PLUGIN = $(CC) $(CFLAGS) -D_GNU_SOURCE -I. -Iplugins -fPIC -shared -Wl,-z,defs -o $@ $<
 $(T)/plugins/memfile.so: tests/plugins/memfile.c plugins/warm_plugin.h

@@ -13,11 +13,24 @@ import unittest
 
 import harness
 from case import WarmCase, write
-from harness import BUILD, CLONE_TIERS, Daemon, wait_for
+from harness import BUILD, CLONE_TIERS, PYTHON, Daemon, wait_for
 from refusals import refusal
 
 HOLDER = os.path.join(BUILD, "tests", "holder")
 MADE = os.path.join(BUILD, "tests", "plugins")
+# Five pages of A to E, at an address that the plugin `forget` knows.
+FORGETS = """import ctypes, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long
+at = libc.mmap(0x700000000000, 5 * 4096, 3, 0x100022, -1, 0)
+for i in range(5):
+    ctypes.memset(at + i * 4096, ord("A") + i, 4096)
+print("ready", flush=True)
+sys.stdin.readline()
+pages = [ctypes.string_at(at + i * 4096, 4096) for i in range(5)]
+print("".join(chr(page[0]) if page[0] else "0" for page in pages if page == page[:1] * 4096))
+"""
 SAME = "same bytes, at 1234, then 1239, own, device full\n"
 
 
@@ -108,6 +121,16 @@ class Takes(PluginCase):
         self.assertEqual(self.assertClone(self.launch("--require")).out, "restored: " + SAME)
         self.assertEqual(self.daemon.warm("plan", row["id"]).out.count("plugin witness: look around"), 3)
 
+    def test_memory_that_is_not_used(self):
+        """Whole pages of it are no part of an image; the program keeps what it has."""
+        self.install("forget")
+        argv = [PYTHON, "-c", FORGETS]
+        first = self.daemon.popen(*argv, options=("--ready", "stdout:ready"), stdin=subprocess.PIPE)
+        row, = self.daemon.published()
+        self.assertEqual((row["state"], harness.finish(first, "\n").out), ("published", "ready\nABCDE\n"))
+        copy = self.daemon.exec(*argv, options=("--explain", "--ready", "stdout:ready"), stdin="\n")
+        self.assertEqual(self.assertClone(copy).out, "A0C0E\n")
+
     def test_two_want_it_and_the_first_that_takes_it_has_it(self):
         self.install("leave", "memfile", "witness")
         row = self.published()
@@ -149,6 +172,8 @@ class Wrong(PluginCase):
                 "babble_load": refusal("plugin babble_load said what nobody understands when it was loaded"),
                 "babble_offer": refusal("plugin babble_offer said what nobody understands when it was offered fd %d"),
                 "short_offer": refusal("plugin short_offer: its answer cannot be read"),
+                "crash_stopped": refusal("plugin crash_stopped crashed (Segmentation fault) when the program was stopped"),
+                "refuse_stopped": refusal("the process: plugin refuse_stopped: not as it stands"),
                 "crash_resumed": refusal("plugin crash_resumed crashed (Segmentation fault) when the program ran again"),
                 "wrong_abi": refusal("plugin wrong_abi speaks ABI 2, and this Warm speaks 1"),
                 "short_table": refusal("plugin short_table says ABI 1, but its table has 24 bytes instead of %d"),
@@ -177,6 +202,9 @@ class Wrong(PluginCase):
     def test_silence(self):
         for name, words, limit in (
                 ("hang_process", refusal("plugin hang_process did not answer within 2000 ms when it was offered the process (%s)"), 4),
+                ("hang_later", refusal("plugin hang_later did not answer within 50 ms when it was offered the process (%s)"), 2),
+                ("hang_much_later", refusal("plugin hang_much_later did not answer within 0 ms when it was offered the process (%s)"), 2),
+                ("hang_stopped", refusal("plugin hang_stopped did not answer within %d ms when the program was stopped"), 2),
                 ("hang_offer", refusal("plugin hang_offer did not answer within %d ms when it was offered fd %d"), 2)):
             with self.subTest(name):
                 self.clean()

@@ -2,9 +2,11 @@
 /*
  * Everything that a plugin can do wrong, one at a time: compiled once for each NAME (tests/tests.mk), which says what.
  * `witness` does nothing wrong: it takes the process, and says on standard error what it is told. Nor does `aged`, of
- * which there are two versions. `alter` alters a byte of each clone.
+ * which there are two versions. `alter` alters a byte of each clone. `forget` calls memory unused. `leave` has a table
+ * from before stopped().
  */
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +111,15 @@ static int offer_process(struct warm_snapshot *s, pid_t pid)
 		return s->refuse(s, "not this program, %s", "please");
 	if (IS("alter"))
 		return save_place(s, pid);
+	if (IS("hang_later"))
+		return s->more_time(s, 50) == 0 ? hang() : WARM_LEAVE;
+	if (IS("hang_much_later")) {
+		for (int i = 0; i < 4; i++)
+			s->more_time(s, 10000);
+		return hang();
+	}
+	if (IS("forget") || IS("crash_stopped") || IS("hang_stopped") || IS("refuse_stopped"))
+		return WARM_WATCH;
 	if (LOOKS_ON)
 		return s->save(s, "seen", 5) == 0 ? WARM_TAKE : WARM_REFUSE;
 	return WARM_LEAVE;
@@ -133,6 +144,28 @@ static int offer(struct warm_snapshot *s, const struct warm_object *object)
 	if (IS("nonsense"))
 		return 42;
 	return LOOKS_ON || IS("alter") || IS("meddle") || IS("refuse_device") || IS("leave") ? WARM_LEAVE : WARM_TAKE;
+}
+
+#define FORGOTTEN 0x700000000000ul /* where a test has five pages */
+#define PAGE      4096u
+
+/* Out of order, one in another, beside pages, nothing, and where nothing is: the second and the fourth page. */
+__attribute__((unused)) static int stopped(struct warm_snapshot *s)
+{
+	if (IS("crash_stopped"))
+		return crash();
+	if (IS("hang_stopped"))
+		return hang();
+	if (IS("refuse_stopped"))
+		return s->refuse(s, "not as it stands");
+	s->unused(s, FORGOTTEN + 3 * PAGE, FORGOTTEN + 4 * PAGE);
+	s->unused(s, FORGOTTEN + 3 * PAGE + 16, FORGOTTEN + 3 * PAGE + 32);
+	s->unused(s, FORGOTTEN + 1, FORGOTTEN + 3 * PAGE - 1);
+	s->unused(s, FORGOTTEN + 4 * PAGE, FORGOTTEN + 4 * PAGE);
+	s->unused(s, FORGOTTEN + 5 * PAGE, FORGOTTEN + 4 * PAGE);
+	s->unused(s, FORGOTTEN + 100 * PAGE, FORGOTTEN + 200 * PAGE);
+	s->unused(s, -(uint64_t)PAGE, -1);
+	return 0;
 }
 
 static void resumed(struct warm_snapshot *s, int captured)
@@ -181,6 +214,8 @@ const struct warm_plugin warm_plugin = {
 #endif
 #ifdef SHORT_TABLE
         .size = 24,
+#elif defined(LEAVE)
+        .size = offsetof(struct warm_plugin, stopped),
 #else
         .size = sizeof(warm_plugin),
 #endif
@@ -205,4 +240,7 @@ const struct warm_plugin warm_plugin = {
         .offer = offer,
         .resumed = resumed,
         .plan = plan,
+#ifndef LEAVE
+        .stopped = stopped,
+#endif
 };

@@ -211,7 +211,7 @@ static void test_tables(void **state)
 	expect_said(&folder->place, "wrong_abi 0: plugin wrong_abi speaks ABI 2, and this Warm speaks 1: ");
 	snprintf(words, sizeof(words),
 	         "short_table 0: plugin short_table says ABI 1, but its table has 24 bytes instead of %zu: ",
-	         sizeof(struct warm_plugin));
+	         offsetof(struct warm_plugin, stopped));
 	expect_said(&folder->place, words);
 	expect_said(&folder->place, "no_paths 0: plugin no_paths says ABI 1, but its table is not complete: ");
 	expect_said(&folder->place, "wrong_name 0: plugin wrong_name calls itself somebody: ");
