@@ -188,7 +188,7 @@ JDK        = $(patsubst %/bin/javac,%,$(JAVAC))
 JAVA_OBJS := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/java/*.c) $(filter-out sdk/c/hook.c,$(wildcard sdk/c/*.c)))
 .PHONY: java
 ifneq ($(JAVAC),)
-java: $(BUILD)/java/warm.jar $(BUILD)/libwarmjava.so $(BUILD)/warm-java.so
+java: $(BUILD)/java/warm.jar $(BUILD)/libwarmjava.so $(BUILD)/warm-java.so $(BUILD)/warm-java-collect.so
 else
 java:
 	@echo "no JDK (javac) here: the SDK for Java is not built" >&2
@@ -208,10 +208,14 @@ $(BUILD)/pic/stop.classes.o: $(BUILD)/java/warm.jar
 	@mkdir -p $(@D)
 	for file in $(STOP_CLASSES); do printf %08x $$(stat -c %s $$file); cat $$file; done > $(@D)/stop.classes
 	cd $(@D) && ld -r -b binary -z noexecstack -o $(@F) stop.classes
-$(BUILD)/warm-java.so: $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/java/stop/*.c) sdk/java/jni_text.c sdk/java/machine.c \
+$(BUILD)/warm-java.so: $(patsubst %.c,$(BUILD)/pic/%.o,$(filter-out %/collect.c,$(wildcard sdk/java/stop/*.c)) sdk/java/jni_text.c sdk/java/machine.c \
                        sdk/prewarm/process.c sdk/prewarm/symbols.c sdk/c/ask.c sdk/c/connect.c sdk/c/launch.c sdk/c/wire.c \
                        policy/java.c base/fd.c base/proc.c) $(BUILD)/pic/stop.classes.o
 	$(CC) -shared -Wl,-soname,warm-java.so -Wl,-z,defs -o $@ $^
+# Loaded into a Java launcher whose program does not call the hook, to collect its garbage before the freeze.
+$(BUILD)/warm-java-collect.so: $(patsubst %.c,$(BUILD)/pic/%.o,sdk/java/stop/collect.c sdk/java/stop/launcher.c sdk/prewarm/process.c \
+                               sdk/prewarm/symbols.c base/fd.c base/proc.c)
+	$(CC) -shared -Wl,-soname,warm-java-collect.so -Wl,-z,defs -o $@ $^
 $(BUILD)/env: Makefile
 	@mkdir -p $(@D)
 	@printf '%s\n' '# . build/env: use what was just built' \
@@ -270,7 +274,7 @@ ifneq ($(JAVAC),)
 	install -d $(DESTDIR)$(PREFIX)/share/java
 	install -m 644 $(BUILD)/java/warm.jar $(DESTDIR)$(PREFIX)/share/java/
 	install -m 755 $(BUILD)/libwarmjava.so $(DESTDIR)$(PREFIX)/lib/
-	install -m 755 $(BUILD)/warm-java.so $(DESTDIR)$(PREFIX)/libexec/warm/
+	install -m 755 $(BUILD)/warm-java.so $(BUILD)/warm-java-collect.so $(DESTDIR)$(PREFIX)/libexec/warm/
 endif
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/warm/
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig

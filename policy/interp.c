@@ -32,7 +32,7 @@ static const struct interp interp_table[] = {
          node_paths},
         {INTERP_NODE, "nodejs", "NODE_OPTIONS=--require=", "warm-node/stop.cjs", "warm-node/renew.cjs", " ", node_env,
          node_paths},
-        {INTERP_JAVA, "java", "LD_PRELOAD=", "warm-java.so", NULL, ":", java_env, java_paths},
+        {INTERP_JAVA, "java", "LD_PRELOAD=", "warm-java.so", "warm-java-collect.so", ":", java_env, java_paths},
 };
 
 /* python, python3, python3.11 */

@@ -463,7 +463,7 @@ static void exec_job_miss(struct exec_job *job, const struct caller *caller, con
 	    !first_run_prewarms(run, &job->prewarm))
 		job->env[0] = '\0';
 	if (has_own_ready(&job->request))
-		prewarm_renew(job->daemon, caller, &job->request, job->env, sizeof(job->env));
+		prewarm_accompany(job->daemon, caller, &job->request, job->env, sizeof(job->env));
 	if (!run->recording) {
 		exec_job_cold(job, reason);
 		return;

@@ -235,20 +235,26 @@ static const char *check(struct prewarm *prewarm, const struct request *request)
 	return why;
 }
 
-/* anyway: pre-warmed or not. */
-static void look_at_launch(struct daemon *daemon, const struct caller *caller, const struct request *request,
-                           bool anyway, struct prewarm *ret)
+/* Which interpreter it is, if any. */
+static bool look_at_launch(struct daemon *daemon, const struct caller *caller, const struct request *request,
+                           struct prewarm *ret)
 {
 	size_t n = request->head.n_argv + 4;
 
 	memset(ret, 0, sizeof(*ret));
 	if (!daemon->prewarm.dir[0] || (daemon->prewarm.root_only && caller->msg.uid))
-		return;
+		return false;
 	ret->conditions = caller->msg;
 	ret->argv = calloc(n, sizeof(*ret->argv));
 	ret->words = calloc(INTERP_WORDS_MAX, sizeof(*ret->words));
-	if (!ret->argv || !ret->words || !look_at_command(ret, caller, request) ||
-	    !(anyway || config_interp(&daemon->config, ret->interp->kind)->prewarm)) {
+	return ret->argv && ret->words && look_at_command(ret, caller, request);
+}
+
+void prewarm_look(struct daemon *daemon, const struct caller *caller, const struct request *request,
+                  struct prewarm *ret)
+{
+	if (!look_at_launch(daemon, caller, request, ret) ||
+	    !config_interp(&daemon->config, ret->interp->kind)->prewarm) {
 		ret->interp = NULL;
 		return;
 	}
@@ -259,12 +265,6 @@ static void look_at_launch(struct daemon *daemon, const struct caller *caller, c
 	}
 	set_conditions(ret, daemon, request);
 	ret->program = name_program(&caller->msg, ret->line.what, ret->head ? NULL : ret->line.program);
-}
-
-void prewarm_look(struct daemon *daemon, const struct caller *caller, const struct request *request,
-                  struct prewarm *ret)
-{
-	look_at_launch(daemon, caller, request, false, ret);
 }
 
 void prewarm_fini(struct prewarm *prewarm)
@@ -503,14 +503,20 @@ bool prewarm_offer(struct daemon *daemon, const struct prewarm *prewarm, char *r
 	       try_now(daemon, &prewarm->conditions);
 }
 
-void prewarm_renew(struct daemon *daemon, const struct caller *caller, const struct request *request, char *ret_env,
-                   size_t size)
+/* Into node's own start it must fit, as what stops it. */
+static bool may_accompany(struct daemon *daemon, struct prewarm *prewarm, const struct request *request)
+{
+	return prewarm->interp->companion &&
+	       (prewarm->interp->kind != INTERP_NODE || (!daemon->config.random_kept && !check(prewarm, request)));
+}
+
+void prewarm_accompany(struct daemon *daemon, const struct caller *caller, const struct request *request, char *ret_env,
+                       size_t size)
 {
 	struct prewarm prewarm;
 
-	look_at_launch(daemon, caller, request, true, &prewarm);
-	if (!prewarm.interp || !prewarm.interp->renewer || daemon->config.random_kept ||
-	    !load_first(daemon, &prewarm, prewarm.interp->renewer, ret_env, size))
+	if (!look_at_launch(daemon, caller, request, &prewarm) || !may_accompany(daemon, &prewarm, request) ||
+	    !load_first(daemon, &prewarm, prewarm.interp->companion, ret_env, size))
 		ret_env[0] = '\0';
 	prewarm_fini(&prewarm);
 }

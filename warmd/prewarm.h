@@ -62,10 +62,10 @@ void prewarm_learn_conditions(struct daemon *daemon, const Warm__Rpc__Conditions
  * variable of its environment (struct launch_reply). Where nothing came of it so far, it is offered after a pause only,
  * which doubles: what cannot be taken must not cost every launch a freeze. */
 bool prewarm_offer(struct daemon *daemon, const struct prewarm *prewarm, char *ret_env, size_t size);
-/* The same for one whose own snapshot is to be taken without its hook: what sees to random numbers in its copies.
- * Empty: nothing does. */
-void prewarm_renew(struct daemon *daemon, const struct caller *caller, const struct request *request, char *ret_env,
-                   size_t size);
+/* The same for one whose own snapshot is to be taken without its hook: what goes along with it (struct interp:
+ * companion). Empty: nothing does. */
+void prewarm_accompany(struct daemon *daemon, const struct caller *caller, const struct request *request, char *ret_env,
+                       size_t size);
 /* Something has come of it. */
 void prewarm_published(struct daemon *daemon, const Warm__Rpc__Conditions *conditions);
 

@@ -48,7 +48,7 @@ static const char *find(char *const *env, const char *assignment)
 
 /* ---- the start --------------------------------------------------------------------------------------------------- */
 
-static int leave_preload(const char *library)
+int process_leave_preload(const char *library)
 {
 	const char *list = getenv("LD_PRELOAD");
 	size_t len = strlen(library);
@@ -65,7 +65,7 @@ static int leave_preload(const char *library)
 
 int process_start(const char *library, struct env_changes *changes)
 {
-	int r = leave_preload(library);
+	int r = process_leave_preload(library);
 	size_t n = count(environ);
 
 	if (r)

@@ -17,7 +17,9 @@ struct env_changes {
 	char **gone; /* NAME */
 };
 
-/* Takes this library out of $LD_PRELOAD, which is not the program's, and remembers what is left. 0 or -errno. */
+/* Takes this library out of $LD_PRELOAD, which is not the program's. 0 or -errno. */
+int process_leave_preload(const char *library);
+/* That, and remembers what is left. 0 or -errno. */
 int process_start(const char *library, struct env_changes *changes);
 /* At the stop. 0 or -errno. */
 int process_note_changes(struct env_changes *changes);

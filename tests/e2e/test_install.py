@@ -32,7 +32,7 @@ static int plan(struct warm_plan *, const struct warm_object *);
 static int offer(struct warm_snapshot *s, const struct warm_object *o) { return s && o ? WARM_LEAVE : WARM_REFUSE; }
 static int plan(struct warm_plan *p, const struct warm_object *o) { return p && o ? 0 : WARM_REFUSE; }
 const struct warm_plugin warm_plugin = {
-    WARM_PLUGIN_ABI, sizeof(struct warm_plugin), NAME, "leaves all as it is", 1, 1, paths, 0, offer, 0, plan,
+    WARM_PLUGIN_ABI, sizeof(struct warm_plugin), NAME, "leaves all as it is", 1, 1, paths, 0, offer, 0, plan, 0,
 };
 """
 

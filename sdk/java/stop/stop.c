@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,32 +19,14 @@
 #include "sdk/c/launch.h"
 #include "sdk/c/wire.h"
 #include "sdk/java/stop/inside.h"
+#include "sdk/java/stop/launcher.h"
 #include "sdk/java/stop/run.h"
 #include "sdk/prewarm/process.h"
-#include "sdk/prewarm/symbols.h"
-
-#define EXPORT __attribute__((visibility("default")))
-
-typedef int create_thread_fn(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg);
-typedef jint create_machine_fn(JavaVM **machine, void **env, void *args);
-
-/* What the launcher hands to the thread "main". */
-struct launcher_args {
-	int argc;
-	char **argv;
-	int mode;
-	char *what;
-	create_machine_fn *create;
-};
 
 static struct {
-	bool wanted; /* this is a Java launcher that `warm exec` has started */
 	int argc;
 	char **argv;
 	int64_t written;
-	create_thread_fn *create_thread;
-	create_machine_fn *create_machine;
-	struct launcher_args launcher;
 	struct env_changes changes;
 	struct proc_stat areas;
 	struct inside inside;
@@ -61,36 +42,19 @@ __attribute__((constructor)) static void look(int argc, char **argv)
 {
 	char library[PATH_MAX];
 
-	java.create_thread = (create_thread_fn *)next_symbol("pthread_create");
-	if (!any_symbol("JLI_Launch") || !own_library(library) || process_start(library, &java.changes))
+	if (!launcher_is_here(library) || process_start(library, &java.changes))
 		return; /* `#!/usr/bin/env java`: in env, this waits for the next program */
 	java.argc = argc;
 	java.argv = argv;
 	java.written = process_written();
-	java.wanted = true;
-}
-
-EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
-{
-	if (java.wanted) { /* the launcher's first thread */
-		struct launcher_args *launcher = arg;
-		create_machine_fn *known = (create_machine_fn *)any_symbol("JNI_CreateJavaVM");
-
-		java.wanted = false;
-		if (known && launcher && launcher->create == known) {
-			java.launcher = *launcher;
-			java.create_machine = known;
-			launcher->create = create_machine;
-		}
-	}
-	return java.create_thread(thread, attr, start, arg);
+	launcher_watch(create_machine);
 }
 
 static jint create_machine(JavaVM **machine, void **env, void *args)
 {
 	struct hook_answer wanted = {0};
 	int fd = ask_interpreter(&wanted);
-	jint r = java.create_machine(machine, env, args);
+	jint r = launcher_create_machine(machine, env, args);
 
 	if (fd >= 0 && r == JNI_OK)
 		stop(fd, &wanted, *machine, *env);
@@ -119,6 +83,7 @@ static int64_t written_by_machine(void)
 static const char *get_ready(JNIEnv *env, const struct hook_answer *wanted, char **note, struct texts *depends)
 {
 	const char *class_path = getenv("CLASSPATH"), *why;
+	const struct launcher_args *launcher = launcher_args();
 	struct java_line line;
 
 	if (java_line_parse(java.argv, (size_t)java.argc, &line, &why))
@@ -129,8 +94,8 @@ static const char *get_ready(JNIEnv *env, const struct hook_answer *wanted, char
 		return "the program shows a picture before it starts";
 	if (class_path && strchr(class_path, '*'))
 		return "$CLASSPATH has a *, which the launcher itself expands";
-	if (!java.launcher.what || strcmp(java.launcher.what, line.program) != 0 ||
-	    java.launcher.argc != java.argc - (int)line.args)
+	if (!launcher->what || strcmp(launcher->what, line.program) != 0 ||
+	    launcher->argc != java.argc - (int)line.args)
 		return "the launcher reads its command line in an unknown way";
 	/* What has been printed so far would be missing from every copy. */
 	if (java.written < 0 || process_written() - java.written != written_by_machine())
