@@ -114,6 +114,7 @@ static void parse_number(const char *key, const char *value, struct proc_status 
 	        {"CapAmb", 16, &status->cap_ambient, NULL, NULL},
 	        {"Seccomp", 10, NULL, NULL, &status->seccomp},
 	        {"Seccomp_filters", 10, NULL, NULL, &status->seccomp_filters},
+	        {"voluntary_ctxt_switches", 10, &status->waits, NULL, NULL},
 	};
 
 	for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++) {

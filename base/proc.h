@@ -31,6 +31,7 @@ struct proc_status {
 	bool no_new_privs;
 	int seccomp;         /* 0 none, 1 strict, 2 filter */
 	int seccomp_filters; /* how many */
+	uint64_t waits;      /* how often this thread has waited for something; of a process: its main thread */
 };
 
 struct proc_stat {

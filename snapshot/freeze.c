@@ -118,15 +118,17 @@ static int wait_for(struct subject *s, struct tracee *t, struct err *err)
 	clock_gettime(CLOCK_MONOTONIC, &limit);
 	limit.tv_sec += STOP_LIMIT_S;
 	while ((r = tracee_look(t, err)) == 0) {
-		bool news = tracee_news();
+		bool news;
 
-		for (size_t i = 0; !news && i < s->n_threads; i++)
-			tracee_hear_end(&s->thread[i]);
+		/* Behind a look: time may have passed because this process was stopped itself. */
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (now.tv_sec > limit.tv_sec || (now.tv_sec == limit.tv_sec && now.tv_nsec > limit.tv_nsec))
 			return err_refuse(err, "try again when it has what it waits for",
 			                  "thread %d cannot be stopped: it waits for what cannot be interrupted",
 			                  t->tid);
+		news = tracee_news();
+		for (size_t i = 0; !news && i < s->n_threads; i++)
+			tracee_hear_end(&s->thread[i]);
 	}
 	return r == -ECHILD ? replaced(s, err) : r < 0 ? r : 0;
 }

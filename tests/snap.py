@@ -39,9 +39,14 @@ class Snap:
         return found
 
 
-def traced(pid):
+def tracer(pid):
+    """0: nobody traces it."""
     with open(f"/proc/{pid}/status") as status:
-        return "TracerPid:\t0\n" not in status.read()
+        return int(status.read().split("TracerPid:")[1].split()[0])
+
+
+def traced(pid):
+    return tracer(pid) != 0
 
 
 def state(pid):

@@ -465,6 +465,7 @@ static int start_snap(struct snap_job *job, struct err *err)
 	                                 .fds = fds,
 	                                 .n_fds = 5,
 	                                 .timeout_s = SNAP_TIMEOUT_S,
+	                                 .must_move = true,
 	                                 .cb = captured,
 	                                 .arg = job};
 

@@ -4,6 +4,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/proc.h"
 #include "proto/launch.h"
 #include "warmd/daemon.h"
 #include "warmd/spawner.h"
@@ -17,6 +18,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define STILL_S     1.0
+#define STILL_LOOKS 5 /* one each second */
+
 struct worker {
 	struct daemon *daemon;
 	char name[16];
@@ -25,9 +29,11 @@ struct worker {
 	int sock, pidfd;
 	pid_t pid;
 	bool finished; /* it has said its last word, or is gone */
-	bool harmless; /* may be killed: it holds nobody's process */
+	bool harmless; /* killed without further ado: it holds nobody's process */
 	ev_io io;
-	ev_timer timer;
+	ev_timer timer, still;
+	uint64_t waits;   /* it had waited so often when it was looked at last */
+	unsigned n_still; /* looks in a row that found it where it had been */
 };
 
 static void worker_failed(struct worker *worker, int code, const char *what)
@@ -35,7 +41,7 @@ static void worker_failed(struct worker *worker, int code, const char *what)
 	struct report report = {.magic = REPORT_MAGIC, .kind = REPORT_FAILED, .op = -1, .err = code};
 
 	ev_io_stop(worker->daemon->loop, &worker->io);
-	ev_timer_stop(worker->daemon->loop, &worker->timer);
+	worker_no_timeout(worker);
 	snprintf(report.text, sizeof(report.text), "%s %s", worker->name, what);
 	worker->cb(worker->arg, &report); /* may free the worker */
 }
@@ -64,11 +70,47 @@ static void worker_read(struct ev_loop *loop, ev_io *io, int revents)
 	worker->cb(worker->arg, &report);
 }
 
+/* warm-snap's own end does no harm to whom it holds, at whatever step it comes. */
+static void worker_kill(const struct worker *worker)
+{
+	if (worker->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, worker->pidfd, SIGKILL, NULL, 0);
+}
+
 static void worker_late(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	(void)loop;
 	(void)revents;
+	worker_kill(timer->data);
 	worker_failed(timer->data, ETIMEDOUT, "took too long");
+}
+
+/*
+ * Whoever works runs, wants to run, or has waited for something and gone on: copying many GiB, or reading them from
+ * swap, is no standing still. Looks are counted, not seconds: this process may have been stopped itself.
+ */
+static void worker_look(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct worker *worker = timer->data;
+	CLEAN(fd) int dir = worker->pid > 0 ? proc_open(worker->pid) : -1;
+	struct proc_status status = {0};
+	char text[128];
+	int r = dir < 0 ? dir : proc_status_read(dir, &status);
+
+	(void)loop;
+	(void)revents;
+	proc_status_fini(&status);
+	if (r < 0 || status.state == 'R' || status.waits != worker->waits) {
+		worker->waits = status.waits;
+		worker->n_still = 0;
+		return;
+	}
+	if (++worker->n_still < STILL_LOOKS)
+		return;
+	worker_kill(worker);
+	snprintf(text, sizeof(text), "%s for %d s and was killed, so that process runs on which it held: try again",
+	         status.state == 'T' ? "was stopped" : "stood still", STILL_LOOKS);
+	worker_failed(worker, ETIMEDOUT, text);
 }
 
 static void worker_started(void *arg, pid_t pid, int pidfd)
@@ -102,7 +144,7 @@ struct worker *worker_start(struct daemon *daemon, const struct worker_spec *spe
 	worker->arg = spec->arg;
 	worker->sock = pair[0];
 	worker->pidfd = -1;
-	/* A tracer killed half-way would leave the application with the registers of an injected call. */
+	/* warm-snap lets go by itself of whom it holds, and undoes what it can, where it finds nobody listening. */
 	worker->harmless = spec->program != SPAWN_SNAP || spec->stops_nobody;
 	snprintf(worker->name, sizeof(worker->name), "%s", spec->argv[0]);
 	r = spawner_start(daemon->spawner, spec->program, spec->argv, fds, spec->n_fds, UINT32_MAX, worker_started,
@@ -120,6 +162,10 @@ struct worker *worker_start(struct daemon *daemon, const struct worker_spec *spe
 	worker->timer.data = worker;
 	if (spec->timeout_s)
 		ev_timer_start(daemon->loop, &worker->timer);
+	ev_timer_init(&worker->still, worker_look, STILL_S, STILL_S);
+	worker->still.data = worker;
+	if (spec->must_move)
+		ev_timer_start(daemon->loop, &worker->still);
 	return worker;
 }
 
@@ -129,9 +175,9 @@ void worker_free(struct worker *worker)
 		return;
 	spawner_forget(worker->daemon->spawner, worker);
 	ev_io_stop(worker->daemon->loop, &worker->io);
-	ev_timer_stop(worker->daemon->loop, &worker->timer);
-	if (worker->pidfd >= 0 && !worker->finished && worker->harmless)
-		syscall(SYS_pidfd_send_signal, worker->pidfd, SIGKILL, NULL, 0);
+	worker_no_timeout(worker);
+	if (!worker->finished && worker->harmless)
+		worker_kill(worker);
 	clean_fd(&worker->pidfd);
 	close(worker->sock);
 	free(worker);
@@ -150,6 +196,7 @@ pid_t worker_pid(const struct worker *worker)
 void worker_no_timeout(struct worker *worker)
 {
 	ev_timer_stop(worker->daemon->loop, &worker->timer);
+	ev_timer_stop(worker->daemon->loop, &worker->still);
 }
 
 void worker_reason(const struct report *report, char *reason, size_t size)

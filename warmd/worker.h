@@ -18,8 +18,8 @@ struct worker;
 
 #define WORKER_FDS_MAX 8
 
-/* A report, REPORT_PROGRESS included. Where the worker crashes, cannot be started or takes longer than its time, this
- * is a REPORT_FAILED with the text. The callee may free the worker. */
+/* A report, REPORT_PROGRESS included. Where the worker crashes, cannot be started, takes longer than its time or had to
+ * be killed, this is a REPORT_FAILED with the text. The callee may free the worker. */
 typedef void worker_cb(void *arg, const struct report *report);
 
 struct worker_spec {
@@ -29,6 +29,7 @@ struct worker_spec {
 	size_t n_fds;
 	unsigned timeout_s; /* 0: none */
 	bool stops_nobody;  /* a warm-snap that may be killed at any moment */
+	bool must_move;     /* killed where it stands still for some seconds: it holds a program that would, too */
 	worker_cb *cb;
 	void *arg;
 };
@@ -40,7 +41,7 @@ void worker_free(struct worker *worker);
 
 int worker_sock(const struct worker *worker);  /* for what else is said on it */
 pid_t worker_pid(const struct worker *worker); /* 0: warm-spawn has not answered yet */
-void worker_no_timeout(struct worker *worker);
+void worker_no_timeout(struct worker *worker); /* it waits for us now */
 
 /* What a failed report says, in one line. */
 void worker_reason(const struct report *report, char *reason, size_t size);

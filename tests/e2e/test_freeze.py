@@ -9,8 +9,10 @@ import time
 import unittest
 
 import harness
-from snap import CAPTURED, FAILED, RELEASED, Snap, state, traced
+from case import WarmCase
+from snap import CAPTURED, FAILED, RELEASED, Snap, state, traced, tracer
 
+KILLER = os.path.join(harness.BUILD, "tests", "killer.so")
 BIG = 300 << 20  # bytes: long enough stopped that something can happen meanwhile
 
 
@@ -21,7 +23,7 @@ def start(source, *argv):
     return program
 
 
-class Freeze(unittest.TestCase):
+class Big(unittest.TestCase):
     def big(self, rest):
         program = start(f"""
 import os, signal, sys
@@ -32,6 +34,8 @@ hog = bytearray(os.urandom(1 << 20)) * {BIG >> 20}
         self.addCleanup(program.kill)
         return program
 
+
+class Freeze(Big):
     def while_stopped(self, program, act, refusal=None):
         """Does something to the program at a moment at which it is stopped, and lets the snapshot go on. refusal: where it
         may end with these words."""
@@ -83,6 +87,20 @@ os.write(1, b"woken\\n")
         self.assertTrue(traced(program.pid), "it was let go too early: the test proves nothing")
         snap.process.kill()
         snap.reports()
+        program.stdin.write(b"\n")
+        program.stdin.flush()
+        self.assertEqual(program.stdout.readline(), b"on\n")
+
+    def test_a_worker_that_was_stopped_goes_on(self):
+        """For longer than a thread may take to stop, while it waits for that."""
+        program = start('import os, sys; os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")')
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        snap = Snap(program.pid, env={"LD_PRELOAD": KILLER, "STOP_WAITING": "1"})
+        self.assertTrue(harness.wait_for(lambda: state(snap.process.pid) == "T", 10))
+        time.sleep(1.1)
+        snap.process.send_signal(signal.SIGCONT)
+        self.assertEqual([kind for kind, *_ in snap.reports()], [RELEASED, CAPTURED])
         program.stdin.write(b"\n")
         program.stdin.flush()
         self.assertEqual(program.stdout.readline(), b"on\n")
@@ -147,3 +165,30 @@ os.write(1, b"wrong %d\\n" % wrong)
         program.stdin.write(b"\n")
         program.stdin.flush()
         self.assertEqual(program.stdout.readline(), b"on\n")
+
+
+class Hanging(WarmCase, Big):
+    """A worker that hangs does not hold its program for ever."""
+    publish_app = False
+
+    def test_stopped_while_it_copies(self):
+        held = []
+        for how in ((), ("--stop",)):
+            program = self.big(f'os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")  # {how}')
+            asker = subprocess.Popen([harness.WARM, "snapshot", *how, str(program.pid)], env=self.daemon.env,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.addCleanup(harness.kill_quietly, asker.pid)
+            self.assertTrue(harness.wait_for(lambda: traced(program.pid), 10, 0.0005))
+            worker = tracer(program.pid)
+            os.kill(worker, signal.SIGSTOP)
+            self.addCleanup(harness.kill_quietly, worker)
+            self.assertTrue(traced(program.pid), "it was let go too early: the test proves nothing")
+            held.append((program, asker))
+        for program, asker in held:
+            done = harness.finish(asker, timeout=20)
+            self.assertEqual(done.code, 1, repr(done))
+            self.assertOneLine(done.err, "warm-snap was stopped for 5 s and was killed", "try again")
+            program.stdin.write(b"\n")
+            program.stdin.flush()
+            self.assertEqual(program.stdout.readline(), b"on\n")
+            self.assertEqual(program.wait(10), 0)

@@ -207,7 +207,8 @@ static void test_status_text_is_taken_apart(void **state)
 	        "Name:\t evil: \\\\na\\nme\nUmask:\t0022\nState:\tT (stopped)\nTgid:\t7\nPid:\t9\nPPid:\t1\n"
 	        "TracerPid:\t3\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t4 24 1000 \nNSpid:\t9\t2\n"
 	        "SigPnd:\t0000000000000001\nSigIgn:\t0000000000001000\nCapBnd:\t000001ffffffffff\n"
-	        "NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t3\nNewLine\nToCome:\t1";
+	        "NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t3\nNewLine\nToCome:\t1\n"
+	        "voluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t34\n";
 	struct proc_status status;
 
 	(void)state;
@@ -222,6 +223,7 @@ static void test_status_text_is_taken_apart(void **state)
 	assert_int_equal(status.sig_ignored, 0x1000);
 	assert_true(status.cap_bounding == 0x1ffffffffffu);
 	assert_int_equal(status.umask, 022);
+	assert_int_equal(status.waits, 12);
 	proc_status_fini(&status);
 	assert_int_equal(proc_status_parse("Name:\tx\n", &status), -EBADMSG);
 	assert_int_equal(proc_status_parse("", &status), -EBADMSG);
