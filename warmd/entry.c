@@ -23,6 +23,7 @@
 
 #define FAILURES_MAX 3 /* then it is quarantined */
 #define USES_MAX     256
+#define SWEPT_MS     600000
 
 struct entry *entry_new(struct daemon *daemon, Warm__Rpc__Record *record)
 {
@@ -328,9 +329,16 @@ static bool too_old(const struct entry *entry)
 	return (uint64_t)time(NULL) > entry->record->created + entry->daemon->config.max_age_s;
 }
 
+bool entry_is_swept(const struct entry *entry)
+{
+	return daemon_now_ms() <= entry->pool.history.last_ms + SWEPT_MS;
+}
+
 /* Whether it may be launched now. Where it may not it is gone on return, and *reason says why. */
 static bool entry_fresh(struct entry *entry, char *reason, size_t size)
 {
+	if (!entry_is_swept(entry))
+		watch_set_suspect(entry->files);
 	if (too_old(entry))
 		snprintf(reason, size, "the snapshot is older than max-age");
 	else if (!watch_set_check(entry->files, reason, size))

@@ -74,6 +74,10 @@ void entry_load_all(struct daemon *daemon);
  */
 struct entry *entry_find(struct daemon *daemon, const Warm__Rpc__Conditions *now, char *reason, size_t size);
 
+/* Whether its files are looked at in the background, too: for ten minutes behind a launch. Of another one a launch
+ * looks at all of them. */
+bool entry_is_swept(const struct entry *entry);
+
 /* What the image of a snapshot says of it. */
 int entry_read_record(struct daemon *daemon, const char *id, Warm__Rpc__Record **ret, struct err *err);
 

@@ -41,8 +41,7 @@
 
 #define HOUSEKEEPING_S   1.0
 #define SWEEP_S          0.25
-#define SWEEP_PARTS      16     /* all files of a snapshot are looked at within so many sweeps */
-#define HOT_MS           600000 /* a snapshot is hot for so long after a launch */
+#define SWEEP_PARTS      16 /* all files of a snapshot are looked at within so many sweeps */
 #define EMBEDDED_EXIT_MS 3600000
 
 static struct options options;
@@ -73,7 +72,7 @@ static void sweep(struct ev_loop *loop, ev_timer *timer, int revents)
 		size_t n = entry->record->conditions->n_file / SWEEP_PARTS + 1;
 
 		next = LIST_NEXT(entry, link);
-		if (entry->state != ENTRY_PUBLISHED || daemon_now_ms() > entry->pool.history.last_ms + HOT_MS)
+		if (entry->state != ENTRY_PUBLISHED || !entry_is_swept(entry))
 			continue;
 		if (watch_set_sweep(entry->files, n, reason, sizeof(reason)))
 			entry_retire(entry, reason);

@@ -70,18 +70,16 @@ static void suspect_all(struct watch *watch)
 
 	LIST_FOREACH(set, &watch->sets, link)
 	{
-		for (uint32_t i = 0; i < set->n_file; i++)
-			suspect(set, i);
+		watch_set_suspect(set);
 	}
 }
 
 /* Paths lead elsewhere now: what is watched is no longer what a launch would open. */
 static void distrust(struct watch_set *set)
 {
-	for (uint32_t i = 0; i < set->n_file; i++) {
-		suspect(set, i);
+	watch_set_suspect(set);
+	for (uint32_t i = 0; i < set->n_file; i++)
 		set->trust[i] = BLIND;
-	}
 }
 
 static void event(struct watch *watch, const struct inotify_event *event)
@@ -314,6 +312,12 @@ void watch_set_free(struct watch_set *set)
 	free(set->look);
 	free(set->ref);
 	free(set);
+}
+
+void watch_set_suspect(struct watch_set *set)
+{
+	for (uint32_t i = 0; i < set->n_file; i++)
+		suspect(set, i);
 }
 
 int watch_set_check(struct watch_set *set, char *reason, size_t size)

@@ -7,7 +7,8 @@
  *                                                  └──► changed: the snapshot goes
  *
  * inotify sees no write through a shared mapping. What the program had open or mapped for writing is looked at in each
- * launch, too; of what it only read watch_set_sweep() looks at everything, a few files at a time.
+ * launch, too; of what it only read watch_set_sweep() looks at everything, a few files at a time, and a launch does at
+ * once where nobody has swept.
  */
 #ifndef WARM_WARMD_WATCH_H
 #define WARM_WARMD_WATCH_H
@@ -30,6 +31,9 @@ void watch_drain(struct watch *watch);
  * NULL: out of memory. */
 struct watch_set *watch_set_new(struct watch *watch, Warm__Rpc__File *const *file, size_t n_file);
 void watch_set_free(struct watch_set *set);
+
+/* The next check looks at all of them, whatever inotify says. */
+void watch_set_suspect(struct watch_set *set);
 
 /* 0: all files are as they were. 1: *reason names the one that is not. */
 int watch_set_check(struct watch_set *set, char *reason, size_t size);

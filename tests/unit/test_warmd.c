@@ -11,15 +11,19 @@
 #include "base/content.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "cache/catalog.h"
+#include "cache/store.h"
 #include "warmd/above.h"
 #include "warmd/config.h"
 #include "warmd/daemon.h"
+#include "warmd/entry.h"
 #include "warmd/files.h"
 #include "warmd/first_run.h"
 #include "warmd/handover.h"
 #include "warmd/peer.h"
 #include "warmd/record.h"
 #include "warmd/request.h"
+#include "warmd/retired.h"
 #include "warmd/traits.h"
 #include "warmd/unseen.h"
 #include "warmd/watch.h"
@@ -34,6 +38,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- sockets that are handed over -------------------------------------------------------------------------------- */
@@ -623,6 +628,68 @@ static void test_store_through_a_mapping_is_noticed(void **state)
 	unlink(path);
 }
 
+/* A snapshot of /bin/true that came from the place's files. Its record is malloc'ed, as unpacking makes it. */
+static struct entry *publish(struct place *place, Warm__Rpc__Conditions *conditions)
+{
+	struct daemon *daemon = &place->daemon;
+	Warm__Rpc__Record record = WARM__RPC__RECORD__INIT;
+	static char cmd[] = "/bin/true", id[] = "0123456789ab";
+	static uint32_t kind[3];
+	uint8_t packed[512];
+	struct entry *entry;
+
+	warm__rpc__conditions__init(conditions);
+	conditions->cmd = cmd;
+	conditions->stdio_kind = kind;
+	conditions->n_stdio_kind = 3;
+	record.id = id;
+	record.created = (uint64_t)time(NULL);
+	record.conditions = conditions;
+	assert_true(warm__rpc__record__get_packed_size(&record) <= sizeof(packed));
+	entry = entry_new(daemon, warm__rpc__record__unpack(NULL, warm__rpc__record__pack(&record, packed), packed));
+	entry->state = ENTRY_PUBLISHED;
+	entry->files = watch_set_new(place->watch, place->list, 3);
+	return entry;
+}
+
+/* inotify sees no store through a mapping: what the sweep has left out for long is looked at by the launch. */
+static void test_a_launch_after_a_long_time_looks_at_everything(void **state)
+{
+	struct place *place = *state;
+	struct daemon *daemon = &place->daemon;
+	Warm__Rpc__Conditions conditions;
+	char root[160], reason[ERR_MSG_MAX] = "";
+	int fd = open(place->path[1], O_RDWR | O_CLOEXEC);
+	struct entry *entry;
+	struct err err;
+	char *area;
+
+	if (daemon_now_ms() < 700000)
+		skip(); /* the machine has been up for too short a time */
+	snprintf(root, sizeof(root), "%s/root", place->dir);
+	assert_int_equal(store_open(root, &daemon->store, &err), 0);
+	assert_int_equal(catalog_open(daemon->store, NULL, NULL, &daemon->catalog, &err), 0);
+	TAILQ_INIT(&daemon->retired);
+	daemon->watch = place->watch;
+	daemon->config.max_age_s = 1000;
+	entry = publish(place, &conditions);
+	entry->pool.history.last_ms = daemon_now_ms();
+	assert_ptr_equal(entry_find(daemon, &conditions, reason, sizeof(reason)), entry);
+
+	area = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(area, MAP_FAILED);
+	area[0] = 'C';
+	assert_ptr_equal(entry_find(daemon, &conditions, reason, sizeof(reason)), entry); /* the sweep's to see */
+	entry->pool.history.last_ms = daemon_now_ms() - 610000;
+	assert_null(entry_find(daemon, &conditions, reason, sizeof(reason)));
+	assert_non_null(strstr(reason, "lib.py changed"));
+	munmap(area, 1);
+	close(fd);
+	retired_free(daemon);
+	catalog_close(daemon->catalog);
+	store_close(daemon->store);
+}
+
 static void test_missing_file_that_appears_is_a_change(void **state)
 {
 	struct place *place = *state;
@@ -709,6 +776,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_removed_file_is_noticed, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_sweep_sees_without_inotify, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_store_through_a_mapping_is_noticed, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_a_launch_after_a_long_time_looks_at_everything, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_missing_file_that_appears_is_a_change, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_file_changed_after_the_start_is_newer, setup, teardown),
 	};
