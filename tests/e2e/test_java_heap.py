@@ -64,6 +64,7 @@ class Heap(WarmCase):
         copy = self.daemon.popen(*argv, options=("--explain", *options), stdin=subprocess.PIPE)
         self.assertTrue(wait_for(lambda: program_behind_or_none(copy), 10))
         self.assertLess(memory(program_behind(copy)), LIVE + (20 << 20))
+        self.daemon.warm("rm", row["id"])   # no new standbys meanwhile
         done, said = self.end(copy, ready)
         self.assertClone(done)
         self.assertEqual((done.err.count("\n"), said["same"]), (1, "yes"), repr(done))     # --explain
@@ -107,6 +108,7 @@ class Heap(WarmCase):
     def test_another_collector_keeps_what_it_has(self):
         """Nothing is left out where it is not known how the heap is made."""
         argv = self.program("-XX:+UseParallelGC", "stdout")
+        argv.insert(1, "-Xmx80m")
         first = self.daemon.popen(*argv, options=("--ready", "stdout:ready"), stdin=subprocess.PIPE)
         self.published(argv)
         self.end(first, "stdout")
