@@ -5,9 +5,11 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/proc.h"
+#include "policy/file.h"
 #include "warmd/daemon.h"
 #include "warmd/files.h"
 #include "warmd/first_run.h"
+#include "warmd/spelled.h"
 #include "warmd/traits.h"
 #include "warmd/unseen.h"
 
@@ -329,6 +331,54 @@ static int gather_opened(struct list *list, const Warm__Rpc__Summary *summary, W
 	return r;
 }
 
+struct spelling {
+	struct list *list;
+	size_t n; /* of its files, those that are known by where they are */
+	struct err *err;
+};
+
+static bool leads_to(const struct list *list, size_t n, const char *real, const struct stat *st)
+{
+	size_t len = strlen(real);
+
+	for (size_t i = 0; i < n; i++) {
+		const Warm__Rpc__File *file = list->file[i];
+
+		if ((file->dev == st->st_dev && file->ino == st->st_ino) ||
+		    (S_ISDIR(st->st_mode) && !strncmp(file->path, real, len) && file->path[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+/* Where a name of one of its files, or of a directory above one, leads to: what is in there counts by itself. */
+static int add_spelled(void *arg, const char *path, const char *real)
+{
+	const struct spelling *spelling = arg;
+	Warm__Rpc__File *file;
+	struct stat st;
+	int r;
+
+	if (stat(real, &st) || !leads_to(spelling->list, spelling->n, real, &st))
+		return 0;
+	file = file_new(path, NULL, 0);
+	r = list_add(spelling->list, file, spelling->err);
+	if (r)
+		return r;
+	file_note(file, &st);
+	file->same_inode_only = true;
+	return 0;
+}
+
+static int gather_spelled(struct list *list, const Warm__Rpc__Conditions *conditions, int64_t since_ns, struct err *err)
+{
+	struct spelling spelling = {list, list->n, err};
+
+	if (conditions->interpreter[0]) /* its program is the launch's */
+		return 0;
+	return spelled_each(conditions, since_ns, add_spelled, &spelling, err);
+}
+
 /* What it has made itself is what it has mapped or open. */
 static bool written(const Warm__Rpc__Opened *opened, const char *path)
 {
@@ -411,6 +461,8 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 	forget_files(&summary->file, &summary->n_file);
 	if (opened)
 		forget_files(&opened->file, &opened->n_file);
+	if (!r)
+		r = gather_spelled(&list, conditions, run->started_ns, err);
 	if (!r) {
 		r = drop_doubles(&list, err);
 		command_first(&list, conditions->cmd);

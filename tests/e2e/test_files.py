@@ -114,6 +114,58 @@ class Recorded(Files):
                                 naming="conf.d has other entries")
         self.assertEqual(said, "one two ")
 
+    def releases(self):
+        """Two releases, and the links that lead to the first one: of the directory, of the file."""
+        for name, text in (("r1", "old\n"), ("r2", "new\n")):
+            os.mkdir(self.path(name))
+            write(self.path(name + "/conf"), text)
+        for link, target in (("current", "r1"), ("conf", "r1/conf")):
+            os.symlink(target, self.path(link))
+
+    def lead(self, link, target):
+        os.symlink(target, self.path("new"))
+        os.rename(self.path("new"), self.path(link))
+
+    def test_link_leads_elsewhere(self):
+        """By the name that an argument or a variable gave: what is opened is known by where that led to."""
+        self.releases()
+        for link, back, target, words, keywords in (
+                ("current", "r1", "r2", ("read", self.path("current/conf")), {}),
+                ("conf", "r1/conf", "r2/conf", ("read", self.path("conf")), {}),
+                ("current", "r1", "r2", ("read", "current/conf"), {"cwd": self.home}),
+                ("current", "r1", "r2", ("read", "./x/../current/conf"), {"cwd": self.home}),
+                ("current", "r1", "r2", ("read", self.path("r1/conf")), {"env": {"CONF": "/nowhere:" + self.path("current")}})):
+            with self.subTest(words=words):
+                os.makedirs(self.path("x"), exist_ok=True)
+                self.daemon.exec(OPENER, *words, **keywords)
+                self.daemon.published(1, command=words[1])
+                self.assertEqual(self.assertClone(self.daemon.exec(OPENER, *words, **keywords)).out, "old\n")
+                self.lead(link, target)
+                done = self.assertCold(self.daemon.exec(OPENER, *words, **keywords), link, "was replaced")
+                self.assertEqual(done.out, "old\n" if "env" in keywords else "new\n")
+                self.daemon.warm("rm", *[row["id"] for row in self.daemon.ls()])
+                self.lead(link, back)
+
+    def test_link_leads_elsewhere_before_it_is_ready(self):
+        self.releases()
+        words = ("read", self.path("current/conf"), "save", self.path("read"), "", "await", self.path("go"))
+        first = self.daemon.popen(OPENER, *words)
+        self.assertTrue(wait_for(lambda: os.path.exists(self.path("read")), 10))
+        self.lead("current", "r2")
+        write(self.path("go"), "")
+        self.assertEqual(harness.finish(first).code, 0)
+        self.assertRegex(self.assertCold(self.opener(*words), self.path("current")).reason,
+                         refusal("%s, a link, changed after the program had started"))
+
+    def test_link_to_what_it_does_not_read(self):
+        """A name that leads somewhere else is none of its business."""
+        self.releases()
+        words, env = ("read", self.file), {"CONF": self.path("current")}
+        self.opener(*words, env=env)
+        self.daemon.published(1, command=self.file)
+        self.lead("current", "r2")
+        self.assertClone(self.opener(*words, env=env))
+
     def test_only_written(self):
         """A log that it added a line to, and closed, is nothing that its state came from."""
         words = ("append", self.path("log"), "line", "read", self.file)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program opens files by names that its arguments and its environment gave it; a recording knows them by where these
+ * led to. Where a symbolic link is on the way, the name itself counts, too: the link may be made to lead elsewhere.
+ */
+#ifndef WARM_WARMD_SPELLED_H
+#define WARM_WARMD_SPELLED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "proto/rpc.pb-c.h"
+
+struct err;
+
+/* What such a name leads to: absolute paths, the first as it was spelled. Not 0 ends the walk, and is returned. */
+typedef int spelled_fn(void *arg, const char *path, const char *real);
+
+/*
+ * Each path of the key that leads through symbolic links to something that is there: words, what is behind `=` in them,
+ * and the parts of either between colons; of the environment absolute paths only. A link that is newer than since_ns
+ * (CLOCK_REALTIME) is an error with its reason: nobody knows what was behind it. 0 or -errno.
+ */
+int spelled_each(const Warm__Rpc__Conditions *conditions, int64_t since_ns, spelled_fn *fn, void *arg, struct err *err);
+
+#endif
