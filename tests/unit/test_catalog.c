@@ -345,7 +345,7 @@ static void test_catalog_of_another_version_is_set_aside(void **state)
 	catalog_close(fix->catalog);
 	set_user_version(fix, 9);
 	open_catalog(fix);
-	assert_non_null(strstr(fix->log, "has version 9, this warmd knows version 3: it was set aside as "));
+	assert_non_null(strstr(fix->log, "has version 9, this warmd knows version 4: it was set aside as "));
 	assert_true(there(fix, "catalog.db.version-9"));
 	check_filed_again(fix);
 }

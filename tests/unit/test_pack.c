@@ -262,7 +262,7 @@ static void test_newer_format_is_named(void **state)
 	header->crc = digest_crc32c(0, page, sizeof(page));
 	assert_int_equal(fd_pwrite_full(fd, page, sizeof(page), 0), 0);
 	assert_int_equal(pack_open(fd, "later", &pack, &err), -EPROTO);
-	assert_string_equal(err.msg, "image later: format 9, this warm reads format 3; `warm rm` it");
+	assert_string_equal(err.msg, "image later: format 9, this warm reads format 4; `warm rm` it");
 }
 
 int main(void)
