@@ -13,7 +13,8 @@
 #include "snapshot/remedies.h"
 #include "snapshot/subject.h"
 
-#define STOP_LIMIT_S  1
+#define STOP_LIMIT_NS INT64_C(1000000000)
+#define ROUND_NS      INT64_C(20000000) /* tracee_news() and a look, on a busy machine */
 #define LISTEN_SIGNAL SIGRTMIN
 #define LISTEN_NS     20000000
 
@@ -106,29 +107,37 @@ static int seize_new(void *arg, pid_t tid)
 	return 0;
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /*
  * Until it has stopped. Where nothing is heard for a while, somebody else may have ended: a thread that executes a
- * program waits, beyond any signal, until this is known of all others.
+ * program waits, beyond any signal, until this is known of all others. Of the time only what a round can take counts:
+ * this process may have been stopped itself.
  */
 static int wait_for(struct subject *s, struct tracee *t, struct err *err)
 {
-	struct timespec limit, now;
+	int64_t left = STOP_LIMIT_NS, before = now_ns();
 	int r;
 
-	clock_gettime(CLOCK_MONOTONIC, &limit);
-	limit.tv_sec += STOP_LIMIT_S;
 	while ((r = tracee_look(t, err)) == 0) {
-		bool news;
+		bool news = tracee_news();
+		int64_t now;
 
-		/* Behind a look: time may have passed because this process was stopped itself. */
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec > limit.tv_sec || (now.tv_sec == limit.tv_sec && now.tv_nsec > limit.tv_nsec))
+		for (size_t i = 0; !news && i < s->n_threads; i++)
+			tracee_hear_end(&s->thread[i]);
+		now = now_ns();
+		left -= now - before < ROUND_NS ? now - before : ROUND_NS;
+		before = now;
+		if (left < 0)
 			return err_refuse(err, "try again when it has what it waits for",
 			                  "thread %d cannot be stopped: it waits for what cannot be interrupted",
 			                  t->tid);
-		news = tracee_news();
-		for (size_t i = 0; !news && i < s->n_threads; i++)
-			tracee_hear_end(&s->thread[i]);
 	}
 	return r == -ECHILD ? replaced(s, err) : r < 0 ? r : 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Preloaded into warm-snap: KILL_AT=N kills it by SIGKILL before its Nth call of ptrace(2) or process_vm_writev(2). The
  * number of calls made is written to descriptor COUNT_FD, where that is set, when it ends by itself. STOP_WAITING, set
- * to anything, stops it before it waits for a tracee the first time. */
+ * to anything, stops it when it looks for the first time whether a tracee has stopped, and has that one not stopped
+ * yet. */
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static unsigned long calls, kill_at;
@@ -41,13 +42,14 @@ ssize_t process_vm_writev(pid_t pid, const struct iovec *local, unsigned long n_
 	return syscall(SYS_process_vm_writev, pid, local, n_local, remote, n_remote, flags);
 }
 
-int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *limit)
+pid_t waitpid(pid_t pid, int *status, int options)
 {
 	if (getenv("STOP_WAITING")) {
 		unsetenv("STOP_WAITING");
 		kill(getpid(), SIGSTOP);
+		return 0;
 	}
-	return (int)syscall(SYS_rt_sigtimedwait, set, info, limit, 8);
+	return (pid_t)syscall(SYS_wait4, pid, status, options, NULL);
 }
 
 static __attribute__((constructor)) void begin(void)
