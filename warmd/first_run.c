@@ -252,6 +252,7 @@ int first_run_adopt(struct daemon *daemon, const struct peer *peer, const Warm__
 	if (!run)
 		return -err->code;
 	run->started_ns = started_ns;
+	run->adopted = true;
 	*ret = run;
 	return 0;
 }

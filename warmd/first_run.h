@@ -48,6 +48,7 @@ struct first_run {
 	struct recording *recording;        /* of what it opens; NULL: there is none */
 	struct client *client;              /* the `warm exec` that stands behind it (warmd/relayed.h), or NULL */
 	char *notify;                       /* its NOTIFY_SOCKET, if that is one of ours; else NULL */
+	bool adopted;                       /* `warm snapshot` of a process that was started without us */
 	bool said_ready;                    /* to that */
 	struct launch_traits launched, own; /* what it was started with, and has when it is snapshotted */
 	bool traits_known;                  /* both of them, but not of an adopted one */

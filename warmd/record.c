@@ -333,46 +333,62 @@ static int gather_opened(struct list *list, const Warm__Rpc__Summary *summary, W
 
 struct spelling {
 	struct list *list;
-	size_t n; /* of its files, those that are known by where they are */
+	size_t n;      /* of its files, those that are known by where they are */
+	bool recorded; /* what the program has opened is among them */
 	struct err *err;
 };
 
-static bool leads_to(const struct list *list, size_t n, const char *real, const struct stat *st)
+static bool is_known(const struct spelling *spelling, const struct stat *st)
 {
-	size_t len = strlen(real);
-
-	for (size_t i = 0; i < n; i++) {
-		const Warm__Rpc__File *file = list->file[i];
-
-		if ((file->dev == st->st_dev && file->ino == st->st_ino) ||
-		    (S_ISDIR(st->st_mode) && !strncmp(file->path, real, len) && file->path[len] == '/'))
+	for (size_t i = 0; i < spelling->n; i++) {
+		if (spelling->list->file[i]->dev == st->st_dev && spelling->list->file[i]->ino == st->st_ino)
 			return true;
 	}
 	return false;
 }
 
-/* Where a name of one of its files, or of a directory above one, leads to: what is in there counts by itself. */
+static bool is_above_known(const struct spelling *spelling, const char *real)
+{
+	size_t len = strlen(real);
+
+	for (size_t i = 0; i < spelling->n; i++) {
+		const char *path = spelling->list->file[i]->path;
+
+		if (!strncmp(path, real, len) && path[len] == '/')
+			return true;
+	}
+	return false;
+}
+
 static int add_spelled(void *arg, const char *path, const char *real)
 {
 	const struct spelling *spelling = arg;
 	Warm__Rpc__File *file;
 	struct stat st;
+	bool known, content;
 	int r;
 
-	if (stat(real, &st) || !leads_to(spelling->list, spelling->n, real, &st))
+	if (stat(real, &st))
+		return 0;
+	known = is_known(spelling, &st);
+	/* Whether it has read that nobody knows: it was named. */
+	content = !known && !spelling->recorded && S_ISREG(st.st_mode);
+	/* Else what is there counts by itself; where the name leads to is what is left. */
+	if (!content && (!strcmp(path, real) || !(known || is_above_known(spelling, real))))
 		return 0;
 	file = file_new(path, NULL, 0);
 	r = list_add(spelling->list, file, spelling->err);
 	if (r)
 		return r;
 	file_note(file, &st);
-	file->same_inode_only = true;
+	file->same_inode_only = !content;
 	return 0;
 }
 
-static int gather_spelled(struct list *list, const Warm__Rpc__Conditions *conditions, int64_t since_ns, struct err *err)
+static int gather_spelled(struct list *list, const Warm__Rpc__Conditions *conditions, bool recorded, int64_t since_ns,
+                          struct err *err)
 {
-	struct spelling spelling = {list, list->n, err};
+	struct spelling spelling = {list, list->n, recorded, err};
 
 	if (conditions->interpreter[0]) /* its program is the launch's */
 		return 0;
@@ -462,7 +478,7 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 	if (opened)
 		forget_files(&opened->file, &opened->n_file);
 	if (!r)
-		r = gather_spelled(&list, conditions, run->started_ns, err);
+		r = gather_spelled(&list, conditions, opened || !run->adopted, run->started_ns, err);
 	if (!r) {
 		r = drop_doubles(&list, err);
 		command_first(&list, conditions->cmd);

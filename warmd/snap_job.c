@@ -103,12 +103,17 @@ static void snap_job_answer(struct snap_job *job, Warm__Rpc__Outcome outcome, co
 static void answer_id(struct snap_job *job)
 {
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
-	char *line = job->id;
+	char note[] =
+	        "what it has opened and closed again is not recorded: of that only files count that its arguments and "
+	        "variables name";
+	char *line = job->id, *notes = note;
 
 	if (!job->client)
 		return;
 	reply.line = &line;
 	reply.n_line = 1;
+	reply.note = &notes;
+	reply.n_note = job->opened ? 0 : 1;
 	job->client->snap_job = NULL;
 	client_reply_last(take_ptr(job->client), &reply);
 }

@@ -58,9 +58,9 @@ static int look_at(const struct walk *walk, const char *text, size_t len)
 		return err_set(walk->err, ENOMEM, "out of memory");
 	}
 	real = realpath(path, NULL);
-	if (!real || !strcmp(real, path))
+	if (!real)
 		return 0;
-	r = check_links(walk, path);
+	r = strcmp(real, path) ? check_links(walk, path) : 0;
 	return r ? r : walk->fn(walk->arg, path, real);
 }
 

@@ -12,13 +12,14 @@
 
 struct err;
 
-/* What such a name leads to: absolute paths, the first as it was spelled. Not 0 ends the walk, and is returned. */
+/* path: absolute, as it was spelled; real: where it leads to, the same where no link is on the way. Not 0 ends the
+ * walk, and is returned. */
 typedef int spelled_fn(void *arg, const char *path, const char *real);
 
 /*
- * Each path of the key that leads through symbolic links to something that is there: words, what is behind `=` in them,
- * and the parts of either between colons; of the environment absolute paths only. A link that is newer than since_ns
- * (CLOCK_REALTIME) is an error with its reason: nobody knows what was behind it. 0 or -errno.
+ * Each path of the key that leads to something: words, what is behind `=` in them, and the parts of either between
+ * colons; of the environment absolute paths only. A link on the way that is newer than since_ns (CLOCK_REALTIME) is an
+ * error with its reason: nobody knows what was behind it. 0 or -errno.
  */
 int spelled_each(const Warm__Rpc__Conditions *conditions, int64_t since_ns, spelled_fn *fn, void *arg, struct err *err);
 

@@ -152,6 +152,9 @@ static int lines_of(const struct options *options, const Warm__Rpc__Request *req
 	int ret = rpc_call(options->socket, request, &answer, &err);
 
 	print_lines(options, &answer);
+	for (size_t i = 0; i < answer.n; i++)
+		for (size_t k = 0; k < answer.reply[i]->n_note; k++)
+			fprintf(stderr, "warm: %s\n", printable(answer.reply[i]->note[k]));
 	answer_fini(&answer);
 	return ret < 0 ? complain(&err) : 0;
 }

@@ -247,6 +247,7 @@ class Process(Ready):
 
     def start(self, *argv, **keywords):
         """A program as somebody started it, by itself; it has printed its first line."""
+        time.sleep(0.03)    # when a process started is known to a clock tick or two: its files have to be older
         keywords.setdefault("env", self.daemon.env)
         process = subprocess.Popen(argv or ["perl", self.script, self.id()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, **keywords)
@@ -255,9 +256,13 @@ class Process(Ready):
         self.assertEqual(process.stdout.readline(), b"ready\n")
         return process
 
-    def take(self, process, *options):
+    def take(self, process, *options, recorded=False):
         done = self.daemon.warm("snapshot", str(process.pid), *options)
-        self.assertEqual((done.code, done.err), (0, ""), self.daemon.log()[-500:])
+        self.assertEqual(done.code, 0, done.err + self.daemon.log()[-500:])
+        if recorded:
+            self.assertEqual(done.err, "")
+        else:
+            self.assertOneLine(done.err, "not recorded")
         self.daemon.full_pool()
         self.assertIn(done.out.strip(), [row["id"] for row in self.daemon.ls()])
         return done.out.strip()
@@ -286,6 +291,30 @@ class Process(Ready):
         process.stdin = None
         self.assertEqual(process.wait(5), 7)
         self.assertEqual([row["name"] for row in self.daemon.ls() if row["id"] == ident], ["lines"])
+
+    def test_files_that_it_was_told_of_count(self):
+        """Its script, and what other arguments and variables name; nobody has seen what it read."""
+        folder = self.folder("told")
+        script, data, other, config = (os.path.join(folder, name) for name in ("main.pl", "data", "other", "config"))
+        env = {**self.daemon.env, "TOLD": "/nowhere:" + config}
+        for changed in (script, data, other, config):
+            with self.subTest(changed=changed):
+                write(script, LINES)
+                for path in (data, other, config):
+                    write(path, "old")
+                argv = ("perl", script, "data", "--other=" + other)
+                process = self.start(*argv, env=env, cwd=folder)
+                self.take(process)
+                process.kill()
+                process.wait()
+                self.assertClone(self.daemon.exec(*argv, env=env, cwd=folder, stdin="x\n"))
+                self.daemon.full_pool()
+                write(changed, LINES + "\n")
+                self.assertCold(self.daemon.exec(*argv, env=env, cwd=folder, stdin="x\n"), changed + " changed")
+        late = write(os.path.join(folder, "late.pl"), LINES)
+        process = self.start("perl", late)
+        write(late, LINES + "# edited\n")
+        self.refused((process.pid,), refusal(f"{late} changed after the program had started"))
 
     def test_python_through_a_link_in_path_and_a_relative_script(self):
         folder = self.folder("place")
@@ -353,7 +382,7 @@ class Process(Ready):
         self.addCleanup(launch.communicate)
         self.addCleanup(launch.kill)
         self.assertEqual(launch.stdout.readline(), b"ready\n")
-        self.take(launch)
+        self.take(launch, recorded=True)
         self.assertClone(self.daemon.exec("perl", self.script, self.id(), stdin="x\n"))
         self.assertEqual(self.ask(launch, "one"), "1 one")
 
@@ -426,7 +455,7 @@ class Process(Ready):
         program, = [pid for pid in descendants(bash) if processes()[pid][1] == "perl"]
         self.refused((bash,), f"process {bash} ")
         done = self.daemon.warm("snapshot", str(program))
-        self.assertEqual((done.code, done.err), (0, ""))
+        self.assertEqual(done.code, 0, done.err)
         self.assertEqual(self.ask(init, "one"), "1 one")
         self.daemon.full_pool()
         self.assertEqual(self.assertClone(self.daemon.exec("perl", self.script, self.id(), stdin="x\n")).out, "1 x\n")
@@ -519,7 +548,8 @@ class Process(Ready):
         self.assertEqual(as_nobody(hidden.pid).returncode, 1)
         theirs = self.start("perl", self.script, "nobody", **nobody)
         done = as_nobody(theirs.pid)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertOneLine(done.stderr, "not recorded")
         self.daemon.full_pool()
         result = self.daemon.exec("perl", self.script, "nobody", stdin="x\n", **nobody)
         self.assertEqual(self.assertClone(result).out, "1 x\n")

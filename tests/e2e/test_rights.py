@@ -87,7 +87,7 @@ class RightsCase(WarmCase):
         argv = ("/usr/bin/perl", "-e", LINES, name)
         process = self.start(*keywords.pop("by", ()), *argv, **keywords)
         done = self.snapshot(process.pid)
-        self.assertEqual((done.code, done.err), (0, ""))
+        self.assertEqual(done.code, 0, done.err)
         self.daemon.full_pool()
         return argv, process
 
