@@ -14,6 +14,7 @@
 #define LINKS_MAX 40 /* one after the other: the kernel does not follow more */
 
 static int add_directory(struct above *above, const char *path, size_t len, unsigned links);
+static int add_file(struct above *above, const char *path, unsigned links);
 
 static int add_above(struct above *above, const char *path, size_t len, unsigned links)
 {
@@ -26,7 +27,7 @@ static int add_above(struct above *above, const char *path, size_t len, unsigned
 
 int above_add(struct above *above, const char *path)
 {
-	return add_above(above, path, strlen(path), LINKS_MAX);
+	return add_file(above, path, LINKS_MAX);
 }
 
 void above_fini(struct above *above)
@@ -37,22 +38,31 @@ void above_fini(struct above *above)
 	*above = (struct above){0};
 }
 
-/* Where a symbolic link points to. */
-static int add_target(struct above *above, const char *dir, unsigned links)
+/* Where a symbolic link points to. NULL: it is none, or too far; *ret_r says whether there was no memory. */
+static char *target_of(const char *path, unsigned links, int *ret_r)
 {
-	CLEAN(free) char *path = NULL;
-	char target[PATH_MAX];
-	ssize_t n = links ? readlink(dir, target, sizeof(target) - 1) : 0;
+	char target[PATH_MAX], *ret;
+	ssize_t n = links ? readlink(path, target, sizeof(target) - 1) : 0;
 	int beside;
 
+	*ret_r = 0;
 	while (n > 0 && target[n - 1] == '/')
 		n--;
 	if (n <= 0)
-		return 0;
-	beside = target[0] == '/' ? 0 : (int)(strrchr(dir, '/') + 1 - dir);
-	if (asprintf(&path, "%.*s%.*s", beside, dir, (int)n, target) < 0)
-		return -ENOMEM;
-	return add_directory(above, path, strlen(path), links - 1);
+		return NULL;
+	beside = target[0] == '/' ? 0 : (int)(strrchr(path, '/') + 1 - path);
+	if (asprintf(&ret, "%.*s%.*s", beside, path, (int)n, target) >= 0)
+		return ret;
+	*ret_r = -ENOMEM;
+	return NULL;
+}
+
+static int add_target(struct above *above, const char *dir, unsigned links)
+{
+	int r;
+	CLEAN(free) char *path = target_of(dir, links, &r);
+
+	return path ? add_directory(above, path, strlen(path), links - 1) : r;
 }
 
 /* true: it is there; else *at is where it belongs. */
@@ -103,4 +113,28 @@ static int add_directory(struct above *above, const char *path, size_t len, unsi
 	}
 	r = add_target(above, dir, links);
 	return r ? r : add_above(above, dir, len, links);
+}
+
+/* A file that is a link is watched itself, and so is what it leads to in the end: what is between them is ours. */
+static int add_file(struct above *above, const char *path, unsigned links)
+{
+	int r = add_above(above, path, strlen(path), links);
+	CLEAN(free) char *target = NULL;
+	char next[2];
+	size_t at;
+
+	if (!r)
+		target = target_of(path, links, &r);
+	if (!target)
+		return r;
+	if (readlink(target, next, sizeof(next)) > 0 && !find(above, target, strlen(target), &at)) {
+		char *link = strdup(target);
+
+		r = link ? insert(above, at, link) : -ENOMEM;
+		if (r) {
+			free(link);
+			return r;
+		}
+	}
+	return add_file(above, target, links - 1);
 }

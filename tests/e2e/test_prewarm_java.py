@@ -79,6 +79,22 @@ class Java(JavaCase):
         self.assertEqual((done.code, done.out), (7, "hook\n"))
         self.assertNotIn(done.tier, CLONE_TIERS)
 
+    def test_archive_by_way_of_a_link(self):
+        """`current` is put from one release onto another; then the archive itself is a link."""
+        for name, main in (("r1", "State"), ("r2", "End")):
+            os.mkdir(os.path.join(self.place, name))
+            self.jar(name + "/app.jar", f"Main-Class: {main}\nAdd-Opens: java.base/java.lang\n")
+        for link, before, after, path in (("current", "r1", "r2", "current/app.jar"), ("app", "r1/app.jar", "r2/app.jar", "app")):
+            with self.subTest(link):
+                link = os.path.join(self.place, link)
+                words = [JAVA, "-jar", os.path.join(self.place, path), "exit"]
+                os.symlink(before, link)
+                self.check_same(*words, stdin="x")
+                os.symlink(after, link + ".new")
+                os.rename(link + ".new", link)
+                done = self.assertCold(self.daemon.exec(*words, stdin="x"), link)
+                self.assertEqual((done.code, done.out), (7, "hook\n"))
+
     def test_options(self):
         options = ["-Xmx200m", "-Xss2m", "-XX:+UseSerialGC", "-ea", "-Dmy.own=a b", "--add-opens", "java.base/java.util=ALL-UNNAMED"]
         self.check_same(JAVA, *options, "-cp", self.classes, "State", "x", stdin="")

@@ -353,6 +353,31 @@ class Off(NodeCase):
         self.assertEqual(self.daemon.ls(), [])
 
 
+@needs_node
+class PreloadLink(NodeCase):
+    """[node] preload names a module by way of a link, which is put from one release onto another."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.releases = harness.tempfile.mkdtemp(prefix="warm-test-")
+        cls.addClassCleanup(harness.shutil.rmtree, cls.releases)
+        for version in ("old", "new"):
+            os.mkdir(os.path.join(cls.releases, version))
+            write(os.path.join(cls.releases, version, "words.js"), f"module.exports = '{version}'")
+        cls.config = f"[node]\npreload = {cls.releases}/current/words\n[python]\nprewarm = no\n"
+        os.symlink("old", os.path.join(cls.releases, "current"))
+        super().setUpClass()
+
+    def test_link_is_moved(self):
+        words = [NODE, "-p", f"require('{self.releases}/current/words')"]
+        current = os.path.join(self.releases, "current")
+        self.assertEqual(self.clone(*words).out, "old\n")
+        os.symlink("new", current + ".new")
+        os.rename(current + ".new", current)
+        self.assertEqual(self.assertCold(self.daemon.exec(*words), current).out, "new\n")
+        self.assertEqual(self.clone(*words).out, "new\n")
+
+
 del PrewarmCase, NodeCase
 
 if __name__ == "__main__":

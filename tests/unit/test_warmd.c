@@ -724,8 +724,9 @@ static void test_file_changed_after_the_start_is_newer(void **state)
 
 static void test_what_a_path_leads_through(void **state)
 {
-	char dir[] = "/tmp/warm-above-XXXXXX", path[64], link[64], loop[64];
+	char dir[] = "/tmp/warm-above-XXXXXX", path[64], link[64], loop[64], between[64];
 	struct above above = {0};
+	size_t n;
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
@@ -744,6 +745,15 @@ static void test_what_a_path_leads_through(void **state)
 	assert_int_equal(above.n, 7);
 	snprintf(path, sizeof(path), "%s/m/f", dir);
 	assert_int_equal(above_add(&above, path), 0); /* it ends */
+	snprintf(path, sizeof(path), "%s/n", dir); /* a file that is a link to a link, which has a directory above it */
+	snprintf(between, sizeof(between), "%s/o", dir);
+	assert_int_equal(symlink("o", path), 0);
+	assert_int_equal(symlink("none/f", between), 0);
+	n = above.n;
+	assert_int_equal(above_add(&above, path), 0);
+	assert_int_equal(above.n, n + 2); /* dir/o, dir/none */
+	unlink(path);
+	unlink(between);
 	unlink(link);
 	unlink(loop);
 	rmdir(dir);

@@ -118,9 +118,10 @@ static void refuse(int fd, const char *why)
 	ask_send(fd, &wire); /* where nobody hears it, nobody asks */
 }
 
-/* An archive has been looked into already. */
+/* An archive has been looked into already: by its name, in which there may be links. */
 static int declare(int fd, const struct texts *depends)
 {
+	CLEAN(free) char *cwd = NULL;
 	struct java_line line;
 	const char *why;
 	char *path;
@@ -128,8 +129,10 @@ static int declare(int fd, const struct texts *depends)
 
 	if (r || java_line_parse(java.argv, (size_t)java.argc, &line, &why) || line.kind != JAVA_JAR)
 		return r;
-	path = realpath(line.program, NULL);
-	r = path ? ask_depends(fd, &path, 1, NULL, 0) : -errno;
+	cwd = line.program[0] == '/' ? strdup("") : getcwd(NULL, 0);
+	if (!cwd || asprintf(&path, "%s/%s", cwd, line.program + (*cwd == '\0')) < 0)
+		return -ENOMEM;
+	r = ask_depends(fd, &path, 1, NULL, 0);
 	free(path);
 	return r;
 }

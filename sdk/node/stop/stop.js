@@ -15,6 +15,7 @@ const { FOLDER, hide, preloader, setAlias, takeOutOption } = require("./entry");
 // What node looks at before its program, and a copy could not follow.
 const NOT_WITH = ["NODE_CHANNEL_FD", "NODE_DEBUG", "NODE_DEBUG_NATIVE", "NODE_UNIQUE_ID", "NODE_V8_COVERAGE"];
 const GLOBAL_FOLDERS = [path.resolve(process.execPath, "../../lib"), "/usr/share/nodejs", "/usr/lib/nodejs"];
+const NAMED = ["", ".js", ".json", ".node", "/package.json", "/index.js"]; // what a path is for require()
 const FOR_OUTPUT = ["node:net", "node:tty"]; // node loads them for process.stdout
 
 // entry: the module that node loads.
@@ -125,11 +126,17 @@ function load(name) {
   }
 }
 
+function isFile(name) {
+  return fs.statSync(name, { throwIfNoEntry: false })?.isFile();
+}
+
 // What it all came from.
 function declared(native, names) {
   const ours = Object.keys(require.cache).filter((name) => name.startsWith(FOLDER));
   const read = [native.configFile(), process.env.NODE_EXTRA_CA_CERTS, "/etc/localtime"].filter(Boolean);
-  const paths = [...ours, path.join(FOLDER, "package.json"), ...read.map((name) => path.resolve(name))];
+  // By the names that the configuration has for them, in which there may be links: node knows where those lead to.
+  const named = names.filter(path.isAbsolute).flatMap((name) => NAMED.map((rest) => name + rest)).filter(isFile);
+  const paths = [...ours, path.join(FOLDER, "package.json"), ...read.map((name) => path.resolve(name)), ...named];
   return [{ paths, suffixes: [] }, ...(names.length ? require("./lib/depends").collect([], false) : [])];
 }
 
