@@ -34,6 +34,9 @@ enum rop_kind {
 	ROP_DEADLINE = 16, /* the timespec at args[0] moves by what clock args[1] has gone on since it said args[2] */
 };
 
+/* ROP_DEADLINE leaves alone what is further away (seconds): it never comes, and could not be counted on. */
+#define DEADLINE_FAR_S (INT64_C(1) << 40)
+
 /* How a result is judged. Anything else ends the process after a REPORT_FAILED with the op's number and errno. */
 enum rop_want {
 	WANT_OK = 0,     /* any result that is no error */

@@ -195,8 +195,9 @@ int restore_run(const struct restore_request *req, struct err *err)
 
 static void print_op(const struct plan *p, size_t i)
 {
-	static const char *const kinds[] = {"end",   "call",   "copy", "clone", "template", "standby", "wait",  "wake",
-	                                    "token", "become", "jump", "go",    "gather",   "leave",   "touch", "skip"};
+	static const char *const kinds[] = {"end",    "call",  "copy",  "clone",  "template", "standby",
+	                                    "wait",   "wake",  "token", "become", "jump",     "go",
+	                                    "gather", "leave", "touch", "skip",   "deadline"};
 	const struct rop *op = &p->op[i];
 
 	printf("%5zu  %-8s  %s", i, op->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[op->kind] : "?", p->words[i]);

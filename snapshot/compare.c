@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/user.h>
+#include <time.h>
 
 #include "base/clean.h"
 #include "base/err.h"
@@ -49,6 +50,14 @@ int compare_state(const image_t *want, const struct compared *clone, struct err 
 static void put_words(char words[160], const char *fmt, va_list args)
 {
 	vsnprintf(words, 160, fmt, args);
+}
+
+int64_t compared_way_ns(const struct compared *clone)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec - clone->go_ns;
 }
 
 #define WORDS(fmt)                                                                                                     \

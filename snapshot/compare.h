@@ -20,6 +20,7 @@ struct compared { /* the clone, stopped before its first own instruction */
 	pid_t pid;                 /* as seen from here */
 	uint64_t arena, arena_end; /* the restorer's memory: it may still be there */
 	uint64_t skipped;          /* held objects (Description.held) that it went without */
+	int64_t go_ns;             /* CLOCK_MONOTONIC, before it was sent its GO */
 };
 
 /* All but the bytes of memory. 0, or -EUCLEAN with the difference in *err. */
@@ -31,7 +32,13 @@ int compare_pages(const Warm__Image__Image *want, const char *pages, const struc
 /* ---- private to snapshot/compare*.c ----------------------------------------------------------------------------- */
 
 int compare_files(const Warm__Image__Image *want, const struct compared *clone, struct err *err);
+/* Of pages as compare_pages() has them: deadlines have moved by what their clocks have gone on. */
+int compare_deadlines(const Warm__Image__Image *want, const char *pages, const struct compared *clone, int mem,
+                      struct err *err);
 int compare_timers(const Warm__Image__Image *want, const Warm__Image__Image *got, struct err *err);
+
+/* How long it has been on its way by now: clocks and timers have gone on by no more. */
+int64_t compared_way_ns(const struct compared *clone);
 
 /* One thing: 0, or -EUCLEAN and "WHAT is IS, was WAS". */
 int same_number(uint64_t was, uint64_t is, struct err *err, const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -3,7 +3,7 @@
  * Every page. Those of the image are read in the clone, present or not (what is not reads as zero, or as the file's).
  * Those that the clone has besides must be zero. Left out are the bytes that others may write: the dead part of each
  * thread's stack, where signal frames come and go, the words of rseq that are the kernel's, and deadlines, which have
- * moved.
+ * moved (snapshot/compare_deadlines.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -204,6 +204,8 @@ int compare_pages(const image_t *want, const char *pages, const struct compared 
 		r = compare_others(&m, want, err);
 	if (r == 0)
 		r = compare_wiped(&m, err);
+	if (r == 0)
+		r = compare_deadlines(want, pages, clone, mem, err);
 	free(m.others);
 	return r;
 }

@@ -168,3 +168,12 @@ int stand_ins_go(const struct stand_ins *in, int go_fd, uint64_t skip, struct er
 	r = fd_send(go_fd, &go, go.header.size, fds, n);
 	return r < 0 ? err_sys(err, -r, "send the trial's GO") : 0;
 }
+
+int stand_ins_token_taken(const struct stand_ins *in, struct err *err)
+{
+	uint64_t value;
+
+	if (read(in->token, &value, sizeof(value)) < 0)
+		return errno == EAGAIN ? 0 : err_sys(err, errno, "token of the trial");
+	return err_set(err, EUCLEAN, "the clone has not taken the token of its launch");
+}

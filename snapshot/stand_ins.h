@@ -31,6 +31,9 @@ void stand_ins_close(struct stand_ins *in);
 int stand_ins_open(struct stand_ins *in, const Warm__Image__Image *image, const uint32_t stdio_kind[3],
                    struct err *err);
 
+/* Whether the clone has taken the launch's token: 0, or -EUCLEAN. */
+int stand_ins_token_taken(const struct stand_ins *in, struct err *err);
+
 /* Sends GO to a parked standby: held objects in `skip` are passed over. */
 int stand_ins_go(const struct stand_ins *in, int go_fd, uint64_t skip, struct err *err);
 

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/address.h"
@@ -31,6 +32,7 @@ struct trial {
 	char *pages;              /* its pages, back to back */
 	size_t pages_len;
 	uint64_t arena, arena_end; /* where the restorer was when the clone was parked */
+	int64_t go_ns;             /* CLOCK_MONOTONIC, before it was sent its GO */
 	struct planned_locks locks;
 	struct stand_ins stand_ins;
 };
@@ -91,7 +93,10 @@ static uint64_t held_by_the_original(const Warm__Image__Image *image)
 static int send_go(void *arg, struct err *err)
 {
 	struct trial *t = arg;
+	struct timespec now;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	t->go_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 	return stand_ins_go(&t->stand_ins, t->req->go_fd, held_by_the_original(t->want), err);
 }
 
@@ -124,10 +129,13 @@ static int compare(struct trial *t, struct err *err)
 	                               .pid = t->clone.pid,
 	                               .arena = t->arena,
 	                               .arena_end = t->arena_end,
-	                               .skipped = held_by_the_original(t->want)};
+	                               .skipped = held_by_the_original(t->want),
+	                               .go_ns = t->go_ns};
 	int r = compare_state(t->want, &clone, err);
 
-	return r < 0 ? r : compare_pages(t->want, t->pages, &clone, err);
+	if (r == 0)
+		r = compare_pages(t->want, t->pages, &clone, err);
+	return r < 0 ? r : stand_ins_token_taken(&t->stand_ins, err);
 }
 
 static int become_and_compare(struct trial *t, struct report *ret_said, struct err *err)

@@ -16,8 +16,7 @@
 #include "proto/arena.h"
 #include "restore/restorer/sys.h"
 
-#define NS         INT64_C(1000000000)
-#define FAR_AWAY_S (INT64_C(1) << 40)
+#define NS INT64_C(1000000000)
 
 __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op);
 
@@ -304,7 +303,7 @@ static void shift_deadline(struct arena *a, const struct rop *rop, uint32_t op)
 	if (ret < 0)
 		fail(a, op, -ret);
 	ns = now.s * NS + now.ns - (int64_t)rop->args[2];
-	if (ns < 0 || at->s < 0 || at->s > FAR_AWAY_S || at->ns < 0 || at->ns >= NS)
+	if (ns < 0 || at->s < 0 || at->s > DEADLINE_FAR_S || at->ns < 0 || at->ns >= NS)
 		return;
 	ns += at->ns;
 	at->s += ns / NS;

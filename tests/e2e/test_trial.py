@@ -22,12 +22,17 @@ PAGE = 4096
 N_PAGES = 256
 KINDS = "1,3,3"     # as harness.Daemon.exec launches: /dev/null and two pipes
 
-PROGRAM = f"""import ctypes, fcntl, mmap, os, struct, sys
+PROGRAM = f"""import ctypes, fcntl, mmap, os, struct, sys, threading, time
 import warm
 held = [open(sys.argv[1] + "." + name, "w") for name in ("flock", "posix", "ofd")]
 fcntl.flock(held[0], fcntl.LOCK_EX)
 fcntl.lockf(held[1], fcntl.LOCK_EX, 333, 1111)
 fcntl.fcntl(held[2], fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 2222, 444, 0))
+until = (ctypes.c_long * 2)(int(time.monotonic()) + 3600, 0)
+waiter = threading.Thread(target=ctypes.CDLL(None).clock_nanosleep, args=(time.CLOCK_MONOTONIC, 1, until, None), daemon=True)
+waiter.start()
+while not open(f"/proc/self/task/{{waiter.native_id}}/syscall").read().startswith("230 "):
+    time.sleep(0.001)
 area = mmap.mmap(-1, {N_PAGES * PAGE}, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 for page in range({N_PAGES}):
     area[page * {PAGE}:page * {PAGE} + 8] = b"%8d" % (page + 1)
@@ -127,6 +132,22 @@ def in_plan(pattern, at, new):
     return change
 
 
+def dropped(kind):
+    """The only operation of this kind (proto/rop.h) becomes a getpid()."""
+    def change(pid):
+        with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
+            arena = [int(line.split("-")[0], 16) for line in maps if " rwxp " in line][0]
+        with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+            memory.seek(arena)  # struct arena begins with where the operations are, and how many
+            ops, n_ops = struct.unpack("<QI", memory.read(12))
+            memory.seek(ops)
+            places = [i for i, op in enumerate(memory.read(n_ops * 64)[::64]) if op == kind]
+            assert len(places) == 1, places
+            memory.seek(ops + places[0] * 64)
+            memory.write(struct.pack("<BBHI", 1, 2, 39, 0))
+    return change
+
+
 def record(kind, start, length):
     """struct flock"""
     return re.escape(struct.pack("hhqq", kind, 0, start, length))
@@ -152,7 +173,7 @@ class Trial(WarmCase):
         assert first.code == 0, first
         with open(cls.where, encoding="ascii") as file:
             cls.address = int(file.read())
-        row = cls.daemon.published(1)[0]
+        cls.row = row = cls.daemon.published(1)[0]
         cls.template = Template(glob.glob(os.path.join(cls.daemon.root, "images", row["id"] + "*"))[0])
         cls.addClassCleanup(cls.template.close)
 
@@ -181,6 +202,18 @@ class Trial(WarmCase):
         kind, _, text, _ = trial(self.template, flip(self.address + N_PAGES * PAGE - 1))
         self.assertEqual(kind, FAILED)
         self.assertIn("was 0", text)
+
+    def test_a_token_that_the_clone_would_not_take_is_found(self):
+        """By it a launch runs once."""
+        kind, _, text, _ = trial(self.template, dropped(8))
+        self.assertEqual((kind, text), (FAILED, "the clone has not taken the token of its launch"))
+
+    def test_a_deadline_that_stays_where_it_was_is_found(self):
+        plan = self.daemon.warm("plan", self.row["id"]).out
+        self.assertRegex(plan, r"(?m)^ *\d+  deadline  keep the distance of the deadline at 0x[0-9a-f]+$")
+        kind, _, text, _ = trial(self.template, dropped(16))
+        self.assertEqual(kind, FAILED)
+        self.assertRegex(text, "^the deadline at 0x[0-9a-f]+ has moved by 0 us, not [0-9]+ to [0-9]+$")
 
     def test_a_lock_that_the_clone_would_not_take_is_found(self):
         """Of none of them the trial tries to take: the original may hold it."""

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/user.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clean.h"
@@ -498,6 +499,50 @@ static void test_only_the_dead_part_of_a_stack_may_differ(void **state)
 	assert_int_not_equal(compare_pages(&m->want, m->pages, &m->clone, &err), 0);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int compare_with_deadline(struct memory *m, int64_t moved_ns)
+{
+	struct timespec at = {1000, 999999999};
+	struct err err = {0};
+	char *page = m->area + 4 * PAGE - 8; /* on two pages */
+
+	memcpy(m->pages + (page - m->area), &at, sizeof(at));
+	at.tv_sec += (at.tv_nsec + moved_ns) / 1000000000;
+	at.tv_nsec = (at.tv_nsec + moved_ns) % 1000000000;
+	memcpy(page, &at, sizeof(at));
+	return compare_pages(&m->want, m->pages, &m->clone, &err);
+}
+
+/* Half an hour has gone by since the threads stood still, a minute since GO. */
+static void test_a_deadline_has_moved_as_its_clock_has(void **state)
+{
+	struct memory *m = *state;
+	const int64_t second = 1000000000;
+	Warm__Image__Deadline deadline = WARM__IMAGE__DEADLINE__INIT, *list[1] = {&deadline};
+
+	deadline.address = (uint64_t)m->area + 4 * PAGE - 8;
+	deadline.clock = CLOCK_MONOTONIC;
+	deadline.now_ns = now_ns() - 1800 * second;
+	m->want.deadline = list;
+	m->want.n_deadline = 1;
+	m->clone.go_ns = now_ns() - 60 * second;
+	assert_int_equal(compare_with_deadline(m, 1800 * second), 0);
+	assert_int_equal(compare_with_deadline(m, 1770 * second), 0); /* it was moved on the way */
+	assert_int_not_equal(compare_with_deadline(m, 0), 0);
+	assert_int_not_equal(compare_with_deadline(m, 1700 * second), 0);
+	assert_int_not_equal(compare_with_deadline(m, 1900 * second), 0);
+	deadline.now_ns = now_ns() + 1000 * second; /* of another start of the machine: it stays */
+	assert_int_equal(compare_with_deadline(m, 0), 0);
+	assert_int_not_equal(compare_with_deadline(m, second), 0);
+}
+
 static void test_wiped_memory_is_zero(void **state)
 {
 	struct memory *m = *state;
@@ -528,6 +573,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_a_page_too_many_is_noticed, make_memory, free_memory),
 	        cmocka_unit_test_setup_teardown(test_only_the_dead_part_of_a_stack_may_differ, make_memory,
 	                                        free_memory),
+	        cmocka_unit_test_setup_teardown(test_a_deadline_has_moved_as_its_clock_has, make_memory, free_memory),
 	        cmocka_unit_test_setup_teardown(test_wiped_memory_is_zero, make_memory, free_memory),
 	};
 
