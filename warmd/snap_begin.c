@@ -43,6 +43,12 @@ static int check_new(struct daemon *daemon, const struct snap_job *job, const Wa
 	return 0;
 }
 
+/* Whether check_new() has found one in the place of this process: it has to do without, and nothing has failed. */
+static bool is_unwanted(int r)
+{
+	return r == -EEXIST || r == -EBUSY;
+}
+
 bool snap_job_is_new(struct daemon *daemon, const Warm__Rpc__Conditions *conditions, struct err *err)
 {
 	return check_new(daemon, NULL, conditions, err) == 0;
@@ -55,7 +61,11 @@ static int snap_job_admit(struct snap_job *job, struct err *err)
 
 	if (!r)
 		r = unseen_check(job->run, job->asked, job->ready, err);
-	return r ? r : check_new(job->daemon, job, job->conditions, err);
+	if (r)
+		return r;
+	r = check_new(job->daemon, job, job->conditions, err);
+	job->unwanted = is_unwanted(r);
+	return r;
 }
 
 void snap_job_hello(struct client *client, const Warm__Rpc__Hello *hello)
@@ -63,6 +73,7 @@ void snap_job_hello(struct client *client, const Warm__Rpc__Hello *hello)
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
 	Warm__Rpc__Hook hook = WARM__RPC__HOOK__INIT;
 	struct first_run *run = first_run_of(client);
+	struct err err;
 
 	if (!run && prewarm_hook_called(client)) {
 		snap_answer_hook(client, WARM__RPC__OUTCOME__COLD,
@@ -71,6 +82,13 @@ void snap_job_hello(struct client *client, const Warm__Rpc__Hello *hello)
 	}
 	if (!run || (hello->interpreter && !run->interpreter)) {
 		snap_answer_hook(client, WARM__RPC__OUTCOME__COLD, NOT_LAUNCHED);
+		return;
+	}
+	/* Here, where none of its own hooks has run yet. In what they do, and declare, it may still come too late. */
+	if (!hello->interpreter && is_unwanted(check_new(client->daemon, NULL, run->conditions, &err))) {
+		log_line("no snapshot of process %d: %s", run->pid, err.msg);
+		first_run_forget(run);
+		snap_answer_hook(client, WARM__RPC__OUTCOME__COLD, err.msg);
 		return;
 	}
 	hook.preload = hello->interpreter ? prewarm_modules(client->daemon, run->interpreter) : NULL;
@@ -161,7 +179,10 @@ void snap_job_start(struct client *client, Warm__Rpc__Ready *ready)
 	else if (run)
 		job = snap_job_new_program(run);
 	if (!job) {
-		snap_answer_hook(client, WARM__RPC__OUTCOME__COLD, run ? "out of memory" : NOT_LAUNCHED);
+		if (run)
+			snap_answer_hook(client, WARM__RPC__OUTCOME__COLD, "out of memory");
+		else
+			snap_answer_hook(client, WARM__RPC__OUTCOME__UNWANTED, NOT_LAUNCHED);
 		warm__rpc__ready__free_unpacked(ready, NULL);
 		return;
 	}

@@ -35,6 +35,7 @@ struct snap_job {
 	struct worker *worker;
 	bool asked;                /* by `warm snapshot`: the client waits for the end */
 	bool stop;                 /* ... and the process is to end with it */
+	bool unwanted;             /* another snapshot is there, or comes first: refused, but not for a failure */
 	struct worker *holder;     /* the warm-snap that keeps it frozen until then */
 	bool captured;             /* the image is there */
 	struct recording *listing; /* warm-opened has been asked, and has not answered; else NULL */

@@ -140,7 +140,7 @@ void snap_job_refuse(struct snap_job *job, const char *reason)
 	snap_job_note(job, reason);
 	snap_job_move(job, SNAP_REFUSED);
 	log_line("no snapshot %s: %s", job->id, reason);
-	snap_job_answer(job, WARM__RPC__OUTCOME__COLD, reason);
+	snap_job_answer(job, job->unwanted ? WARM__RPC__OUTCOME__UNWANTED : WARM__RPC__OUTCOME__COLD, reason);
 	snap_job_free(job);
 }
 

@@ -45,7 +45,13 @@ size_t wire_put_depends(struct wire *wire, char *const *path, size_t n_path, cha
                         size_t max);
 
 /* enum Outcome of rpc.proto. */
-enum hook_outcome { OUTCOME_COLD = 0, OUTCOME_RESUMED = 1, OUTCOME_RESTORED = 2, OUTCOME_PENDING = 3 };
+enum hook_outcome {
+	OUTCOME_COLD = 0,
+	OUTCOME_RESUMED = 1,
+	OUTCOME_RESTORED = 2,
+	OUTCOME_PENDING = 3,
+	OUTCOME_UNWANTED = 4 /* cold, and nothing has failed */
+};
 
 /* The answer to Hello or Ready. `argv` and `env` are NULL-terminated vectors, everything malloc'ed: hook_answer_fini().
  */

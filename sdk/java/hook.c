@@ -63,7 +63,7 @@ JNIEXPORT jint JNICALL Java_warm_Native_ask(JNIEnv *env, jclass self, jboolean a
 			throw_error(env, "set the launch's environment", -ENOMEM);
 	}
 	texts_fini(&name);
-	return r == 0 ? (jint)answer.outcome : OUTCOME_COLD; /* the order of Warm.Outcome */
+	return r == 0 ? (jint)answer.outcome : OUTCOME_COLD; /* as Warm.Outcome, or Native.UNWANTED */
 }
 
 JNIEXPORT void JNICALL Java_warm_Native_close(JNIEnv *env, jclass self)

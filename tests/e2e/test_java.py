@@ -11,6 +11,7 @@ import unittest
 from case import WarmCase, make_snapshot, write
 from harness import BUILD, ROOT, base_env, finish
 from test_hook import PENDING, Daemon, reply, wire
+from test_unwanted import race
 
 JAVA = shutil.which("java", path=base_env()["PATH"])
 JAR = os.path.join(BUILD, "java", "warm.jar")
@@ -63,6 +64,15 @@ class JavaHook(unittest.TestCase):
     def test_daemon_that_wants_nothing_is_told_nothing(self):
         done = self.play("-cp", f"{JAR}:{self.classes}", "Copy", first=reply(wire.COLD))
         self.assertEqual((told(done.stdout)["calls"], done.stderr, self.daemon.ready, self.daemon.depends), ("", "", None, []))
+
+    def test_daemon_that_wants_nothing_any_more_is_no_failure(self):
+        """Behind the hook's first word, when its resources are told already."""
+        done = self.play("-cp", f"{JAR}:{self.classes}", "Copy", answers=[reply(wire.UNWANTED)])
+        said = told(done.stdout)
+        self.assertEqual((said["outcome"], said["calls"]), ("COLD COLD", "before two, before one, after one, after two"))
+        self.assertEqual(done.stderr, "")
+        done = self.play("-cp", f"{JAR}:{self.classes}", "Server", answers=[reply(wire.UNWANTED)])
+        self.assertEqual((done.stdout, done.stderr), ("you asked for /0\n", ""))
 
     def test_resource_that_fails_before_calls_the_snapshot_off(self):
         """All are told, before and after, whatever one of them throws."""
@@ -182,6 +192,22 @@ class Copies(WarmCase):
             file.write(code.replace(b"you asked for", b"we asked for "))
         result = self.assertCold(self.daemon.exec(*argv), "Server.class")
         self.assertEqual(result.out, "we asked for  /1\n")
+
+    def test_launches_while_the_first_snapshot_is_on_its_way(self):
+        classes = ["-cp", f"{JAR}:{self.classes}", "Again"]
+        self.assertEqual(race(self, JAVA, *classes), [("after\ncold\n", "", 0), ("cold\n", "", 0)])
+        crac = [JAVA, "-Dcrac=true", *classes]
+        told_all, told_none = "up\nbefore\nafter\nwent on\n", "up\nwent on\n"
+        first = self.daemon.popen(*crac)
+        self.assertEqual("".join(first.stdout.readline().decode() for _ in range(4)), told_all)
+        again = self.assertCold(self.daemon.exec(*crac))
+        done = finish(first)
+        self.assertEqual((done.err, done.code), ("", 0))
+        self.assertEqual((again.out, len(again.err.splitlines()), again.code), (told_none, 1, 0), again.err)
+        launches = [self.daemon.popen(*crac, "x") for _ in range(3)]
+        done = [finish(launch) for launch in launches]
+        self.assertEqual(sorted(each.out for each in done), sorted([told_all, told_none, told_none]))
+        self.assertEqual([(each.err, each.code) for each in done], [("", 0)] * 3)
 
     # In each run: the order, who passes it on, and whom nobody held is not told.
     CRAC = {"same": "true", "null": "no", "implemented": "true true", "bean": "org.crac.management:type=CRaC -1 -1",

@@ -39,6 +39,7 @@ static void test_hello_reads_back(void **state)
 	assert_int_equal(request->op_case, WARM__RPC__REQUEST__OP_HELLO);
 	assert_true(request->hello->interpreter);
 	assert_int_equal(OUTCOME_PENDING, WARM__RPC__OUTCOME__PENDING);
+	assert_int_equal(OUTCOME_UNWANTED, WARM__RPC__OUTCOME__UNWANTED);
 	warm__rpc__request__free_unpacked(request, NULL);
 	wire_fini(&wire);
 }

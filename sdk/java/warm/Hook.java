@@ -81,10 +81,12 @@ public final class Hook {
             return Warm.Outcome.COLD; // nobody was told
         }
         Warm.Outcome outcome = Warm.Outcome.COLD;
+        boolean wanted = true;
         try {
             if (prepare()) {
-                outcome = Warm.Outcome.values()[Native.ask(process.fixed > 0, Math.max(process.fixed, 1), options.cwd,
-                        Process.bytes(options.env))];
+                int answer = Native.ask(process.fixed > 0, Math.max(process.fixed, 1), options.cwd, Process.bytes(options.env));
+                wanted = answer != Native.UNWANTED;
+                outcome = wanted ? Warm.Outcome.values()[answer] : Warm.Outcome.COLD;
             }
         } catch (IllegalStateException failure) { // in a copy only
             end(failure, "become the launch");
@@ -96,7 +98,7 @@ public final class Hook {
             become();
             return outcome;
         }
-        if (outcome == Warm.Outcome.COLD && calledOff == null) {
+        if (outcome == Warm.Outcome.COLD && wanted && calledOff == null) {
             calledOff = new CheckpointException(Native.refusal());
         }
         goOn();

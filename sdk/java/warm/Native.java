@@ -24,7 +24,10 @@ final class Native {
     /** Files that state came from: absolute paths. False: the daemon went away. */
     static native boolean declare(byte[][] paths);
 
-    /** Blocks; here the snapshot is taken, and here a copy begins. Returns the ordinal of the outcome. */
+    /** An outcome of {@link #ask}: cold, and nothing has failed. */
+    static final int UNWANTED = 4;
+
+    /** Blocks; here the snapshot is taken, and here a copy begins. Returns the ordinal of the outcome, or UNWANTED. */
     static native int ask(boolean argv, int fixedArguments, boolean cwd, byte[][] env);
 
     static native void close();

@@ -3,7 +3,7 @@
 
 import os
 
-COLD, RESUMED, RESTORED, PENDING = 0, 1, 2, 3   # Hook.outcome
+COLD, RESUMED, RESTORED, PENDING, UNWANTED = 0, 1, 2, 3, 4   # Hook.outcome
 
 MAGIC = b"WRMP"
 MESSAGE_MAX = 131072
