@@ -40,7 +40,7 @@ int compare_state(const image_t *want, const struct compared *clone, struct err 
 
 	if ((r = compare_process(want->process, got->process, err)) < 0 ||
 	    (r = compare_mm(want->mm, got->mm, err)) < 0 || (r = compare_threads(want, got, err)) < 0 ||
-	    (r = compare_areas(want, clone, err)) < 0 || (r = compare_timers(want, got, err)) < 0)
+	    (r = compare_areas(want, clone, err)) < 0 || (r = compare_timers(want, clone, err)) < 0)
 		return r;
 	return compare_files(want, clone, err);
 }

@@ -8,6 +8,7 @@
 #ifndef WARM_SNAPSHOT_COMPARE_H
 #define WARM_SNAPSHOT_COMPARE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -35,7 +36,7 @@ int compare_files(const Warm__Image__Image *want, const struct compared *clone, 
 /* Of pages as compare_pages() has them: deadlines have moved by what their clocks have gone on. */
 int compare_deadlines(const Warm__Image__Image *want, const char *pages, const struct compared *clone, int mem,
                       struct err *err);
-int compare_timers(const Warm__Image__Image *want, const Warm__Image__Image *got, struct err *err);
+int compare_timers(const Warm__Image__Image *want, const struct compared *clone, struct err *err);
 
 /* How long it has been on its way by now: clocks and timers have gone on by no more. */
 int64_t compared_way_ns(const struct compared *clone);
@@ -47,8 +48,13 @@ int same_text(const char *was, const char *is, struct err *err, const char *fmt,
 int same_bytes(ProtobufCBinaryData was, ProtobufCBinaryData is, struct err *err, const char *fmt, ...)
         __attribute__((format(printf, 4, 5)));
 
-/* The time to the next expiry: it may have passed, or come while the clone was on its way. */
-int same_remaining(int64_t was_ns, int64_t is_ns, struct err *err, const char *fmt, ...)
+/* The time to the next expiry. */
+struct countdown {
+	int64_t was_ns, is_ns; /* 0: it does not run */
+	int64_t interval_ns;   /* of one that begins another period when it expires; else 0 */
+	bool shows;            /* that it has expired can be seen in the clone */
+};
+int same_countdown(const struct countdown *c, const struct compared *clone, struct err *err, const char *fmt, ...)
         __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -6,10 +6,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "snapshot/compare.h"
 
+#define NS               INT64_C(1000000000)
+#define DATE_NS          NS       /* a clock is read behind what is left of a timer: somewhat later */
 #define O_LARGEFILE_FLAG 0100000u /* what fdinfo shows; glibc's O_LARGEFILE is 0 on x86-64 */
 
 typedef Warm__Image__Image image_t;
@@ -17,6 +20,7 @@ typedef Warm__Image__Description desc_t;
 typedef Warm__Image__Socket sock_t;
 
 struct pair {
+	const struct compared *clone;
 	const image_t *want, *got;
 	const desc_t *was, *is;
 	int fd;       /* one of its numbers */
@@ -147,27 +151,45 @@ static int compare_epoll(const struct pair *p, struct err *err)
 	return r;
 }
 
+/* A date is the same one, or has come: since then, the clone's timer may have been armed for the period behind it. */
+static int compare_date(const struct pair *p, struct err *err)
+{
+	const Warm__Image__Timerfd *was = p->was->timerfd, *is = p->is->timerfd;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (is->expires_ns && llabs(is->expires_ns - was->expires_ns) <= DATE_NS)
+		return 0;
+	if (is->ticks > was->ticks && now.tv_sec * NS + now.tv_nsec >= was->expires_ns)
+		return 0;
+	return same_number((uint64_t)was->expires_ns, (uint64_t)is->expires_ns, err, "fd %d: the date", p->fd);
+}
+
 static int compare_timerfd(const struct pair *p, struct err *err)
 {
 	const Warm__Image__Timerfd *was = p->was->timerfd, *is = p->is->timerfd;
+	struct countdown c;
 	int r;
 
 	if (!was || !is)
 		return err_set(err, EBADMSG, "fd %d: a timerfd without its record", p->fd);
+	c = (struct countdown){.was_ns = was->value_ns,
+	                       .is_ns = is->value_ns,
+	                       .interval_ns = was->interval_ns,
+	                       .shows = is->ticks > was->ticks};
 	if ((r = same_number((uint64_t)was->clock, (uint64_t)is->clock, err, "fd %d: clock", p->fd)) < 0 ||
 	    (r = same_number((uint64_t)was->interval_ns, (uint64_t)is->interval_ns, err, "fd %d: period", p->fd)) < 0)
 		return r;
 	r = same_number(was->settime_flags & TFD_TIMER_CANCEL_ON_SET, is->settime_flags & TFD_TIMER_CANCEL_ON_SET, err,
 	                "fd %d: whether setting the clock cancels it", p->fd);
-	if (r < 0 || (r = same_remaining(was->expires_ns, is->expires_ns, err, "fd %d: the date", p->fd)) < 0)
+	if (r < 0)
 		return r;
-	if (was->value_ns == 0)
-		return same_number(was->ticks, is->ticks, err, "fd %d: expirations", p->fd);
-	if (is->ticks < was->ticks)
-		return same_number(was->ticks, is->ticks, err, "fd %d: expirations", p->fd);
-	if (was->interval_ns && is->value_ns)
-		return 0; /* it may have begun another period */
-	return same_remaining(was->value_ns, is->value_ns, err, "fd %d: the timer", p->fd);
+	if (was->value_ns == 0 || is->ticks < was->ticks)
+		if ((r = same_number(was->ticks, is->ticks, err, "fd %d: expirations", p->fd)) < 0)
+			return r;
+	if (was->expires_ns || is->expires_ns)
+		return compare_date(p, err);
+	return same_countdown(&c, p->clone, err, "fd %d: the timer", p->fd);
 }
 
 static int compare_path(const struct pair *p, struct err *err)
@@ -293,7 +315,7 @@ int compare_files(const image_t *want, const struct compared *clone, struct err 
 		return r;
 	for (size_t i = 0; r == 0 && i < want->n_descriptor; i++) {
 		const Warm__Image__Descriptor *was = want->descriptor[i], *is = got->descriptor[i];
-		struct pair p = {.want = want, .got = got, .fd = was->fd};
+		struct pair p = {.clone = clone, .want = want, .got = got, .fd = was->fd};
 
 		if ((r = same_number((uint64_t)was->fd, (uint64_t)is->fd, err, "descriptor %zu", i)) < 0 ||
 		    (r = same_number(was->cloexec, is->cloexec, err, "fd %d: close-on-exec", was->fd)) < 0 ||

@@ -22,7 +22,7 @@ PAGE = 4096
 N_PAGES = 256
 KINDS = "1,3,3"     # as harness.Daemon.exec launches: /dev/null and two pipes
 
-PROGRAM = f"""import ctypes, fcntl, mmap, os, struct, sys, threading, time
+PROGRAM = f"""import ctypes, fcntl, mmap, os, signal, struct, sys, threading, time
 import warm
 held = [open(sys.argv[1] + "." + name, "w") for name in ("flock", "posix", "ofd")]
 fcntl.flock(held[0], fcntl.LOCK_EX)
@@ -33,6 +33,11 @@ waiter = threading.Thread(target=ctypes.CDLL(None).clock_nanosleep, args=(time.C
 waiter.start()
 while not open(f"/proc/self/task/{{waiter.native_id}}/syscall").read().startswith("230 "):
     time.sleep(0.001)
+libc, timer, ten_seconds = ctypes.CDLL(None), ctypes.c_void_p(), (ctypes.c_long * 4)(0, 0, 10, 0)
+libc.timer_create(time.CLOCK_MONOTONIC, None, ctypes.byref(timer))
+libc.timer_settime(timer, 0, ten_seconds, None)
+libc.timerfd_settime(libc.timerfd_create(time.CLOCK_MONOTONIC, 0), 0, ten_seconds, None)
+signal.setitimer(signal.ITIMER_REAL, 10)
 area = mmap.mmap(-1, {N_PAGES * PAGE}, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 for page in range({N_PAGES}):
     area[page * {PAGE}:page * {PAGE} + 8] = b"%8d" % (page + 1)
@@ -132,7 +137,7 @@ def in_plan(pattern, at, new):
     return change
 
 
-def dropped(kind):
+def dropped(kind, call_number=0):
     """The only operation of this kind (proto/rop.h) becomes a getpid()."""
     def change(pid):
         with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
@@ -141,7 +146,8 @@ def dropped(kind):
             memory.seek(arena)  # struct arena begins with where the operations are, and how many
             ops, n_ops = struct.unpack("<QI", memory.read(12))
             memory.seek(ops)
-            places = [i for i, op in enumerate(memory.read(n_ops * 64)[::64]) if op == kind]
+            list_ = memory.read(n_ops * 64)
+            places = [i for i in range(n_ops) if struct.unpack_from("<BxH", list_, i * 64) == (kind, call_number)]
             assert len(places) == 1, places
             memory.seek(ops + places[0] * 64)
             memory.write(struct.pack("<BBHI", 1, 2, 39, 0))
@@ -214,6 +220,13 @@ class Trial(WarmCase):
         kind, _, text, _ = trial(self.template, dropped(16))
         self.assertEqual(kind, FAILED)
         self.assertRegex(text, "^the deadline at 0x[0-9a-f]+ has moved by 0 us, not [0-9]+ to [0-9]+$")
+
+    def test_a_timer_that_is_not_armed_is_found(self):
+        for call_number, words in ((38, "interval timer 0"), (223, "timer 0"), (286, "fd [0-9]+: the timer")):
+            with self.subTest(words):
+                kind, _, text, _ = trial(self.template, dropped(1, call_number))
+                self.assertEqual(kind, FAILED)
+                self.assertRegex(text, f"^{words} does not run, had [0-9]+ ms to go$")
 
     def test_a_lock_that_the_clone_would_not_take_is_found(self):
         """Of none of them the trial tries to take: the original may hold it."""

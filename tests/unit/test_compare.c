@@ -407,6 +407,78 @@ static void test_what_is_missing_or_too_much_is_noticed(void **state)
 	warm__image__image__free_unpacked(was, NULL);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int compare_since(const Warm__Image__Image *was, const Warm__Image__Image *is, int64_t way_s)
+{
+	const struct compared clone = {.image = is, .go_ns = now_ns() - way_s * 1000000000};
+	struct err err = {0};
+
+	return compare_state(was, &clone, &err);
+}
+
+/* 5 seconds were left of each, and it is not armed: that it has expired is believed after a way that was as long, of
+ * one that has something to show. */
+static void test_a_timer_that_was_not_armed_is_noticed(void **state)
+{
+	Warm__Image__Image *was = everything();
+
+	(void)state;
+	for (int which = 0; which < 3; which++) {
+		Warm__Image__Image *is = copy_of(was);
+		Warm__Image__Process *p = is->process;
+		Warm__Image__Timerfd *timerfd = NULL;
+
+		was->process->timer[0]->signal = p->timer[0]->signal = SIGALRM;
+		for (size_t i = 0; i < is->n_description; i++)
+			if (is->description[i]->timerfd && is->description[i]->timerfd->value_ns)
+				timerfd = is->description[i]->timerfd;
+		*(which == 0   ? &p->itimer[0]->value_us
+		  : which == 1 ? &p->timer[0]->remaining_ns
+		               : &timerfd->value_ns) = 0;
+		assert_int_not_equal(compare_since(was, is, 6), 0);
+		if (which == 2) {
+			timerfd->ticks = 1;
+		} else {
+			ADD_VALUE(p, pending, pending(SIGALRM));
+			((siginfo_t *)p->pending[p->n_pending - 1].data)->si_code = SI_TIMER;
+		}
+		assert_int_equal(compare_since(was, is, 6), 0);
+		assert_int_not_equal(compare_since(was, is, 4), 0);
+		warm__image__image__free_unpacked(is, NULL);
+	}
+	warm__image__image__free_unpacked(was, NULL);
+}
+
+/* The second ones run every second. */
+static void test_a_timer_runs_down_on_the_way_and_begins_anew(void **state)
+{
+	Warm__Image__Image *was = everything(), *is = copy_of(was);
+	int64_t *left = &is->process->timer[1]->remaining_ns;
+
+	(void)state;
+	*left = 2000000000;
+	assert_int_equal(compare_since(was, is, 4), 0);
+	assert_int_not_equal(compare_since(was, is, 2), 0);
+	was->process->timer[1]->remaining_ns = 300000000;
+	*left = 900000000;
+	assert_int_equal(compare_since(was, is, 1), 0);
+	assert_int_not_equal(compare_since(was, is, 0), 0);
+	*left = 1100000000;
+	assert_int_not_equal(compare_since(was, is, 1), 0);
+	was->process->timer[1]->remaining_ns = 0; /* one that did not run */
+	*left = 1;
+	assert_int_not_equal(compare_since(was, is, 1), 0);
+	warm__image__image__free_unpacked(is, NULL);
+	warm__image__image__free_unpacked(was, NULL);
+}
+
 /* ---- memory: this process is the clone of itself ------------------------------------------------------------------
  */
 
@@ -499,14 +571,6 @@ static void test_only_the_dead_part_of_a_stack_may_differ(void **state)
 	assert_int_not_equal(compare_pages(&m->want, m->pages, &m->clone, &err), 0);
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static int compare_with_deadline(struct memory *m, int64_t moved_ns)
 {
 	struct timespec at = {1000, 999999999};
@@ -568,6 +632,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_each_change_of_the_state_is_noticed),
 	        cmocka_unit_test(test_what_is_missing_or_too_much_is_noticed),
+	        cmocka_unit_test(test_a_timer_that_was_not_armed_is_noticed),
+	        cmocka_unit_test(test_a_timer_runs_down_on_the_way_and_begins_anew),
 	        cmocka_unit_test_setup_teardown(test_a_byte_in_every_sixteenth_page_is_noticed, make_memory,
 	                                        free_memory),
 	        cmocka_unit_test_setup_teardown(test_a_page_too_many_is_noticed, make_memory, free_memory),
