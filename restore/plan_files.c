@@ -175,14 +175,15 @@ static void open_path(struct plan *p, size_t i)
 static void arm_timerfd(struct plan *p, size_t i)
 {
 	const Warm__Image__Timerfd *t = p->image->description[i]->timerfd;
-	bool by_clock = t->expires_ns != 0; /* a date: it stays one, and is cancelled when the clock is set */
+	/* A date: it stays one, come or not, and is cancelled when the clock is set. */
+	bool by_clock = t->settime_flags & TFD_TIMER_CANCEL_ON_SET;
 	int64_t value_ns = by_clock ? t->expires_ns : t->value_ns;
 	struct itimerspec value = {{t->interval_ns / 1000000000, t->interval_ns % 1000000000},
 	                           {value_ns / 1000000000, value_ns % 1000000000}};
 	uint64_t fd = (uint64_t)plan_number_of(p, i);
 	uint64_t flags = by_clock ? TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET : 0;
 
-	if (t->value_ns == 0 && t->interval_ns == 0 && t->ticks == 0)
+	if (t->value_ns == 0 && t->interval_ns == 0 && t->ticks == 0 && !by_clock)
 		return;
 	/* fdinfo shows the time that is left, whatever TFD_TIMER_ABSTIME said when it was set. */
 	PLAN_SYS(p, SYS_timerfd_settime, "arm the timerfd", fd, flags, plan_data(p, &value, sizeof(value), 8), 0);
