@@ -305,6 +305,23 @@ static int take_owner(struct subject *s, struct open_file *f, struct err *err)
 	return 0;
 }
 
+static int take_outline(struct open_file *f, struct err *err)
+{
+	Warm__Image__Taken *taken = malloc(sizeof(*taken));
+	int seals = f->local < 0 ? -1 : fcntl(f->local, F_GET_SEALS);
+
+	if (!taken)
+		return err_sys(err, ENOMEM, "descriptors");
+	warm__image__taken__init(taken);
+	f->desc->taken = taken;
+	taken->mode = f->st.st_mode;
+	taken->size = (uint64_t)f->st.st_size;
+	taken->rdev = f->st.st_rdev;
+	taken->seals = seals < 0 ? 0 : (uint32_t)seals;
+	info_number(f, "pos", 10, &f->desc->position);
+	return 0;
+}
+
 static int new_description(struct subject *s, struct open_file *f, uint32_t *ret_index, struct err *err)
 {
 	uint64_t flags = 0;
@@ -323,7 +340,7 @@ static int new_description(struct subject *s, struct open_file *f, uint32_t *ret
 	f->desc->ino = f->st.st_ino;
 	r = offer(s, f, *ret_index, err);
 	if (r)
-		return r < 0 ? r : 0;
+		return r < 0 ? r : take_outline(f, err);
 	if ((r = collect_lock(f, err)) < 0)
 		return r;
 	if ((r = take_owner(s, f, err)) < 0)

@@ -235,6 +235,35 @@ static int compare_nameless(const struct pair *p, struct err *err)
 	return same_bytes(was->content, is->content, err, "fd %d: bytes of the deleted file", p->fd);
 }
 
+static size_t taken_place(const image_t *image, const desc_t *d)
+{
+	size_t i = 0;
+
+	while (i < image->n_description && !(image->description[i]->taken && image->description[i]->ino == d->ino &&
+	                                     image->description[i]->dev == d->dev))
+		i++;
+	return i;
+}
+
+/* What can be seen from outside; the plugin knows what else it is. */
+static int compare_taken(const struct pair *p, struct err *err)
+{
+	const Warm__Image__Taken *was = p->was->taken, *is = p->is->taken;
+	int r;
+
+	if (!was || !is)
+		return err_set(err, EBADMSG, "fd %d: a plugin's object without its record", p->fd);
+	if ((r = same_number(was->mode, is->mode, err, "fd %d: kind and permissions of a plugin's object", p->fd)) <
+	            0 ||
+	    (r = same_number(was->rdev, is->rdev, err, "fd %d: device number of a plugin's object", p->fd)) < 0 ||
+	    (r = same_number(was->size, is->size, err, "fd %d: size of a plugin's object", p->fd)) < 0 ||
+	    (r = same_number(was->seals, is->seals, err, "fd %d: seals of a plugin's object", p->fd)) < 0 ||
+	    (r = same_number(taken_place(p->want, p->was), taken_place(p->got, p->is), err,
+	                     "fd %d: which of a plugin's objects", p->fd)) < 0)
+		return r;
+	return same_number(p->was->position, p->is->position, err, "fd %d: position in a plugin's object", p->fd);
+}
+
 static int compare_stdio(const struct pair *p, struct err *err)
 {
 	int r = same_number(p->was->stdio, p->is->stdio, err, "fd %d: standard stream", p->fd);
@@ -266,7 +295,7 @@ static int compare_description(const struct pair *p, struct err *err)
 		return r;
 	switch (p->was->kind) {
 	case WARM__IMAGE__DESCRIPTION_KIND__TAKEN:
-		return 0; /* what else it is, the plugin knows */
+		return compare_taken(p, err);
 	case WARM__IMAGE__DESCRIPTION_KIND__NAMELESS:
 		return compare_nameless(p, err);
 	case WARM__IMAGE__DESCRIPTION_KIND__PIPE:

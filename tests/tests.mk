@@ -50,9 +50,13 @@ NAUGHTY := crash_load hang_load crash_process hang_process refuse_process crash_
            refuse_device crash_resumed crash_plan hang_plan refuse_plan bad_call failing_call wrong_abi short_table \
            wrong_name no_paths witness leave babble_load babble_offer short_offer meddle aged alter forget crash_stopped \
            hang_stopped refuse_stopped hang_later hang_much_later
-TEST_PLUGINS := $(patsubst %,$(T)/plugins/%.so,memfile $(NAUGHTY)) $(T)/plugins/aged_more.so $(T)/holder
+TEST_PLUGINS := $(patsubst %,$(T)/plugins/%.so,memfile $(NAUGHTY)) $(T)/plugins/aged_more.so $(T)/plugins/careless/memfile.so \
+                $(T)/holder
 AS_PLUGIN = $(CC) $(CFLAGS) -D_GNU_SOURCE -I. -Iplugins -fPIC -shared -Wl,-z,defs -o $@ $<
 $(T)/plugins/memfile.so: tests/plugins/memfile.c plugins/warm_plugin.h
+	@mkdir -p $(@D)
+	$(AS_PLUGIN)
+$(T)/plugins/careless/memfile.so: tests/plugins/careless.c tests/plugins/memfile.c plugins/warm_plugin.h
 	@mkdir -p $(@D)
 	$(AS_PLUGIN)
 $(patsubst %,$(T)/plugins/%.so,$(NAUGHTY)): $(T)/plugins/%.so: tests/plugins/naughty.c plugins/warm_plugin.h

@@ -114,6 +114,20 @@ class Takes(PluginCase):
     def test_without_it_the_object_is_refused(self):
         self.assertRefused(refusal("fd %d: memory file /memfd:kept"))
 
+    def test_a_memory_file_that_would_not_be_the_same(self):
+        """The example says no; one that did not look is found out by the trial."""
+        sealed, again = "os.memfd_create('kept', os.MFD_ALLOW_SEALING)", "fd = os.memfd_create('kept')\nos.open(f'/proc/self/fd/{fd}', 2)"
+        for plugin, program, words in (
+                ("memfile", sealed, "a memory file that has seals, or can get them"),
+                ("memfile", again, "a memory file that was opened a second time"),
+                ("careless/memfile", sealed, "trial restore: fd [0-9]+: seals of a plugin's object is 0x1, was 0")):
+            with self.subTest(plugin, words=words):
+                self.clean()
+                shutil.copy(os.path.join(MADE, plugin + ".so"), self.dir)
+                said = len(self.daemon.log())
+                self.assertEqual(self.daemon.exec(PYTHON, "-c", f"import os, warm\n{program}\nwarm.ready()").code, 0)
+                self.assertTrue(wait_for(lambda: re.search(words, self.daemon.log()[said:]), 10), self.daemon.log())
+
     def test_a_process_and_every_phase(self):
         self.install("memfile", "witness")
         row = self.published()

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* memfile: memory files (memfd_create(2)) named "kept...", as descriptors. Each clone has a copy of its own. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,27 @@
 
 static const char *const paths[] = {"/memfd:kept*", NULL};
 
+struct seen {
+	ino_t ino;
+	struct seen *next;
+};
+
+/* A second open file description of a memory file: made like this, it would get a file of its own. */
+static int is_second(struct warm_snapshot *s, ino_t ino)
+{
+	struct seen *seen = s->own, *one;
+
+	for (; seen; seen = seen->next)
+		if (seen->ino == ino)
+			return 1;
+	one = calloc(1, sizeof(*one)); /* as long as this process */
+	if (!one)
+		return 1;
+	*one = (struct seen){ino, s->own};
+	s->own = one;
+	return 0;
+}
+
 static int offer(struct warm_snapshot *s, const struct warm_object *object)
 {
 	struct stat st;
@@ -25,6 +47,10 @@ static int offer(struct warm_snapshot *s, const struct warm_object *object)
 	position = lseek(object->local, 0, SEEK_CUR); /* of the description, which we share with the program */
 	if (position < 0 || fstat(object->local, &st) < 0 || st.st_size > LIMIT)
 		return s->refuse(s, "a memory file that is too large, or cannot be read");
+	if (fcntl(object->local, F_GET_SEALS) != F_SEAL_SEAL) /* what plan() makes has no others */
+		return s->refuse(s, "a memory file that has seals, or can get them");
+	if (is_second(s, st.st_ino))
+		return s->refuse(s, "a memory file that was opened a second time");
 	bytes = malloc((size_t)st.st_size + 1);
 	if (bytes && pread(object->local, bytes, (size_t)st.st_size, 0) == st.st_size)
 		r = s->save(s, &position, sizeof(position)) < 0 ? -1 : s->save(s, bytes, (size_t)st.st_size);

@@ -215,6 +215,11 @@ static Warm__Image__Image *everything(void)
 		warm__image__timerfd__init(d->timerfd);
 		d->timerfd->value_ns = i * 5000000000;
 	}
+	for (uint64_t i = 0; i < 2; i++) {
+		d = add_file(image, WARM__IMAGE__DESCRIPTION_KIND__TAKEN);
+		d->taken = calloc(1, sizeof(*d->taken));
+		warm__image__taken__init(d->taken);
+	}
 	d = add_file(image, WARM__IMAGE__DESCRIPTION_KIND__EPOLL);
 	in = ADD(d, interest, Warm__Image__Interest, warm__image__interest__init);
 	in->events = 0x19;
@@ -371,6 +376,32 @@ static void test_each_change_of_the_state_is_noticed(void **state)
 	for (size_t i = 0; i < n_tally; i++)
 		if (!tally[i].noticed && !listed(tally[i].name))
 			fail_msg("%s: a change is not noticed in any of %u places", tally[i].name, tally[i].n);
+	warm__image__image__free_unpacked(was, NULL);
+}
+
+/* Two descriptions of one file are not two files; which file it is does not matter. */
+static void test_plugins_objects_that_are_one_stay_one(void **state)
+{
+	Warm__Image__Image *was = everything(), *is = copy_of(was);
+	const struct compared clone = {.image = is};
+	Warm__Image__Description *of[2];
+	struct err err = {0};
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < is->n_description; i++)
+		if (is->description[i]->taken)
+			of[n++] = is->description[i];
+	assert_int_equal(n, 2);
+	of[0]->ino = of[1]->ino = 99;
+	assert_int_equal(compare_state(was, &clone, &err), 0);
+	of[1]->ino = 100;
+	assert_int_not_equal(compare_state(was, &clone, &err), 0);
+	assert_non_null(strstr(err.msg, "which of a plugin's objects"));
+	of[1]->ino = 99;
+	of[1]->dev = 1;
+	assert_int_not_equal(compare_state(was, &clone, &err), 0);
+	warm__image__image__free_unpacked(is, NULL);
 	warm__image__image__free_unpacked(was, NULL);
 }
 
@@ -631,6 +662,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_each_change_of_the_state_is_noticed),
+	        cmocka_unit_test(test_plugins_objects_that_are_one_stay_one),
 	        cmocka_unit_test(test_what_is_missing_or_too_much_is_noticed),
 	        cmocka_unit_test(test_a_timer_that_was_not_armed_is_noticed),
 	        cmocka_unit_test(test_a_timer_runs_down_on_the_way_and_begins_anew),
