@@ -34,6 +34,9 @@ int file_compare(const Warm__Rpc__File *file, const struct stat *st, const struc
 		return differs(file, "is gone", reason, reason_size);
 	if (st->st_dev != file->dev || st->st_ino != file->ino)
 		return differs(file, "was replaced", reason, reason_size);
+	if (file->searched &&
+	    (st->st_mode != file->mode || st->st_uid != file->owner || st->st_gid != file->owner_group))
+		return differs(file, "has other permissions", reason, reason_size);
 	if (file->same_inode_only) {
 		bool shrunk = S_ISREG(st->st_mode) && (uint64_t)st->st_size < file->size;
 

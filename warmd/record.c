@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/proc.h"
 #include "policy/file.h"
+#include "warmd/above.h"
 #include "warmd/daemon.h"
 #include "warmd/files.h"
 #include "warmd/first_run.h"
@@ -16,6 +17,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,6 +226,14 @@ static void take_content(Warm__Rpc__File *to, Warm__Rpc__File *from)
 	from->content_digest = (ProtobufCBinaryData){0};
 }
 
+static void take_permissions(Warm__Rpc__File *to, const Warm__Rpc__File *from)
+{
+	to->searched = true;
+	to->mode = from->mode;
+	to->owner = from->owner;
+	to->owner_group = from->owner_group;
+}
+
 /* They were looked at at different times, too. */
 static int drop_doubles(struct list *list, struct err *err)
 {
@@ -241,6 +251,8 @@ static int drop_doubles(struct list *list, struct err *err)
 			last->position |= list->file[i]->position;
 			if (list->file[i]->content_digest.len)
 				take_content(last, list->file[i]);
+			if (list->file[i]->searched)
+				take_permissions(last, list->file[i]);
 			warm__rpc__file__free_unpacked(list->file[i], NULL);
 		} else {
 			list->file[kept++] = list->file[i];
@@ -395,6 +407,47 @@ static int gather_spelled(struct list *list, const Warm__Rpc__Conditions *condit
 	return spelled_each(conditions, since_ns, add_spelled, &spelling, err);
 }
 
+static bool is_kept_out_of_nothing(const Warm__Rpc__Conditions *conditions)
+{
+	return conditions->cap_effective & (UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_DAC_READ_SEARCH);
+}
+
+static int add_searched(struct list *list, const char *path, struct err *err)
+{
+	Warm__Rpc__File *file;
+	struct stat st;
+	int r;
+
+	if (stat(path, &st)) /* what is not there has nothing below it that could be read */
+		return 0;
+	file = file_new(path, NULL, 0);
+	r = list_add(list, file, err);
+	if (r)
+		return r;
+	file_note(file, &st);
+	file->same_inode_only = true;
+	file->searched = true;
+	file->mode = st.st_mode;
+	file->owner = st.st_uid;
+	file->owner_group = st.st_gid;
+	return 0;
+}
+
+/* The directories that lead to its files: it was let through. */
+static int gather_searched(struct list *list, const Warm__Rpc__Conditions *conditions, struct err *err)
+{
+	struct above above = {0};
+	size_t n = is_kept_out_of_nothing(conditions) ? 0 : list->n;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n; i++)
+		r = above_add(&above, list->file[i]->path) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+	for (size_t i = 0; !r && i < above.n; i++)
+		r = add_searched(list, above.path[i], err);
+	above_fini(&above);
+	return r;
+}
+
 /* What it has made itself is what it has mapped or open. */
 static bool written(const Warm__Rpc__Opened *opened, const char *path)
 {
@@ -479,6 +532,8 @@ int record_new(const char *id, const struct first_run *run, Warm__Rpc__Condition
 		forget_files(&opened->file, &opened->n_file);
 	if (!r)
 		r = gather_spelled(&list, conditions, opened || !run->adopted, run->started_ns, err);
+	if (!r)
+		r = gather_searched(&list, conditions, err);
 	if (!r) {
 		r = drop_doubles(&list, err);
 		command_first(&list, conditions->cmd);

@@ -40,9 +40,8 @@ static void template_report(void *arg, const struct report *report)
 		return;
 	}
 	worker_no_timeout(tmpl->worker);
-	/* Not known (warm-spawn's answer may be behind): all zero differs from every launch, so everything is set. */
-	if (worker_pid(tmpl->worker) > 0)
-		traits_read(worker_pid(tmpl->worker), &tmpl->traits);
+	/* Not known: all zero differs from every launch, so everything is set. */
+	traits_read(worker_pid(tmpl->worker), &tmpl->traits);
 	tmpl->ready = true;
 	tmpl->bytes = (uint64_t)report->value;
 	pool_template_ready(tmpl->entry);

@@ -226,15 +226,17 @@ static bool add_watch(struct watch_set *set, uint32_t index, const char *path, u
 
 static bool watch_file(struct watch_set *set, uint32_t index)
 {
-	const char *path = set->file[index]->path;
+	const Warm__Rpc__File *file = set->file[index];
+	uint32_t events = file->searched && !file->names_digest.len ? ABOVE_EVENTS | IN_ATTRIB | IN_MASK_ADD
+	                                                            : WATCH_EVENTS;
 	struct stat st;
 
-	if (lstat(path, &st) || file_blind(path))
+	if (lstat(file->path, &st) || file_blind(file->path))
 		return false;
 	/* A symbolic link is replaced without its target hearing of it. */
-	if (S_ISLNK(st.st_mode) && !add_watch(set, index, path, WATCH_EVENTS | IN_DONT_FOLLOW))
+	if (S_ISLNK(st.st_mode) && !add_watch(set, index, file->path, events | IN_DONT_FOLLOW))
 		return false;
-	return add_watch(set, index, path, WATCH_EVENTS);
+	return add_watch(set, index, file->path, events);
 }
 
 /* What is not there has no file below it that could be watched. */

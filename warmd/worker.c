@@ -120,6 +120,7 @@ static void worker_started(void *arg, pid_t pid, int pidfd)
 	if (pid > 0) {
 		worker->pid = pid;
 		worker->pidfd = pidfd;
+		ev_io_start(worker->daemon->loop, &worker->io); /* nobody is heard whose number is not known */
 		return;
 	}
 	worker->finished = true;
@@ -157,7 +158,6 @@ struct worker *worker_start(struct daemon *daemon, const struct worker_spec *spe
 	}
 	ev_io_init(&worker->io, worker_read, worker->sock, EV_READ);
 	worker->io.data = worker;
-	ev_io_start(daemon->loop, &worker->io);
 	ev_timer_init(&worker->timer, worker_late, spec->timeout_s, 0);
 	worker->timer.data = worker;
 	if (spec->timeout_s)

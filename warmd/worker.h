@@ -40,7 +40,7 @@ struct worker *worker_start(struct daemon *daemon, const struct worker_spec *spe
 void worker_free(struct worker *worker);
 
 int worker_sock(const struct worker *worker);  /* for what else is said on it */
-pid_t worker_pid(const struct worker *worker); /* 0: warm-spawn has not answered yet */
+pid_t worker_pid(const struct worker *worker); /* 0: warm-spawn has not answered yet; nothing is heard from it before */
 void worker_no_timeout(struct worker *worker); /* it waits for us now */
 
 /* What a failed report says, in one line. */

@@ -21,6 +21,7 @@ RUNNING, COLD_START = 2, 3     # proto/launch.h
 KEYCTL, ADD_KEY = 250, 248
 JOIN_SESSION_KEYRING, SEARCH, READ = 1, 10, 11
 SESSION_KEYRING, USER_KEYRING = -3, -4
+READY = "import time\nprint('ready', flush=True)\ntime.sleep(0.3)\n"
 LINES = "$| = 1; print qq(ready\\n); while (<STDIN>) { print `id -u; grep -E '^(Groups|Cap|NoNew)' /proc/self/status`; }"
 HOOK = """import os, warm
 outcome = warm.ready()
@@ -204,6 +205,51 @@ class Callers(RightsCase):
             self.assertEqual(self.assertCold(launch()).out, "resumed False True\n")
             self.daemon.published(2 if who else 1, command=script)
             self.assertEqual(self.assertClone(launch()).out, "restored False True\n")
+
+
+class KeptOut(RightsCase):
+    """Who may no longer go where the program read its files gets no copy that has read them."""
+
+    def test_of_a_directory_above(self):
+        place = os.path.join(self.daemon.dir, "above", "of", "it")
+        os.makedirs(place)
+        script = write(os.path.join(place, "main.py"), READY + "print('ran')\n")
+
+        def launch(**who):
+            return self.daemon.exec(PYTHON, script, options=("--explain", "--ready", "stdout:ready"), **who)
+        for who, served in ((AS_NOBODY, False), ({}, True)):
+            for above in ("above/of/it", "above"):
+                with self.subTest(who=who, above=above):
+                    launch(**who)
+                    self.daemon.published(1, command=script)
+                    self.assertEqual(self.assertClone(launch(**who)).out, "ran\n")
+                    self.daemon.stop() # what it has noted outlives it
+                    os.chmod(os.path.join(self.daemon.dir, above), 0o700)
+                    self.daemon.start()
+                    os.chmod(self.daemon.socket, 0o666)
+                    done = launch(**who)
+                    if served:
+                        self.assertEqual(self.assertClone(done).out, "ran\n")
+                    else:
+                        self.assertCold(done, above + " has other permissions")
+                        self.assertIn("Permission denied", done.err)
+                    os.chmod(os.path.join(self.daemon.dir, above), 0o755)
+                    self.daemon.warm("rm", *[row["id"] for row in self.daemon.ls()])
+
+    def test_of_one_while_the_daemon_runs(self):
+        place = os.path.join(self.daemon.dir, "watched")
+        os.makedirs(place)
+        script = write(os.path.join(place, "main.py"), READY)
+        argv, options = (PYTHON, script), ("--explain", "--ready", "stdout:ready")
+        self.daemon.exec(*argv, options=options, **AS_NOBODY)
+        self.daemon.published(1, command=script)
+        self.assertClone(self.daemon.exec(*argv, options=options, **AS_NOBODY))
+        write(os.path.join(place, "other"), "")  # names that come and go are nothing to it
+        self.daemon.full_pool()
+        self.assertClone(self.daemon.exec(*argv, options=options, **AS_NOBODY))
+        os.chown(place, 1, 1)
+        os.chmod(place, 0o700)
+        self.assertCold(self.daemon.exec(*argv, options=options, **AS_NOBODY), place + " has other permissions")
 
 
 class Became(RightsCase):
