@@ -50,6 +50,10 @@ class JavaHook(unittest.TestCase):
         os.unlink(path)
         return done
 
+    def assertServer(self, done, reason):
+        """It hears why there is no snapshot each time that it asks, and runs on."""
+        self.assertEqual(done.stdout.splitlines(), [f"called off: {reason}", f"called off again: {reason}", "you asked for /0"], done.stderr)
+
     def test_refusal_is_said_and_the_program_goes_on(self):
         hook = wire.number(wire.OUTCOME, wire.COLD) + wire.text(REASON, "the moon is full")
         refused = wire.MAGIC + wire.number(1, 1) + wire.text(wire.HOOK, hook)
@@ -59,7 +63,7 @@ class JavaHook(unittest.TestCase):
         self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
         self.assertIn("the moon is full", done.stderr)
         done = self.play("-cp", f"{JAR}:{self.classes}", "Server", answers=[refused])
-        self.assertEqual(done.stdout.splitlines(), ["called off: the moon is full []", "you asked for /0"], done.stderr)
+        self.assertServer(done, "the moon is full []")
 
     def test_daemon_that_wants_nothing_is_told_nothing(self):
         done = self.play("-cp", f"{JAR}:{self.classes}", "Copy", first=reply(wire.COLD))
@@ -81,7 +85,12 @@ class JavaHook(unittest.TestCase):
         self.assertEqual((said["outcome"], said["calls"]), ("COLD COLD", "before two, before one, after one, after two"))
         self.assertIn("no luck: no snapshot is taken", done.stderr)
         done = self.play("-cp", f"{JAR}:{self.classes}", "Server", env={"FAIL": "1"})
-        self.assertEqual(done.stdout.splitlines(), ["called off: null [java.lang.IllegalStateException: not now]", "you asked for /0"])
+        self.assertServer(done, "null [java.lang.IllegalStateException: not now]")
+        self.assertIsNone(self.daemon.ready)
+
+    def test_resource_that_asks_for_a_snapshot_calls_it_off(self):
+        done = self.play("-cp", f"{JAR}:{self.classes}", "Server", env={"RECURSE": "1"})
+        self.assertServer(done, "null [org.crac.CheckpointException: a resource asked for a snapshot while one was being taken]")
         self.assertIsNone(self.daemon.ready)
 
     def test_code_and_the_places_it_was_looked_for_are_declared(self):

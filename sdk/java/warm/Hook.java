@@ -76,6 +76,17 @@ public final class Hook {
         return result;
     }
 
+    /** The same as {@code org.crac} promises it: it never returns as if there were a snapshot that was called off. */
+    public static synchronized void checkpointRestore() throws CheckpointException, RestoreException {
+        if (running) {
+            throw new CheckpointException("a resource asked for a snapshot while one was being taken");
+        }
+        run(new Warm.Options());
+        if (calledOff != null) {
+            throw calledOff;
+        }
+    }
+
     private static Warm.Outcome ask() throws CheckpointException, RestoreException {
         if (!Native.isWanted()) {
             return Warm.Outcome.COLD; // nobody was told

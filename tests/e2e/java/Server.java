@@ -37,6 +37,9 @@ public class Server implements Resource {
         if (System.getenv("FAIL") != null) {
             throw new IllegalStateException("not now");
         }
+        if (System.getenv("RECURSE") != null) {
+            Core.checkpointRestore();
+        }
     }
 
     @Override
@@ -49,10 +52,12 @@ public class Server implements Resource {
         server.start();
         server.ask("/ahead");
         Core.getGlobalContext().register(server);
-        try {
-            Core.checkpointRestore();
-        } catch (CheckpointException called) {
-            System.out.println("called off: " + called.getMessage() + " " + List.of(called.getSuppressed()));
+        for (String times : List.of("", " again")) {
+            try {
+                Core.checkpointRestore();
+            } catch (CheckpointException called) {
+                System.out.println("called off" + times + ": " + called.getMessage() + " " + List.of(called.getSuppressed()));
+            }
         }
         System.out.println(server.ask("/" + args.length));
         server.server.stop(0);
