@@ -140,3 +140,4 @@ function say(line) {
 }
 
 module.exports = { ready, beforeSnapshot, afterRestore, generation };
+module.exports.default = module.exports; // what TypeScript makes of `import warm` for CommonJS without esModuleInterop

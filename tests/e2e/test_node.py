@@ -170,6 +170,19 @@ class NodeHook(Hook, unittest.TestCase):
                             'import warm, { ready } from "warm"; console.log(JSON.stringify([await ready(), ready === warm.ready]));')
         self.assertEqual(self.run_app(daemon=False), ["cold", True])
 
+    def test_what_typescript_makes_of_an_import(self):
+        """`tsc --module commonjs` of `import warm, { ready } from "warm"`, without esModuleInterop and with it."""
+        interop = "const __importDefault = (mod) => (mod && mod.__esModule) ? mod : { default: mod };\n"
+        for imports in 'const warm_1 = require("warm");', interop + 'const warm_1 = __importDefault(require("warm"));':
+            with self.subTest(imports):
+                write(self.script, f"""
+                    "use strict";
+                    Object.defineProperty(exports, "__esModule", {{ value: true }});
+                    {imports}
+                    warm_1.default.ready().then((said) => console.log(JSON.stringify([said, typeof warm_1.default.generation])));
+                    """)
+                self.assertEqual(self.run_app(daemon=False), ["cold", "function"], self.errors)
+
     def test_worker_is_cold_and_wrong_options_are_refused(self):
         write(self.script, """
             const { Worker, isMainThread, parentPort } = require("node:worker_threads"), warm = require("warm");
