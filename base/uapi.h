@@ -66,7 +66,8 @@ struct uffdio_move {
 #define TFD_IOC_SET_TICKS _IOW('T', 0, __u64)
 #endif
 #ifndef PR_TIMER_CREATE_RESTORE_IDS
-#define PR_TIMER_CREATE_RESTORE_IDS 77 /* Linux 6.15 */
+#define PR_TIMER_CREATE_RESTORE_IDS     77 /* Linux 6.15 */
+#define PR_TIMER_CREATE_RESTORE_IDS_GET 2
 #endif
 
 #ifndef PR_GET_MDWE

@@ -18,6 +18,7 @@
 #include "cache/pack.h"
 #include "proto/launch.h"
 #include "snapshot/compare.h"
+#include "snapshot/own.h"
 #include "snapshot/planned_locks.h"
 #include "snapshot/stand_ins.h"
 #include "snapshot/subject.h"
@@ -155,7 +156,8 @@ static int become_and_compare(struct trial *t, struct report *ret_said, struct e
 		r = planned_locks_add(&t->locks, s, held_by_the_original(t->want), err);
 	if (r < 0)
 		return err_step(err, "the clone cannot be looked at");
-	return compare(t, err);
+	r = compare(t, err);
+	return r < 0 ? r : check_own(s, err);
 }
 
 static void trial_close(struct trial *t)

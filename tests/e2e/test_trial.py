@@ -2,6 +2,7 @@
 """The trial restore by hand: a standby whose memory somebody has changed behind our back is found out, whichever byte it
 was; one that nobody touched passes; and none of them has run an instruction of its own."""
 import array
+import ctypes
 import fcntl
 import glob
 import os
@@ -137,8 +138,8 @@ def in_plan(pattern, at, new):
     return change
 
 
-def dropped(kind, call_number=0):
-    """The only operation of this kind (proto/rop.h) becomes a getpid()."""
+def dropped(kind, call_number=0, args=b""):
+    """The only operation of this kind (proto/rop.h), with arguments that begin so, becomes a getpid()."""
     def change(pid):
         with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
             arena = [int(line.split("-")[0], 16) for line in maps if " rwxp " in line][0]
@@ -147,7 +148,8 @@ def dropped(kind, call_number=0):
             ops, n_ops = struct.unpack("<QI", memory.read(12))
             memory.seek(ops)
             list_ = memory.read(n_ops * 64)
-            places = [i for i in range(n_ops) if struct.unpack_from("<BxH", list_, i * 64) == (kind, call_number)]
+            places = [i for i in range(n_ops) if struct.unpack_from("<BxH", list_, i * 64) == (kind, call_number)
+                      and list_.startswith(args, i * 64 + 8)]
             assert len(places) == 1, places
             memory.seek(ops + places[0] * 64)
             memory.write(struct.pack("<BBHI", 1, 2, 39, 0))
@@ -180,7 +182,8 @@ class Trial(WarmCase):
         with open(cls.where, encoding="ascii") as file:
             cls.address = int(file.read())
         cls.row = row = cls.daemon.published(1)[0]
-        cls.template = Template(glob.glob(os.path.join(cls.daemon.root, "images", row["id"] + "*"))[0])
+        cls.image = glob.glob(os.path.join(cls.daemon.root, "images", row["id"] + "*"))[0]
+        cls.template = Template(cls.image)
         cls.addClassCleanup(cls.template.close)
 
     def ran(self):
@@ -227,6 +230,25 @@ class Trial(WarmCase):
                 kind, _, text, _ = trial(self.template, dropped(1, call_number))
                 self.assertEqual(kind, FAILED)
                 self.assertRegex(text, f"^{words} does not run, had [0-9]+ ms to go$")
+
+    def test_what_a_clone_has_not_of_its_own_is_found(self):
+        """Operations that a standby has behind it when it parks."""
+        for call_number, args, words in (
+                (109, b"", "the clone has no process group of its own"),
+                (112, b"", "the clone has no session of its own"),
+                (250, struct.pack("<Q", 1), "the clone has no session keyring of its own"),
+                (157, struct.pack("<QQ", 77, 0), "timers of the clone would have to choose their ids")):
+            with self.subTest(words):
+                # As at a login: what is nobody's in particular, a clone leaves as soon as it links a key there.
+                if call_number == 250 and ctypes.CDLL(None, use_errno=True).syscall(250, 1, None) < 0:
+                    self.skipTest(f"a session keyring: {os.strerror(ctypes.get_errno())}")
+                template = Template(self.image)
+                try:
+                    dropped(1, call_number, args)(template.process.pid)
+                    kind, _, text, _ = trial(template)
+                finally:
+                    template.close()
+                self.assertEqual((kind, text), (FAILED, words))
 
     def test_a_lock_that_the_clone_would_not_take_is_found(self):
         """Of none of them the trial tries to take: the original may hold it."""
