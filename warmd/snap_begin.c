@@ -43,10 +43,11 @@ static int check_new(struct daemon *daemon, const struct snap_job *job, const Wa
 	return 0;
 }
 
-/* Whether check_new() has found one in the place of this process: it has to do without, and nothing has failed. */
+/* Whether check_new() has found one in the place of this process, good or bad: it has to do without, and nothing of its
+ * own has failed. */
 static bool is_unwanted(int r)
 {
-	return r == -EEXIST || r == -EBUSY;
+	return r == -EEXIST || r == -EBUSY || r == -ENOTSUP;
 }
 
 bool snap_job_is_new(struct daemon *daemon, const Warm__Rpc__Conditions *conditions, struct err *err)
