@@ -34,7 +34,8 @@ $(E2E_PROGRAMS): $(T)/%: tests/e2e/%.c $(BUILD)/libwarm.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a $(LDLIBS) -lpthread
 $(T)/killer.so: tests/e2e/killer/killer.c
 $(T)/ready.so: tests/e2e/ready/ready.c
-$(T)/killer.so $(T)/ready.so:
+$(T)/ceiling.so: tests/e2e/ceiling/ceiling.c
+$(T)/killer.so $(T)/ready.so $(T)/ceiling.so:
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -shared -fPIC -MF $@.d -o $@ $<
 # The same with OpenSSL found late, and with it inside.
@@ -43,7 +44,7 @@ $(T)/dice_late $(T)/dice_inside: $(T)/dice_%: tests/e2e/dice.c $(BUILD)/libwarm.
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(KIND) -MF $@.d -o $@ $< $(BUILD)/libwarm.a $(LDLIBS) -lpthread
 $(T)/dice_late: KIND := -DDICE_LATE
 $(T)/dice_inside: LDLIBS := -l:libcrypto.a
-E2E     := $(E2E_PROGRAMS) $(T)/dice_late $(T)/dice_inside $(T)/killer.so $(T)/ready.so
+E2E     := $(E2E_PROGRAMS) $(T)/dice_late $(T)/dice_inside $(T)/killer.so $(T)/ready.so $(T)/ceiling.so
 
 # Plugins for tests: memfile is the example of docs/PLUGINS.md; naughty.c is everything that one can do wrong.
 NAUGHTY := crash_load hang_load crash_process hang_process refuse_process crash_offer hang_offer exit_offer nonsense \

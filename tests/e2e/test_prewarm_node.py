@@ -11,7 +11,7 @@ import time
 import unittest
 
 from case import harness, write
-from harness import CLONE_TIERS, finish
+from harness import BUILD, CLONE_TIERS, finish
 from test_node import NODE, needs_node
 from test_prewarm import PrewarmCase
 
@@ -256,6 +256,10 @@ class Options(NodeCase):
             for again in range(2):
                 done = self.assertCold(self.daemon.exec(NODE, *words, env=env), *[why] * again)
                 self.assertEqual((done.code, done.out), (cold.code, cold.out), env)
+
+    def test_heap_that_cannot_grow(self):
+        """V8's code begins where malloc's heap ends: one start in some dozens."""
+        self.check_same(NODE, "-p", "process.argv.length", env={"LD_PRELOAD": os.path.join(BUILD, "tests", "ceiling.so")})
 
     def test_launcher_of_another_node(self):
         shim = shutil.copy("/usr/bin/env", os.path.join(self.folder("shim"), "node"))

@@ -13,9 +13,11 @@
 #include "base/clean.h"
 #include "base/fd.h"
 
-#define MAPS_MAX    (8u << 20)
-#define PIN_BYTES   4096
-#define STRINGS_MAX 4096 /* in one vector: what is longer is none */
+#define MAPS_MAX      (8u << 20)
+#define PIN_BYTES     4096
+#define FILLING_BYTES 65536 /* less than malloc would map by itself */
+#define FILLINGS_MAX  4096
+#define STRINGS_MAX   4096 /* in one vector: what is longer is none */
 
 /* ---- areas ------------------------------------------------------------------------------------------------------- */
 
@@ -37,15 +39,40 @@ static bool is_node(const char *path, const char *exe)
 	return strcmp(path, exe) == 0 || (slash && strncmp(slash, "/libnode.so", 11) == 0);
 }
 
+struct filling {
+	struct filling *next;
+	char rest[FILLING_BYTES];
+};
+
+/*
+ * V8's code may lie where the heap ends. Then nothing is taken behind it, but all that malloc still has there: once it
+ * goes on elsewhere, it has forgotten that end.
+ */
+static int fill(struct memory *memory)
+{
+	for (int i = 0; i < FILLINGS_MAX; i++) {
+		struct filling *filling = malloc(sizeof(*filling));
+
+		if (!filling)
+			return -ENOMEM;
+		filling->next = memory->filling;
+		memory->filling = filling;
+		if ((char *)filling >= (char *)sbrk(0))
+			return 0;
+	}
+	return -E2BIG;
+}
+
 /* malloc gives back the end of its heap only where nobody else has taken memory behind it. */
 static int pin(struct memory *memory)
 {
 	memory->n = 0;
+	memory->filling = NULL;
 	memory->pin = sbrk(PIN_BYTES);
 	if (memory->pin != (void *)-1)
 		return 0;
 	memory->pin = NULL;
-	return -ENOMEM;
+	return fill(memory);
 }
 
 void memory_fini(struct memory *memory)
@@ -53,6 +80,12 @@ void memory_fini(struct memory *memory)
 	if (memory->pin && sbrk(0) == (char *)memory->pin + PIN_BYTES)
 		sbrk(-PIN_BYTES);
 	memory->pin = NULL;
+	while (memory->filling) {
+		struct filling *filling = memory->filling;
+
+		memory->filling = filling->next;
+		free(filling);
+	}
 }
 
 static int look(struct memory *ret)

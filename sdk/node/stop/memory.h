@@ -12,12 +12,15 @@
 
 #define MEMORY_AREAS_MAX 8
 
+struct filling;
+
 struct memory {
 	struct {
 		uint64_t *start, *end;
 	} area[MEMORY_AREAS_MAX];
 	size_t n;
 	void *pin;
+	struct filling *filling; /* malloc'ed */
 };
 
 /* Where these areas are now. They do not shrink until memory_fini(), which is to be called in any case. 0 or -errno;
