@@ -2,7 +2,8 @@
 /*
  * Loaded into a Python that `warm exec` starts where no snapshot of it is there yet (LD_PRELOAD): stands in for main(),
  * does what that does up to the user's program, and takes the snapshot there. A copy gets another program, another
- * command line and environment, and goes on to Py_RunMain() like the original: from there on CPython runs alone.
+ * command line and environment, and goes on to Py_RunMain() like the original: from there on CPython runs alone. Where
+ * the program has modules of its own in the place of those that were loaded, either executes the interpreter anew.
  *
  *     main:  connect, ask ──not wanted──► the real main()
  *              └─► initialise ─► load modules, declare files ─► ready ─┬─ original ─────────────► Py_RunMain()

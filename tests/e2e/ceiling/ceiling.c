@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Somebody else's memory begins where malloc's heap ends, as V8's code does now and then. */
 #include <malloc.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
