@@ -85,13 +85,16 @@ $(BUILD)/warmd: $(call objs,warmd policy cache) $(BASE)
 $(BUILD)/warm-opened: $(call objs,warmd/opened) $(patsubst %,$(BUILD)/obj/%.o,warmd/confine warmd/files policy/file) $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -lseccomp -lcap
 
-$(BUILD)/warm-snap: $(call objs,snapshot plugins) $(BUILD)/obj/cache/pack.o $(BASE)
+# What reads images.
+PACK := $(patsubst %,$(BUILD)/obj/cache/%.o,pack pack_order pack_crew)
+
+$(BUILD)/warm-snap: $(call objs,snapshot plugins) $(PACK) $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lpthread
 
 $(BUILD)/warm-store: $(call objs,cache cache/worker) $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lsqlite3
 
-$(BUILD)/warm-restore: $(call objs,restore plugins) $(BUILD)/obj/cache/pack.o $(BUILD)/obj/restorer_blob.o $(BASE)
+$(BUILD)/warm-restore: $(call objs,restore plugins) $(PACK) $(BUILD)/obj/restorer_blob.o $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lpthread
 
 $(BUILD)/warm-init: $(call objs,restore/init)

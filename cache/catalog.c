@@ -17,7 +17,7 @@
 #include "cache/adopt.h"
 #include "cache/store.h"
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 #define TEXT_(number)  #number
 #define TEXT(number)   TEXT_(number)
 #define ASIDE_MAX      (PATH_MAX + 64)

@@ -3,9 +3,6 @@
 
 #include <errno.h>
 #include <lz4.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,33 +12,23 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "cache/pack_crew.h"
 
-#define THREADS_MAX 16
-#define DAMAGED     "the file was altered or is damaged; `warm rm` it"
+#define DAMAGED "the file was altered or is damaged; `warm rm` it"
 
 struct pack {
 	int fd;
 	char name[96];
 	struct pack_header header;
+	struct pack_order order;
+	struct pack_range *first;
+	size_t n_first;
 	struct pack_entry *toc;
 	uint64_t *offset; /* of each block: the sum of what is stored before it */
-	uint64_t n_blocks;
+	uint64_t n_blocks, n_first_blocks;
 };
 
-static uint64_t n_blocks_of(uint64_t n_pages)
-{
-	return n_pages / PACK_BLOCK_PAGES + (n_pages % PACK_BLOCK_PAGES != 0);
-}
-
-/* Bytes of a block when it is not compressed: only the last one may be short. */
-static size_t block_len(uint64_t n_pages, uint64_t block)
-{
-	uint64_t pages = n_pages - block * PACK_BLOCK_PAGES;
-
-	return (size_t)(pages < PACK_BLOCK_PAGES ? pages : PACK_BLOCK_PAGES) * PACK_PAGE;
-}
-
-static uint32_t header_crc(const struct pack_header *header)
+uint32_t pack_header_crc(const struct pack_header *header)
 {
 	uint8_t page[PACK_HEADER_SIZE] = {0};
 
@@ -50,207 +37,7 @@ static uint32_t header_crc(const struct pack_header *header)
 	return digest_crc32c(0, page, sizeof(page));
 }
 
-/* ---- several threads on one range of blocks -------------------------------------------------------------------- */
-
-/* Each worker takes the next block from the counter; the first error stops all. */
-struct crew {
-	int (*work)(struct crew *crew, void *scratch, uint64_t block, struct err *err);
-	size_t scratch_len; /* each worker has a buffer of its own */
-	uint64_t n_blocks;
-	atomic_uint_fast64_t next;
-	atomic_bool stop;
-	pthread_mutex_t lock; /* of all below */
-	pthread_cond_t turn;
-	struct err err;
-
-	const struct pack *pack; /* reading */
-	uint8_t *dst;
-
-	int out_fd, pages_fd; /* writing */
-	uint64_t n_pages, out_offset, out_turn;
-	struct pack_entry *toc;
-};
-
-static void crew_fail(struct crew *crew, const struct err *err)
-{
-	pthread_mutex_lock(&crew->lock);
-	if (!crew->err.code)
-		crew->err = *err;
-	atomic_store(&crew->stop, true);
-	pthread_cond_broadcast(&crew->turn);
-	pthread_mutex_unlock(&crew->lock);
-}
-
-static void *crew_member(void *arg)
-{
-	struct crew *crew = arg;
-	void *scratch = malloc(crew->scratch_len);
-	struct err err = {0};
-
-	if (!scratch) {
-		err_sys(&err, ENOMEM, "buffer of %zu bytes", crew->scratch_len);
-		crew_fail(crew, &err);
-		return NULL;
-	}
-	while (!atomic_load(&crew->stop)) {
-		uint64_t block = atomic_fetch_add(&crew->next, 1);
-
-		if (block >= crew->n_blocks)
-			break;
-		if (crew->work(crew, scratch, block, &err) < 0) {
-			crew_fail(crew, &err);
-			break;
-		}
-	}
-	free(scratch);
-	return NULL;
-}
-
-/* The caller's thread is one of the crew; where no other can be had it does all the work. */
-static int crew_run(struct crew *crew, unsigned n_threads, struct err *err)
-{
-	pthread_t thread[THREADS_MAX];
-	unsigned n_started = 0;
-
-	if (n_threads > THREADS_MAX)
-		n_threads = THREADS_MAX;
-	pthread_mutex_init(&crew->lock, NULL);
-	pthread_cond_init(&crew->turn, NULL);
-	while (n_started + 1 < n_threads && n_started + 1 < crew->n_blocks) {
-		if (pthread_create(&thread[n_started], NULL, crew_member, crew) != 0)
-			break;
-		n_started++;
-	}
-	crew_member(crew);
-	for (unsigned i = 0; i < n_started; i++)
-		pthread_join(thread[i], NULL);
-	pthread_cond_destroy(&crew->turn);
-	pthread_mutex_destroy(&crew->lock);
-
-	if (crew->err.code && err)
-		*err = crew->err;
-	return -crew->err.code;
-}
-
-/* ---- writing --------------------------------------------------------------------------------------------------- */
-
-static int wait_for_turn(struct crew *crew, uint64_t block, size_t len, uint64_t *ret_offset)
-{
-	int ret = 0;
-
-	pthread_mutex_lock(&crew->lock);
-	while (crew->out_turn != block && !atomic_load(&crew->stop))
-		pthread_cond_wait(&crew->turn, &crew->lock);
-	if (crew->out_turn == block) {
-		*ret_offset = crew->out_offset;
-		crew->out_offset += len;
-		crew->out_turn++;
-		pthread_cond_broadcast(&crew->turn);
-	} else {
-		ret = -ECANCELED;
-	}
-	pthread_mutex_unlock(&crew->lock);
-	return ret;
-}
-
-static int write_block(struct crew *crew, void *scratch, uint64_t block, struct err *err)
-{
-	size_t len = block_len(crew->n_pages, block);
-	uint8_t *raw = scratch, *out = raw + PACK_BLOCK_BYTES;
-	uint64_t offset;
-	ssize_t n = fd_pread_full(crew->pages_fd, raw, len, block * PACK_BLOCK_BYTES);
-	int stored, ret;
-
-	if (n < 0)
-		return err_sys(err, (int)-n, "read captured pages");
-	if ((size_t)n != len)
-		return err_set(err, EIO, "captured pages end early, in block %llu", (unsigned long long)block);
-
-	stored = LZ4_compress_fast((const char *)raw, (char *)out, (int)len, (int)(len - len / 4), 1);
-	if (stored <= 0) { /* less than a quarter saved is not worth the decompression */
-		out = raw;
-		stored = (int)len;
-	}
-	crew->toc[block].stored = (uint32_t)stored;
-	crew->toc[block].crc = digest_crc32c(0, out, (size_t)stored);
-
-	ret = wait_for_turn(crew, block, (size_t)stored, &offset);
-	if (ret < 0)
-		return err_sys(err, -ret,
-		               "write image"); /* another one failed first, and its error is the one that is told */
-	ret = fd_pwrite_full(crew->out_fd, out, (size_t)stored, offset);
-	return ret < 0 ? err_sys(err, -ret, "write image") : 0;
-}
-
-static int write_sections(int out_fd, const void *const section[PACK_N_SECTIONS],
-                          const size_t section_len[PACK_N_SECTIONS], struct pack_header *header, uint64_t *offset,
-                          struct err *err)
-{
-	for (int i = 0; i < PACK_N_SECTIONS; i++) {
-		int ret = fd_pwrite_full(out_fd, section[i], section_len[i], *offset);
-
-		if (ret < 0)
-			return err_sys(err, -ret, "write image");
-		header->section[i].len = section_len[i];
-		header->section[i].crc = digest_crc32c(0, section[i], section_len[i]);
-		*offset += section_len[i];
-	}
-	return 0;
-}
-
-/* The header goes last: before it is there the file is no image. */
-static int write_ends(const struct crew *crew, struct pack_header *header, struct err *err)
-{
-	uint8_t page[PACK_HEADER_SIZE] = {0};
-	int ret;
-
-	header->toc.len = crew->n_blocks * sizeof(*crew->toc);
-	header->toc.crc = digest_crc32c(0, crew->toc, header->toc.len);
-	header->file_size = crew->out_offset + header->toc.len;
-	header->crc = header_crc(header);
-	memcpy(page, header, sizeof(*header));
-	ret = fd_pwrite_full(crew->out_fd, crew->toc, header->toc.len, crew->out_offset);
-	if (ret == 0)
-		ret = fd_pwrite_full(crew->out_fd, page, sizeof(page), 0);
-	return ret < 0 ? err_sys(err, -ret, "write image") : 0;
-}
-
-int pack_write(int out_fd, const void *const section[PACK_N_SECTIONS], const size_t section_len[PACK_N_SECTIONS],
-               int pages_fd, uint64_t n_pages, uint64_t *ret_bytes, struct err *err)
-{
-	struct pack_header header = {.magic = PACK_MAGIC,
-	                             .version = PACK_VERSION,
-	                             .page_size = PACK_PAGE,
-	                             .block_pages = PACK_BLOCK_PAGES,
-	                             .n_pages = n_pages};
-	struct crew crew = {.work = write_block,
-	                    .scratch_len = 2 * PACK_BLOCK_BYTES,
-	                    .n_blocks = n_blocks_of(n_pages),
-	                    .out_fd = out_fd,
-	                    .pages_fd = pages_fd,
-	                    .n_pages = n_pages,
-	                    .out_offset = PACK_HEADER_SIZE};
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	uint64_t blocks_start;
-	int ret;
-
-	crew.toc = calloc(crew.n_blocks ? crew.n_blocks : 1, sizeof(*crew.toc));
-	if (!crew.toc)
-		return err_sys(err, ENOMEM, "table of %llu blocks", (unsigned long long)crew.n_blocks);
-	ret = write_sections(out_fd, section, section_len, &header, &crew.out_offset, err);
-	blocks_start = crew.out_offset;
-	if (ret == 0)
-		ret = crew_run(&crew, cpus > 0 ? (unsigned)cpus : 1, err);
-	header.blocks_len = crew.out_offset - blocks_start;
-	if (ret == 0)
-		ret = write_ends(&crew, &header, err);
-	if (ret == 0 && ret_bytes)
-		*ret_bytes = header.file_size;
-	free(crew.toc);
-	return ret;
-}
-
-/* ---- reading --------------------------------------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
 
 static int damaged(const struct pack *pack, struct err *err, const char *what)
 {
@@ -281,7 +68,7 @@ static int check_header(const struct pack *pack, const uint8_t page[PACK_HEADER_
 		if (page[i])
 			return damaged(pack, err, "header");
 	}
-	if (header->crc != header_crc(header))
+	if (header->crc != pack_header_crc(header))
 		return damaged(pack, err, "header");
 	if (header->version != PACK_VERSION || header->page_size != PACK_PAGE ||
 	    header->block_pages != PACK_BLOCK_PAGES)
@@ -293,8 +80,9 @@ static int check_header(const struct pack *pack, const uint8_t page[PACK_HEADER_
 		return damaged(pack, err, "its length differs from what was written");
 
 	/* Lengths that add up to the file's: taken off one by one, so that no sum can wrap. */
-	const uint64_t len[] = {PACK_HEADER_SIZE, header->section[PACK_META].len, header->section[PACK_RECORD].len,
-	                        header->blocks_len, header->toc.len};
+	const uint64_t len[] = {
+	        PACK_HEADER_SIZE,  header->blocks_len, header->section[PACK_META].len, header->section[PACK_RECORD].len,
+	        header->first.len, header->toc.len};
 
 	for (size_t i = 0; i < sizeof(len) / sizeof(len[0]); i++) {
 		if (len[i] > left)
@@ -302,32 +90,81 @@ static int check_header(const struct pack *pack, const uint8_t page[PACK_HEADER_
 		left -= len[i];
 	}
 	if (left != 0 || header->toc.len % sizeof(struct pack_entry) != 0 ||
-	    header->toc.len / sizeof(struct pack_entry) != n_blocks_of(header->n_pages))
+	    header->first.len % sizeof(struct pack_range) != 0)
 		return damaged(pack, err, "header");
 	return 0;
 }
 
-static int read_toc(struct pack *pack, struct err *err)
+static int read_checked(const struct pack *pack, const struct pack_part *part, uint64_t offset, const char *what,
+                        void *ret_data, struct err *err)
 {
-	const struct pack_header *header = &pack->header;
-	uint64_t offset = PACK_HEADER_SIZE + header->section[PACK_META].len + header->section[PACK_RECORD].len;
-	uint64_t end = offset + header->blocks_len;
+	CLEAN(free) uint8_t *data = malloc(part->len ? part->len : 1);
 	int ret;
 
-	pack->n_blocks = header->toc.len / sizeof(struct pack_entry);
-	pack->toc = malloc(header->toc.len ? header->toc.len : 1);
-	pack->offset = calloc(pack->n_blocks + 1, sizeof(*pack->offset));
-	if (!pack->toc || !pack->offset)
-		return err_sys(err, ENOMEM, "image %s: table of %llu blocks", pack->name,
-		               (unsigned long long)pack->n_blocks);
-	ret = read_part(pack, pack->toc, header->toc.len, end, "table of contents", err);
+	if (!data)
+		return err_sys(err, ENOMEM, "image %s: %s", pack->name, what);
+	ret = read_part(pack, data, part->len, offset, what, err);
 	if (ret < 0)
 		return ret;
-	if (digest_crc32c(0, pack->toc, header->toc.len) != header->toc.crc)
-		return damaged(pack, err, "table of contents: checksum differs");
+	if (digest_crc32c(0, data, part->len) != part->crc)
+		return err_set(err, EBADMSG, "image %s: %s: checksum differs: " DAMAGED, pack->name, what);
+	*(void **)ret_data = take_ptr(data);
+	return 0;
+}
+
+static uint64_t blocks_end(const struct pack *pack)
+{
+	return PACK_HEADER_SIZE + pack->header.blocks_len;
+}
+
+static uint64_t first_offset(const struct pack *pack)
+{
+	return blocks_end(pack) + pack->header.section[PACK_META].len + pack->header.section[PACK_RECORD].len;
+}
+
+static int read_order(struct pack *pack, struct err *err)
+{
+	int ret = read_checked(pack, &pack->header.first, first_offset(pack), "list of first pages", &pack->first, err);
+
+	if (ret < 0)
+		return ret;
+	pack->n_first = pack->header.first.len / sizeof(*pack->first);
+	ret = pack_order_init(&pack->order, pack->header.n_pages, pack->first, pack->n_first);
+	if (ret == -EINVAL)
+		return damaged(pack, err, "list of first pages");
+	return ret < 0 ? err_sys(err, -ret, "image %s: list of first pages", pack->name) : 0;
+}
+
+/* Bytes of a block when it is not compressed. */
+static size_t block_len(const struct pack *pack, uint64_t block)
+{
+	unsigned pages;
+
+	pack_order_block(&pack->order, block, &pages);
+	return (size_t)pages * PACK_PAGE;
+}
+
+static int read_toc(struct pack *pack, struct err *err)
+{
+	uint64_t offset = PACK_HEADER_SIZE, end = blocks_end(pack);
+	int ret = read_checked(pack, &pack->header.toc, first_offset(pack) + pack->header.first.len,
+	                       "table of contents", &pack->toc, err);
+
+	if (ret < 0)
+		return ret;
+	pack->n_blocks = pack->header.toc.len / sizeof(struct pack_entry);
+	pack->n_first_blocks = pack_order_first_blocks(&pack->order);
+	if (pack->n_blocks != pack_order_blocks(&pack->order))
+		return damaged(pack, err, "table of contents");
+	pack->offset = calloc(pack->n_blocks + 1, sizeof(*pack->offset));
+	if (!pack->offset)
+		return err_sys(err, ENOMEM, "image %s: table of %llu blocks", pack->name,
+		               (unsigned long long)pack->n_blocks);
 	for (uint64_t i = 0; i < pack->n_blocks; i++) {
-		if (pack->toc[i].stored == 0 || pack->toc[i].stored > block_len(header->n_pages, i) ||
-		    pack->toc[i].stored > end - offset)
+		size_t len = block_len(pack, i);
+
+		if (pack->toc[i].stored == 0 || pack->toc[i].stored > len || pack->toc[i].stored > end - offset ||
+		    (i < pack->n_first_blocks && pack->toc[i].stored != len))
 			return damaged(pack, err, "table of contents");
 		pack->offset[i] = offset;
 		offset += pack->toc[i].stored;
@@ -354,6 +191,8 @@ int pack_open(int fd, const char *name, struct pack **ret_pack, struct err *err)
 		ret = check_header(pack, page, err);
 	}
 	if (ret == 0)
+		ret = read_order(pack, err);
+	if (ret == 0)
 		ret = read_toc(pack, err);
 	if (ret < 0) {
 		pack_close(pack);
@@ -367,6 +206,8 @@ void pack_close(struct pack *pack)
 {
 	if (!pack)
 		return;
+	pack_order_fini(&pack->order);
+	free(pack->first);
 	free(pack->toc);
 	free(pack->offset);
 	free(pack);
@@ -381,41 +222,38 @@ int pack_section(struct pack *pack, enum pack_section which, uint8_t **ret_data,
 {
 	static const char *const section_name[PACK_N_SECTIONS] = {"description", "record"};
 	const struct pack_part *part = &pack->header.section[which];
-	uint64_t offset = PACK_HEADER_SIZE + (which == PACK_RECORD ? pack->header.section[PACK_META].len : 0);
-	CLEAN(free) uint8_t *data = malloc(part->len ? part->len : 1);
-	int ret;
+	uint64_t offset = blocks_end(pack) + (which == PACK_RECORD ? pack->header.section[PACK_META].len : 0);
+	int ret = read_checked(pack, part, offset, section_name[which], ret_data, err);
 
-	if (!data)
-		return err_sys(err, ENOMEM, "image %s: %s", pack->name, section_name[which]);
-	ret = read_part(pack, data, part->len, offset, section_name[which], err);
-	if (ret < 0)
-		return ret;
-	if (digest_crc32c(0, data, part->len) != part->crc)
-		return err_set(err, EBADMSG, "image %s: %s: checksum differs: " DAMAGED, pack->name,
-		               section_name[which]);
-	*ret_data = take_ptr(data);
-	*ret_len = part->len;
+	if (ret == 0)
+		*ret_len = part->len;
+	return ret;
+}
+
+/* ---- blocks ----------------------------------------------------------------------------------------------------- */
+
+static int check_block(const struct pack *pack, uint64_t block, const void *stored, struct err *err)
+{
+	const struct pack_entry *entry = &pack->toc[block];
+
+	if (digest_crc32c(0, stored, entry->stored) != entry->crc)
+		return err_set(err, EBADMSG, "image %s: block %llu: checksum differs: " DAMAGED, pack->name,
+		               (unsigned long long)block);
 	return 0;
 }
 
 /* Reads what is stored of a block into buf and verifies it. */
 static int load_block(const struct pack *pack, uint64_t block, uint8_t *buf, struct err *err)
 {
-	const struct pack_entry *entry = &pack->toc[block];
-	int ret = read_part(pack, buf, entry->stored, pack->offset[block], "a block", err);
+	int ret = read_part(pack, buf, pack->toc[block].stored, pack->offset[block], "a block", err);
 
-	if (ret < 0)
-		return ret;
-	if (digest_crc32c(0, buf, entry->stored) != entry->crc)
-		return err_set(err, EBADMSG, "image %s: block %llu: checksum differs: " DAMAGED, pack->name,
-		               (unsigned long long)block);
-	return 0;
+	return ret < 0 ? ret : check_block(pack, block, buf, err);
 }
 
 static int unpack_block(const struct pack *pack, uint64_t block, uint8_t *dst, uint8_t *scratch, struct err *err)
 {
 	uint32_t stored = pack->toc[block].stored;
-	size_t len = block_len(pack->header.n_pages, block);
+	size_t len = block_len(pack, block);
 	int ret;
 
 	if (stored == len)
@@ -429,37 +267,119 @@ static int unpack_block(const struct pack *pack, uint64_t block, uint8_t *dst, u
 	return 0;
 }
 
-static int fill_block(struct crew *crew, void *scratch, uint64_t block, struct err *err)
+bool pack_find(const struct pack *pack, uint64_t page, struct pack_spot *ret)
 {
-	uint8_t *dst = crew->dst + block * PACK_BLOCK_BYTES;
-
-	/* One call makes the pages cheaper than a fault for each; where it is refused the faults do it. */
-	madvise(dst, block_len(crew->pack->header.n_pages, block), MADV_POPULATE_WRITE);
-	return unpack_block(crew->pack, block, dst, scratch, err);
+	if (page >= pack->header.n_pages)
+		return false;
+	ret->block = pack_order_find(&pack->order, page, &ret->index);
+	ret->first = ret->block < pack->n_first_blocks;
+	ret->offset = ret->first ? pack->offset[ret->block] + (uint64_t)ret->index * PACK_PAGE : 0;
+	return true;
 }
 
-static int verify_block(struct crew *crew, void *scratch, uint64_t block, struct err *err)
+unsigned pack_block_pages(const struct pack *pack, uint64_t block)
+{
+	unsigned pages;
+
+	pack_order_block(&pack->order, block, &pages);
+	return pages;
+}
+
+uint64_t pack_block_page(const struct pack *pack, uint64_t block, unsigned index)
+{
+	unsigned pages;
+
+	return pack_order_page(&pack->order, pack_order_block(&pack->order, block, &pages) + index, 1, &pages);
+}
+
+int pack_block(const struct pack *pack, uint64_t block, void *dst, struct err *err)
+{
+	uint8_t scratch[PACK_BLOCK_BYTES];
+
+	return unpack_block(pack, block, dst, scratch, err);
+}
+
+/* ---- first pages ------------------------------------------------------------------------------------------------ */
+
+size_t pack_first(const struct pack *pack, const struct pack_range **ret_ranges)
+{
+	*ret_ranges = pack->first;
+	return pack->n_first;
+}
+
+uint64_t pack_first_offset(const struct pack *pack)
+{
+	(void)pack;
+	return PACK_HEADER_SIZE;
+}
+
+uint64_t pack_first_pages(const struct pack *pack)
+{
+	return pack->order.n_first;
+}
+
+int pack_first_check(const struct pack *pack, const void *pages, struct err *err)
+{
+	const uint8_t *at = pages;
+	int ret = 0;
+
+	for (uint64_t i = 0; ret == 0 && i < pack->n_first_blocks; i++, at += PACK_BLOCK_BYTES)
+		ret = check_block(pack, i, at, err);
+	return ret;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------------ */
+
+struct filling {
+	const struct pack *pack;
+	uint8_t *dst;
+};
+
+/* Where the pages of a block do not follow each other they go by way of scratch. */
+static int fill_block(struct pack_crew *crew, void *scratch, uint64_t block, struct err *err)
+{
+	const struct filling *f = crew->arg;
+	uint8_t *raw = (uint8_t *)scratch + PACK_BLOCK_BYTES;
+	unsigned n_pages, n;
+	uint64_t position = pack_order_block(&f->pack->order, block, &n_pages);
+	int ret = 0;
+
+	pack_order_page(&f->pack->order, position, n_pages, &n);
+	if (n < n_pages)
+		ret = unpack_block(f->pack, block, raw, scratch, err);
+	for (unsigned at = 0; ret == 0 && at < n_pages; at += n) {
+		uint64_t page = pack_order_page(&f->pack->order, position + at, n_pages - at, &n);
+		uint8_t *to = f->dst + page * PACK_PAGE;
+
+		/* One call makes the pages cheaper than a fault for each; where it is refused the faults do it. */
+		madvise(to, (size_t)n * PACK_PAGE, MADV_POPULATE_WRITE);
+		if (n == n_pages)
+			return unpack_block(f->pack, block, to, scratch, err);
+		memcpy(to, raw + (size_t)at * PACK_PAGE, (size_t)n * PACK_PAGE);
+	}
+	return ret;
+}
+
+static int verify_block(struct pack_crew *crew, void *scratch, uint64_t block, struct err *err)
 {
 	uint8_t *raw = scratch;
 
-	return unpack_block(crew->pack, block, raw, raw + PACK_BLOCK_BYTES, err);
+	return unpack_block(crew->arg, block, raw, raw + PACK_BLOCK_BYTES, err);
 }
 
 int pack_pages(struct pack *pack, void *dst, unsigned n_threads, struct err *err)
 {
-	struct crew crew = {.work = fill_block,
-	                    .scratch_len = PACK_BLOCK_BYTES,
-	                    .n_blocks = pack->n_blocks,
-	                    .pack = pack,
-	                    .dst = dst};
+	struct filling filling = {pack, dst};
+	struct pack_crew crew = {
+	        .work = fill_block, .arg = &filling, .scratch_len = 2 * PACK_BLOCK_BYTES, .n_blocks = pack->n_blocks};
 
-	return crew_run(&crew, n_threads, err);
+	return pack_crew_run(&crew, n_threads, err);
 }
 
 int pack_verify(struct pack *pack, struct err *err)
 {
-	struct crew crew = {
-	        .work = verify_block, .scratch_len = 2 * PACK_BLOCK_BYTES, .n_blocks = pack->n_blocks, .pack = pack};
+	struct pack_crew crew = {
+	        .work = verify_block, .arg = pack, .scratch_len = 2 * PACK_BLOCK_BYTES, .n_blocks = pack->n_blocks};
 
 	for (int i = 0; i < PACK_N_SECTIONS; i++) {
 		CLEAN(free) uint8_t *data = NULL;
@@ -469,5 +389,5 @@ int pack_verify(struct pack *pack, struct err *err)
 		if (ret < 0)
 			return ret;
 	}
-	return crew_run(&crew, 1, err);
+	return pack_crew_run(&crew, 1, err);
 }

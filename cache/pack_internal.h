@@ -7,12 +7,12 @@
 
 #include <stdint.h>
 #include "cache/pack.h"
+#include "cache/pack_order.h"
 #include "proto/image_version.h"
 
 #define PACK_MAGIC       0x31474d494d524157u /* "WARMIMG1" */
 #define PACK_VERSION     IMAGE_VERSION
 #define PACK_HEADER_SIZE 4096u
-#define PACK_BLOCK_BYTES ((size_t)PACK_BLOCK_PAGES * PACK_PAGE)
 
 struct pack_part {
 	uint64_t len;
@@ -27,8 +27,9 @@ struct pack_header {
 	uint32_t page_size, block_pages;
 	uint64_t file_size;
 	uint64_t n_pages;
-	uint64_t blocks_len;
+	uint64_t blocks_len; /* first ones and others */
 	struct pack_part section[PACK_N_SECTIONS];
+	struct pack_part first;
 	struct pack_part toc;
 };
 
@@ -37,6 +38,8 @@ struct pack_entry {
 	uint32_t stored;
 	uint32_t crc;
 };
+
+uint32_t pack_header_crc(const struct pack_header *header);
 
 _Static_assert(sizeof(struct pack_header) <= PACK_HEADER_SIZE, "the header has one page");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layout is written as it lies in memory");

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "cache/pack.h"
+#include "cache/worker/first.h"
 #include "proto/launch.h"
 
 #define SECTION_MAX (256u << 20) /* metadata of a process with a million areas stays below */
@@ -64,22 +65,27 @@ static int pack_into(const struct order *order, int out_fd, uint64_t *ret_bytes,
 {
 	CLEAN(free) void *meta = NULL;
 	CLEAN(free) void *record = NULL;
-	const void *section[PACK_N_SECTIONS];
-	size_t len[PACK_N_SECTIONS];
+	CLEAN(free) struct pack_range *first = NULL;
+	struct pack_source source = {.pages_fd = order->pages};
+	size_t *len = source.section_len;
 	struct stat st;
 	int ret = read_section(order->meta, "description", &meta, &len[PACK_META], err);
 
 	if (ret == 0)
 		ret = read_section(order->record, "record", &record, &len[PACK_RECORD], err);
+	if (ret == 0)
+		ret = first_pages(meta, len[PACK_META], &first, &source.n_first, err);
 	if (ret < 0)
 		return ret;
 	if (fstat(order->pages, &st) < 0)
 		return err_sys(err, errno, "captured pages");
 	if (st.st_size % PACK_PAGE != 0)
 		return err_set(err, EINVAL, "captured pages: %lld bytes are no whole pages", (long long)st.st_size);
-	section[PACK_META] = meta;
-	section[PACK_RECORD] = record;
-	ret = pack_write(out_fd, section, len, order->pages, (uint64_t)st.st_size / PACK_PAGE, ret_bytes, err);
+	source.section[PACK_META] = meta;
+	source.section[PACK_RECORD] = record;
+	source.n_pages = (uint64_t)st.st_size / PACK_PAGE;
+	source.first = first;
+	ret = pack_write(out_fd, &source, ret_bytes, err);
 	if (ret == 0 && fsync(out_fd) < 0)
 		return err_sys(err, errno, "sync image to disk");
 	return ret;

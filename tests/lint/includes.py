@@ -11,7 +11,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)
 DOORS = {
     r"ev\.h": ("warmd/",),
     r"sqlite3\.h": ("cache/catalog.c",),
-    r"lz4.*\.h": ("cache/pack.c",),
+    r"lz4.*\.h": ("cache/pack.c", "cache/pack_write.c"),
     r"(sys|linux)/ptrace\.h": ("snapshot/tracee.c", "snapshot/tracee_become.c"),
     r"seccomp\.h": ("warmd/confine.c",),
     r"sys/capability\.h": ("warmd/confine.c",),

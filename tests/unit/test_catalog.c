@@ -252,9 +252,8 @@ static void put_image(struct fixture *fix, const char *id, const char *recorded_
 	Warm__Rpc__Summary summary = WARM__RPC__SUMMARY__INIT;
 	ProtobufCBinaryData argv[] = {{8, (uint8_t *)arg0}, {2, (uint8_t *)arg1}};
 	uint8_t packed[1024];
-	const void *section[] = {"meta", packed};
-	size_t len[] = {4, 0};
 	CLEAN(fd) int pages = memfd_create("pages", MFD_CLOEXEC);
+	struct pack_source source = {.section = {"meta", packed}, .section_len = {4, 0}, .pages_fd = pages};
 	CLEAN(fd)
 	int fd = openat(store_dir_fd(fix->store), store_image_name(id, name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct err err = {0};
@@ -269,8 +268,8 @@ static void put_image(struct fixture *fix, const char *id, const char *recorded_
 	conditions.argv = argv;
 	conditions.n_argv = 2;
 	summary.threads = 4;
-	len[1] = warm__rpc__record__pack(&record, packed);
-	assert_int_equal(pack_write(fd, section, len, pages, 0, NULL, &err), 0);
+	source.section_len[1] = warm__rpc__record__pack(&record, packed);
+	assert_int_equal(pack_write(fd, &source, NULL, &err), 0);
 }
 
 static void write_catalog(struct fixture *fix, const char *text)
@@ -345,7 +344,7 @@ static void test_catalog_of_another_version_is_set_aside(void **state)
 	catalog_close(fix->catalog);
 	set_user_version(fix, 9);
 	open_catalog(fix);
-	assert_non_null(strstr(fix->log, "has version 9, this warmd knows version 4: it was set aside as "));
+	assert_non_null(strstr(fix->log, "has version 9, this warmd knows version 5: it was set aside as "));
 	assert_true(there(fix, "catalog.db.version-9"));
 	check_filed_again(fix);
 }

@@ -308,14 +308,14 @@ static int pack_image(const uint8_t *meta, size_t len)
 {
 	static const uint8_t pages[N_PAGES * PACK_PAGE];
 	CLEAN(fd) int pages_fd = memfd_create("pages", MFD_CLOEXEC);
-	const void *section[] = {meta, ""};
-	const size_t section_len[] = {len, 0};
+	const struct pack_source source = {
+	        .section = {meta, ""}, .section_len = {len, 0}, .pages_fd = pages_fd, .n_pages = N_PAGES};
 	int fd = memfd_create("image", MFD_CLOEXEC);
 	struct err err = {0};
 	uint64_t bytes;
 
 	assert_int_equal(fd_write_full(pages_fd, pages, sizeof(pages)), 0);
-	assert_int_equal(pack_write(fd, section, section_len, pages_fd, N_PAGES, &bytes, &err), 0);
+	assert_int_equal(pack_write(fd, &source, &bytes, &err), 0);
 	return fd;
 }
 

@@ -19,8 +19,6 @@
 #include "base/fd.h"
 #include "cache/pack_internal.h"
 
-#define BLOCK_BYTES ((size_t)PACK_BLOCK_PAGES * PACK_PAGE)
-
 static const char meta_text[] = "what the engine knows";
 static const char record_text[] = "what warmd knows";
 
@@ -48,23 +46,36 @@ static int make_pages(uint64_t n_pages, uint8_t **ret_copy)
 	return fd;
 }
 
-static int make_image(int pages_fd, uint64_t n_pages, uint64_t *ret_bytes)
+/* first: ends with a range of no pages */
+static int make_image_first(int pages_fd, uint64_t n_pages, const struct pack_range *first, uint64_t *ret_bytes)
 {
-	const void *section[] = {meta_text, record_text};
-	const size_t len[] = {sizeof(meta_text), sizeof(record_text)};
+	struct pack_source source = {.section = {meta_text, record_text},
+	                             .section_len = {sizeof(meta_text), sizeof(record_text)},
+	                             .pages_fd = pages_fd,
+	                             .n_pages = n_pages,
+	                             .first = first};
 	int fd = memfd_create("image", MFD_CLOEXEC);
 	struct err err = {0};
 
-	assert_int_equal(pack_write(fd, section, len, pages_fd, n_pages, ret_bytes, &err), 0);
+	while (first[source.n_first].pages)
+		source.n_first++;
+	assert_int_equal(pack_write(fd, &source, ret_bytes, &err), 0);
 	return fd;
 }
 
-static void check_round_trip(uint64_t n_pages, unsigned n_threads)
+static int make_image(int pages_fd, uint64_t n_pages, uint64_t *ret_bytes)
+{
+	static const struct pack_range none = {0, 0};
+
+	return make_image_first(pages_fd, n_pages, &none, ret_bytes);
+}
+
+static void check_round_trip(uint64_t n_pages, const struct pack_range *first, unsigned n_threads)
 {
 	CLEAN(free) uint8_t *copy = NULL;
 	CLEAN(fd) int pages_fd = make_pages(n_pages, &copy);
 	uint64_t bytes = 0;
-	CLEAN(fd) int fd = make_image(pages_fd, n_pages, &bytes);
+	CLEAN(fd) int fd = make_image_first(pages_fd, n_pages, first, &bytes);
 	struct pack *pack = NULL;
 	struct err err = {0};
 	uint8_t *dst = mmap(NULL, (n_pages + 1) * PACK_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
@@ -97,11 +108,82 @@ static void test_pages_come_back_as_they_were(void **state)
 {
 	static const uint64_t n_pages[] = {0, 1, 63, 64, 65, 128, 200, 1000};
 
+	static const struct pack_range none = {0, 0};
+
 	(void)state;
 	for (size_t i = 0; i < sizeof(n_pages) / sizeof(n_pages[0]); i++) {
-		check_round_trip(n_pages[i], 1);
-		check_round_trip(n_pages[i], 3);
+		check_round_trip(n_pages[i], &none, 1);
+		check_round_trip(n_pages[i], &none, 3);
 	}
+}
+
+static const struct pack_range some_first[] = {{0, 1}, {3, 2}, {60, 10}, {70, 1}, {100, 130}, {999, 1}, {0, 0}};
+static const struct pack_range all_first[] = {{0, 1000}, {0, 0}};
+
+static void test_pages_come_back_whichever_are_first(void **state)
+{
+	(void)state;
+	for (unsigned threads = 1; threads < 4; threads += 2) {
+		check_round_trip(1000, some_first, threads);
+		check_round_trip(1000, all_first, threads);
+	}
+}
+
+/* One by one: as a pager reads them, and those that lie first as who maps them. */
+static void test_single_pages(void **state)
+{
+	const uint64_t n_pages = 1000;
+	CLEAN(free) uint8_t *copy = NULL;
+	CLEAN(fd) int pages_fd = make_pages(n_pages, &copy);
+	uint64_t bytes = 0;
+	CLEAN(fd) int fd = make_image_first(pages_fd, n_pages, some_first, &bytes);
+	CLEAN(free) uint8_t *block = malloc(PACK_BLOCK_BYTES);
+	const struct pack_range *first;
+	struct pack *pack = NULL;
+	struct pack_spot spot;
+	struct err err = {0};
+	uint64_t n_first = 0;
+	uint8_t *map;
+
+	(void)state;
+	assert_int_equal(pack_open(fd, "test", &pack, &err), 0);
+	for (uint64_t page = 0; page < n_pages; page++) {
+		bool wanted = false;
+
+		for (const struct pack_range *r = some_first; r->pages; r++)
+			wanted |= page >= r->page && page < r->page + r->pages;
+		assert_true(pack_find(pack, page, &spot));
+		assert_int_equal(spot.first, wanted);
+		assert_true(spot.index < pack_block_pages(pack, spot.block));
+		assert_int_equal(pack_block_page(pack, spot.block, spot.index), page);
+		assert_int_equal(pack_block(pack, spot.block, block, &err), 0);
+		assert_memory_equal(block + (size_t)spot.index * PACK_PAGE, copy + page * PACK_PAGE, PACK_PAGE);
+		n_first += wanted;
+	}
+	assert_false(pack_find(pack, n_pages, &spot));
+	assert_int_equal(pack_first_pages(pack), n_first);
+	assert_int_equal(pack_first(pack, &first), 6);
+	map = mmap(NULL, n_first * PACK_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, (off_t)pack_first_offset(pack));
+	assert_ptr_not_equal(map, MAP_FAILED);
+	assert_int_equal(pack_first_check(pack, map, &err), 0);
+	for (uint64_t i = 0, at = 0; i < 6; at += first[i++].pages)
+		assert_memory_equal(map + at * PACK_PAGE, copy + first[i].page * PACK_PAGE, first[i].pages * PACK_PAGE);
+	map[(n_first - 1) * PACK_PAGE + 17] ^= 1;
+	assert_int_equal(pack_first_check(pack, map, &err), -EBADMSG);
+	munmap(map, n_first * PACK_PAGE);
+	pack_close(pack);
+}
+
+static void test_wrong_first_pages_are_refused(void **state)
+{
+	static const struct pack_range wrong[][2] = {
+	        {{5, 0}, {7, 1}}, {{5, 3}, {7, 1}}, {{7, 1}, {5, 1}}, {{99, 2}, {200, 1}}, {{1, 1}, {98, UINT64_MAX}},
+	};
+	struct pack_order order;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(pack_order_init(&order, 100, wrong[i], 2), -EINVAL);
 }
 
 static void test_text_is_stored_smaller_and_noise_not_larger(void **state)
@@ -112,20 +194,19 @@ static void test_text_is_stored_smaller_and_noise_not_larger(void **state)
 	CLEAN(fd) int fd = make_image(pages_fd, 3 * (uint64_t)PACK_BLOCK_PAGES, &bytes);
 
 	(void)state;
-	assert_true(bytes > BLOCK_BYTES && bytes < BLOCK_BYTES + BLOCK_BYTES / 8);
+	assert_true(bytes > PACK_BLOCK_BYTES && bytes < PACK_BLOCK_BYTES + PACK_BLOCK_BYTES / 8);
 }
 
 static void test_missing_pages_are_an_error(void **state)
 {
 	CLEAN(free) uint8_t *copy = NULL;
 	CLEAN(fd) int pages_fd = make_pages(100, &copy);
-	const void *section[] = {"", ""};
-	const size_t len[] = {0, 0};
+	const struct pack_source source = {.section = {"", ""}, .pages_fd = pages_fd, .n_pages = 1000};
 	CLEAN(fd) int fd = memfd_create("image", MFD_CLOEXEC);
 	struct err err = {0};
 
 	(void)state;
-	assert_int_equal(pack_write(fd, section, len, pages_fd, 1000, NULL, &err), -EIO);
+	assert_int_equal(pack_write(fd, &source, NULL, &err), -EIO);
 	assert_non_null(strstr(err.msg, "captured pages end early"));
 }
 
@@ -133,13 +214,12 @@ static void test_full_disk_is_reported(void **state)
 {
 	CLEAN(free) uint8_t *copy = NULL;
 	CLEAN(fd) int pages_fd = make_pages(300, &copy);
-	const void *section[] = {"", ""};
-	const size_t len[] = {0, 0};
+	const struct pack_source source = {.section = {"", ""}, .pages_fd = pages_fd, .n_pages = 300};
 	CLEAN(fd) int fd = open("/dev/full", O_RDWR | O_CLOEXEC);
 	struct err err = {0};
 
 	(void)state;
-	assert_int_equal(pack_write(fd, section, len, pages_fd, 300, NULL, &err), -ENOSPC);
+	assert_int_equal(pack_write(fd, &source, NULL, &err), -ENOSPC);
 	assert_non_null(strstr(err.msg, "No space left on device"));
 }
 
@@ -166,11 +246,12 @@ static int read_all(int fd, uint64_t n_pages, const uint8_t *copy, struct err *e
 
 static void test_every_altered_byte_is_noticed(void **state)
 {
+	static const struct pack_range first[] = {{0, 1}, {2, 1}, {0, 0}};
 	const uint64_t n_pages = 3;
 	CLEAN(free) uint8_t *copy = NULL;
 	CLEAN(fd) int pages_fd = make_pages(n_pages, &copy);
 	uint64_t bytes = 0;
-	CLEAN(fd) int fd = make_image(pages_fd, n_pages, &bytes);
+	CLEAN(fd) int fd = make_image_first(pages_fd, n_pages, first, &bytes);
 
 	(void)state;
 	for (uint64_t at = 0; at < bytes; at++) {
@@ -262,13 +343,16 @@ static void test_newer_format_is_named(void **state)
 	header->crc = digest_crc32c(0, page, sizeof(page));
 	assert_int_equal(fd_pwrite_full(fd, page, sizeof(page), 0), 0);
 	assert_int_equal(pack_open(fd, "later", &pack, &err), -EPROTO);
-	assert_string_equal(err.msg, "image later: format 9, this warm reads format 4; `warm rm` it");
+	assert_string_equal(err.msg, "image later: format 9, this warm reads format 5; `warm rm` it");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_pages_come_back_as_they_were),
+	        cmocka_unit_test(test_pages_come_back_whichever_are_first),
+	        cmocka_unit_test(test_single_pages),
+	        cmocka_unit_test(test_wrong_first_pages_are_refused),
 	        cmocka_unit_test(test_text_is_stored_smaller_and_noise_not_larger),
 	        cmocka_unit_test(test_missing_pages_are_an_error),
 	        cmocka_unit_test(test_full_disk_is_reported),
