@@ -33,7 +33,7 @@ PLUGINS := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 .PHONY: all
-all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(BUILD)/libwarm.so $(BUILD)/libwarm.a $(BUILD)/warm-python.so $(BUILD)/warm.pc $(BUILD)/env $(BUILD)/python/warm node java \
+all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(BUILD)/libwarm.so $(BUILD)/libwarm.a $(BUILD)/warm-python.so $(BUILD)/warm-python-renew.so $(BUILD)/warm.pc $(BUILD)/env $(BUILD)/python/warm node java \
      $(patsubst %,$(BUILD)/plugins/%.so,$(PLUGINS))
 
 # ---- generated code ---------------------------------------------------------------------------------------------
@@ -139,6 +139,10 @@ $(BUILD)/pic/stop.o: $(STOP_PY)
 $(BUILD)/warm-python.so: $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/prewarm/*.c) sdk/c/ask.c sdk/c/connect.c sdk/c/wire.c \
                          policy/python.c base/fd.c base/proc.c) $(BUILD)/pic/stop.o
 	$(CC) -shared -Wl,-soname,warm-python.so -Wl,-z,defs -o $@ $^
+# Loaded into a Python whose program does not call the hook: its generators of random numbers seed themselves anew in a copy.
+$(BUILD)/warm-python-renew.so: $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard sdk/prewarm/renew/*.c) sdk/prewarm/process.c sdk/prewarm/symbols.c \
+                               base/fd.c base/proc.c)
+	$(CC) -shared -Wl,-soname,warm-python-renew.so -Wl,-z,defs -o $@ $^
 
 $(BUILD)/warm.pc: sdk/c/warm.pc.in Makefile
 	@mkdir -p $(@D)
@@ -257,7 +261,7 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -m 755 $(BUILD)/warm $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/warmd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(addprefix $(BUILD)/,warm-spawn warm-snap warm-restore warm-store warm-opened warm-init) $(DESTDIR)$(PREFIX)/libexec/warm/
-	install -m 755 $(BUILD)/warm-python.so $(DESTDIR)$(PREFIX)/libexec/warm/
+	install -m 755 $(BUILD)/warm-python.so $(BUILD)/warm-python-renew.so $(DESTDIR)$(PREFIX)/libexec/warm/
 	install -m 755 $(BUILD)/libwarm.so $(DESTDIR)$(PREFIX)/lib/libwarm.so.0
 	ln -sf libwarm.so.0 $(DESTDIR)$(PREFIX)/lib/libwarm.so
 	install -m 644 $(BUILD)/libwarm.a $(DESTDIR)$(PREFIX)/lib/

@@ -27,7 +27,8 @@ static const char *const java_env[] = {"JAVA_*",   "_JAVA_*", "JDK_JAVA_*", "CLA
 static const char *const java_paths[] = {"LD_*", NULL};
 
 static const struct interp interp_table[] = {
-        {INTERP_PYTHON, "python", "LD_PRELOAD=", "warm-python.so", NULL, ":", python_env, python_paths},
+        {INTERP_PYTHON, "python", "LD_PRELOAD=", "warm-python.so", "warm-python-renew.so", ":", python_env,
+         python_paths},
         {INTERP_NODE, "node", "NODE_OPTIONS=--require=", "warm-node/stop.cjs", "warm-node/renew.cjs", " ", node_env,
          node_paths},
         {INTERP_NODE, "nodejs", "NODE_OPTIONS=--require=", "warm-node/stop.cjs", "warm-node/renew.cjs", " ", node_env,

@@ -21,7 +21,7 @@ struct interp {
 	                           its = */
 	const char *library;    /* that file, */
 	const char *companion;  /* or that, where a program of its that does not call the hook is to be snapshotted: it
-	                           sees to random numbers (node), or to garbage (Java); NULL: there is none */
+	                           sees to random numbers (node, Python), or to garbage (Java) */
 	const char *separator;  /* and what comes behind it: one byte */
 	const char *const *env; /* NAME or PREFIX*, NULL at the end: what it looks at before the program starts */
 	const char *const *paths; /* variables of these that hold paths: where one is relative, the working directory

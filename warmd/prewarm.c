@@ -506,8 +506,14 @@ bool prewarm_offer(struct daemon *daemon, const struct prewarm *prewarm, char *r
 /* Into node's own start it must fit, as what stops it. */
 static bool may_accompany(struct daemon *daemon, struct prewarm *prewarm, const struct request *request)
 {
-	return prewarm->interp->companion &&
-	       (prewarm->interp->kind != INTERP_NODE || (!daemon->config.random_kept && !check(prewarm, request)));
+	switch (prewarm->interp->kind) {
+	case INTERP_NODE:
+		return !daemon->config.random_kept && !check(prewarm, request);
+	case INTERP_PYTHON:
+		return !daemon->config.random_kept;
+	default:
+		return true;
+	}
 }
 
 void prewarm_accompany(struct daemon *daemon, const struct caller *caller, const struct request *request, char *ret_env,

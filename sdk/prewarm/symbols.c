@@ -47,6 +47,7 @@ bool python_api_load(struct python_api *api)
 	        OFFSET(PyObject_GetAttrString),
 	        OFFSET(PyObject_CallMethod),
 	        OFFSET(PyObject_CallFunction),
+	        OFFSET(PyObject_CallObject),
 	        OFFSET(PySys_GetObject),
 	        OFFSET(PySys_SetObject),
 	        OFFSET(PyUnicode_FromWideChar),

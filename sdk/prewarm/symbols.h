@@ -51,6 +51,7 @@ struct python_api {
 	void *(*PyObject_GetAttrString)(void *object, const char *name);
 	void *(*PyObject_CallMethod)(void *object, const char *name, const char *format, ...);
 	void *(*PyObject_CallFunction)(void *object, const char *format, ...);
+	void *(*PyObject_CallObject)(void *object, void *args);
 	void *(*PySys_GetObject)(const char *name);
 	int (*PySys_SetObject)(const char *name, void *value);
 	void *(*PyUnicode_FromWideChar)(const wchar_t *text, ssize_t len);

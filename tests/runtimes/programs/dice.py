@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# As dice.rb, without the hook. Python makes the seed of `random` when that is imported.
+# As dice.rb, without the hook. Python makes the seed of `random` when that is imported, and Warm another one in each copy.
 import os
 import random
 import secrets
@@ -16,5 +16,5 @@ print("own urandom", os.urandom(16).hex())
 print("own system", random.SystemRandom().random())
 print("own new", random.Random().random())
 print("own numpy", numpy.random.default_rng().random())
-print("kept random", random.random())
-print("kept numpy.random", numpy.random.random())
+print("own random", random.random())
+print("own numpy.random", numpy.random.random())
