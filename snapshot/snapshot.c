@@ -56,7 +56,7 @@ static int collect(struct subject *s, const struct snapshot_request *req, struct
 	if (r == 0)
 		r = find_pages(s, err);
 	if (r == 0)
-		r = copy_pages(s, req->pages_fd, err);
+		r = store_pages(s, req->pages_fd, err);
 	renew_undo(s);
 	return r;
 }
@@ -72,10 +72,8 @@ static void hold_signals(sigset_t *before)
 
 static int write_down(struct subject *s, const struct snapshot_request *req, struct err *err)
 {
-	int r = pages_pack(s, req->pages_fd, err);
+	int r = write_message(req->meta_fd, &s->image->base, err);
 
-	if (r == 0)
-		r = write_message(req->meta_fd, &s->image->base, err);
 	return r < 0 ? r : write_message(req->summary_fd, &s->summary->base, err);
 }
 

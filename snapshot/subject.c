@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -117,8 +116,6 @@ void subject_close(struct subject *s)
 	free(s->unused);
 	free(s->shared_ino);
 	renew_free(s);
-	if (s->pages)
-		munmap(s->pages, s->pages_room);
 	proc_status_fini(&s->status);
 	plugins_free(s->plugins);
 	if (s->image)

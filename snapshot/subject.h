@@ -61,8 +61,6 @@ struct subject {
 
 	struct renewal *renewal; /* snapshot/renew.c; NULL: random numbers are kept */
 
-	char *pages; /* the image's pages, mapped and touched before anybody is stopped */
-	size_t pages_room;
 	struct area *area; /* of those with pages to store */
 	size_t n_areas;
 
@@ -158,18 +156,15 @@ int collect_timers(struct subject *s, struct err *err);
 int collect_deadlines(struct subject *s, struct err *err);
 int collect_task(struct subject *s, struct err *err);
 int collect_files(struct subject *s, struct err *err);
-int collect_contents(struct subject *s, struct err *err); /* of files that are mapped for writing */
-int renew_apply(struct subject *s, struct err *err);      /* the image's OpenSSL will seed itself anew */
-int find_pages(struct subject *s, struct err *err);       /* which there are; guard regions */
-int copy_pages(struct subject *s, int pages_fd, struct err *err);
-void renew_undo(struct subject *s); /* not the original's */
+int collect_contents(struct subject *s, struct err *err);          /* of files that are mapped for writing */
+int renew_apply(struct subject *s, struct err *err);               /* the image's OpenSSL will seed itself anew */
+int find_pages(struct subject *s, struct err *err);                /* which there are; guard regions */
+int store_pages(struct subject *s, int pages_fd, struct err *err); /* their bytes */
+void renew_undo(struct subject *s);                                /* not the original's */
 void renew_free(struct subject *s);
 void give_back(struct subject *s); /* registers and borrowed memory; all stay stopped */
 void release(struct subject *s);
 void end(struct subject *s);                                          /* instead: it does not run on */
 int offer_resumed(struct subject *s, bool captured, struct err *err); /* it runs: plugins that took something know */
-
-/* After release: drops zero pages, closes the gaps. */
-int pages_pack(struct subject *s, int pages_fd, struct err *err);
 
 #endif
