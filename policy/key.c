@@ -286,6 +286,13 @@ static bool passed_over(const struct env_rules *rules, const ProtobufCBinaryData
 	return false;
 }
 
+bool key_env_counts(const Warm__Rpc__Conditions *snap, const ProtobufCBinaryData *entry, const char *const *ignored_env)
+{
+	const struct env_rules rules = {.ignored = ignored_env ? ignored_env : key_ignored_env, .snap = snap};
+
+	return !passed_over(&rules, entry);
+}
+
 static size_t whole_name(const ProtobufCBinaryData *entry)
 {
 	const uint8_t *equals = entry->len ? memchr(entry->data, '=', entry->len) : NULL;

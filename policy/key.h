@@ -33,6 +33,10 @@ extern const char *const key_ignored_env[];
  * front, which is no part of it.) */
 bool key_env_matches(const char *name, size_t len, const char *pattern);
 
+/* Whether a variable (NAME=VALUE) must be the same in a launch of `snap`. ignored_env: as in key_compare(). */
+bool key_env_counts(const Warm__Rpc__Conditions *snap, const ProtobufCBinaryData *entry,
+                    const char *const *ignored_env);
+
 /* Variables that are never looked at and that a launch with the environment now[] has otherwise than `snap`:
  * NAME=VALUE, or NAME where they are gone. Points into both; room for n_now + snap->n_env. Returns how many. */
 size_t key_ignored_changes(const Warm__Rpc__Conditions *snap, const ProtobufCBinaryData *now, size_t n_now,

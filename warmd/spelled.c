@@ -3,11 +3,10 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "policy/names.h"
 #include "warmd/above.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,7 +14,6 @@
 #define NS_PER_S INT64_C(1000000000)
 
 struct walk {
-	const char *cwd; /* NULL: absolute paths only */
 	int64_t since_ns;
 	spelled_fn *fn;
 	void *arg;
@@ -43,69 +41,40 @@ static int check_links(const struct walk *walk, const char *path)
 	return r;
 }
 
-static int look_at(const struct walk *walk, const char *text, size_t len)
+/* 0, with *ret_path and *ret_real; 1: it leads to nothing. */
+static int resolve(const char *name, char **ret_path, char **ret_real)
 {
+	CLEAN(free) char *path = strdup(name);
+	char *real = path ? realpath(path, NULL) : NULL, *slash = path ? strrchr(path, '/') : NULL;
+
+	if (!real && slash && slash != path && (errno == ENOENT || errno == ENOTDIR)) {
+		*slash = '\0';
+		real = realpath(path, NULL);
+	}
+	if (!real)
+		return 1;
+	*ret_path = take_ptr(path);
+	*ret_real = real;
+	return 0;
+}
+
+static int look_at(void *arg, const char *name)
+{
+	const struct walk *walk = arg;
 	CLEAN(free) char *path = NULL;
 	CLEAN(free) char *real = NULL;
 	int r;
 
-	if (!len || len >= PATH_MAX || (text[0] != '/' && !walk->cwd))
-		return 0;
-	r = text[0] == '/' ? asprintf(&path, "%.*s", (int)len, text)
-	                   : asprintf(&path, "%s/%.*s", walk->cwd, (int)len, text);
-	if (r < 0) {
-		path = NULL;
-		return err_set(walk->err, ENOMEM, "out of memory");
-	}
-	real = realpath(path, NULL);
-	if (!real)
+	if (resolve(name, &path, &real))
 		return 0;
 	r = strcmp(real, path) ? check_links(walk, path) : 0;
 	return r ? r : walk->fn(walk->arg, path, real);
 }
 
-static int look_at_parts(const struct walk *walk, const char *text, size_t len)
+int spelled_each(const Warm__Rpc__Conditions *conditions, const char *const *ignored_env, int64_t since_ns,
+                 spelled_fn *fn, void *arg, struct err *err)
 {
-	const char *end = text + len;
-	int r = 0;
+	struct walk walk = {.since_ns = since_ns, .fn = fn, .arg = arg, .err = err};
 
-	if (!memchr(text, ':', len))
-		return look_at(walk, text, len);
-	for (const char *at = text, *colon; !r && at < end; at = colon + 1) {
-		colon = memchr(at, ':', (size_t)(end - at));
-		colon = colon ? colon : end;
-		r = look_at(walk, at, (size_t)(colon - at));
-	}
-	return r ? r : look_at(walk, text, len);
-}
-
-static int look_at_value(const struct walk *walk, const ProtobufCBinaryData *word)
-{
-	const char *text = (const char *)word->data;
-	const char *equals = word->len ? memchr(text, '=', word->len) : NULL;
-
-	return equals ? look_at_parts(walk, equals + 1, word->len - (size_t)(equals + 1 - text)) : 0;
-}
-
-int spelled_each(const Warm__Rpc__Conditions *conditions, int64_t since_ns, spelled_fn *fn, void *arg, struct err *err)
-{
-	const ProtobufCBinaryData *dir = &conditions->cwd;
-	CLEAN(free) char *cwd = dir->len ? strndup((const char *)dir->data, dir->len) : strdup("");
-	struct walk words = {.cwd = cwd, .since_ns = since_ns, .fn = fn, .arg = arg, .err = err}, env = words;
-	size_t n = conditions->n_argv;
-	int r = cwd ? 0 : err_set(err, ENOMEM, "out of memory");
-
-	env.cwd = NULL;
-	if (conditions->argv_from_launch && conditions->fixed_args < n)
-		n = conditions->fixed_args;
-	for (size_t i = 1; !r && i < n; i++) {
-		const ProtobufCBinaryData *word = &conditions->argv[i];
-
-		r = word->len ? look_at_parts(&words, (const char *)word->data, word->len) : 0;
-		if (!r)
-			r = look_at_value(&words, word);
-	}
-	for (size_t i = 0; !r && i < conditions->n_env; i++)
-		r = look_at_value(&env, &conditions->env[i]);
-	return r;
+	return names_each(conditions, ignored_env, look_at, &walk);
 }

@@ -231,6 +231,73 @@ class Recorded(Files):
         return harness.json.loads(self.daemon.warm("--json", "show", snapshot).out)
 
 
+NAMED = """import os, sys
+with open(sys.argv[1].partition("=")[2] if sys.argv[1:] else os.environ["CONF"], encoding="utf-8") as file:
+    text = file.read()
+import warm
+warm.ready()
+print(text)
+"""
+
+
+class Spelled(Files):
+    """What a launch names by way of symbolic links: `current` is put from one release onto another."""
+
+    def setUp(self):
+        super().setUp()
+        for version in ("old", "new"):
+            os.makedirs(self.path(version + "/d"))
+            for name in ("/conf", "/d/conf"):
+                write(self.path(version + name), version + "\n")
+            shutil.copy(OPENER, self.path(version + "/opener"))
+            write(self.path(version + "/main.py"), f"import time\nprint('ready', flush=True)\ntime.sleep(0.3)\nprint({version!r})\n")
+        self.link("old", "cur")
+
+    def link(self, target, name):
+        os.symlink(target, self.path(name + ".new"))
+        os.rename(self.path(name + ".new"), self.path(name))
+
+    def moves(self, *argv, change=None, naming="cur", **keywords):
+        """A snapshot serves, and once the link has been moved it does not."""
+        make_snapshot(self.daemon, *argv, **keywords)
+        self.assertEqual(self.assertClone(self.daemon.exec(*argv, **keywords)).out.split()[-1], "old")
+        if change:
+            change()
+        else:
+            self.link("new", "cur")
+        self.daemon.full_pool()
+        self.assertEqual(self.assertCold(self.daemon.exec(*argv, **keywords), self.path(naming)).out.split()[-1], "new")
+
+    def test_directory(self):
+        self.moves(OPENER, "all", self.path("cur/d"))
+
+    def test_beginning_of_names(self):
+        """Nothing has this name: the program makes others of it."""
+        code = "import sys, warm; text = open(sys.argv[1] + 'nf').read(); warm.ready(); print(text)"
+        self.moves(PYTHON, "-c", code, self.path("cur/co"))
+
+    def test_link_to_a_link(self):
+        """The one in the middle is moved; and what the file is a link to has one above it."""
+        self.link("old/conf", "middle")
+        self.link("middle", "conf")
+        self.moves(OPENER, "read", self.path("conf"), change=lambda: self.link("new/conf", "middle"), naming="conf")
+        self.link("cur/conf", "other")
+        self.moves(OPENER, "read", self.path("other"), naming="other")
+
+    def test_command(self):
+        self.moves(self.path("cur/opener"), "read", self.path("cur/conf"))
+
+    def test_option_and_variable(self):
+        main = write(self.path("main.py"), NAMED)
+        for words, keywords in ((["--conf=cur/conf"], {"cwd": self.home}), ([], {"env": {"CONF": self.path("cur/conf")}})):
+            with self.subTest(words):
+                self.link("old", "cur")
+                self.moves(PYTHON, main, *words, **keywords)
+
+    def test_program_without_a_hook(self):
+        self.moves(PYTHON, self.path("cur/main.py"), options=("--explain", "--ready", "stdout:ready"))
+
+
 class Running(Files):
     def running(self, *words):
         """A launch that runs until its standard input ends."""

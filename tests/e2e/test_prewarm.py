@@ -2,6 +2,7 @@
 """Interpreters pre-warmed for programs that know nothing of Warm: what a copy does is what a cold start does."""
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -304,6 +305,19 @@ class WhatCounts(PrewarmCase):
         self.clone(PYTHON, "-c", self.TELL, env=self.env)
         os.makedirs(os.path.join(self.home, ".local", "lib", "python3.11", "site-packages"))
         self.assertCold(self.run_tell(), "site-packages appeared")
+
+    def test_a_link_on_the_way_to_its_libraries(self):
+        """The kernel says where a library is, not that the launch had another name for it."""
+        for release in ("old", "new"):
+            shutil.copy("/lib/x86_64-linux-gnu/libz.so.1", os.path.join(self.folder(release), "libz.so.1"))
+        current = os.path.join(self.daemon.dir, "current")
+        os.symlink("old", current)
+        env = {**self.env, "LD_LIBRARY_PATH": current}
+        words = (PYTHON, "-c", "print(*{line.split()[-1] for line in open('/proc/self/maps') if 'libz' in line})")
+        self.assertIn("/old/libz.so.1", self.clone(*words, env=env).out)
+        os.symlink("new", current + ".new")
+        os.rename(current + ".new", current)
+        self.assertIn("/new/libz.so.1", self.assertCold(self.daemon.exec(*words, env=env), current).out)
 
 
 class OwnHook(PrewarmCase):
