@@ -154,6 +154,7 @@ class Recorded(Files):
         self.lead("current", "r2")
         write(self.path("go"), "")
         self.assertEqual(harness.finish(first).code, 0)
+        self.assertTrue(wait_for(lambda: "a link, changed" in self.daemon.log(), 10))  # it runs on before that is known
         self.assertRegex(self.assertCold(self.opener(*words), self.path("current")).reason,
                          refusal("%s, a link, changed after the program had started"))
 
