@@ -561,6 +561,21 @@ bool key_is_variant(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditions 
 	return !of_a || !of_b || strcmp(of_a, of_b) == 0;
 }
 
+/* Of a pre-warmed interpreter the archive that it has opened itself (interp_line_parse()), else NULL. */
+static const ProtobufCBinaryData *archive_of(const Warm__Rpc__Conditions *conditions)
+{
+	static const char option[] = "-jar";
+	size_t n = conditions->n_argv;
+	const ProtobufCBinaryData before = {strlen(option), (uint8_t *)(uintptr_t)option};
+
+	return n > 2 && same_bytes(&conditions->argv[n - 2], &before) ? &conditions->argv[n - 1] : NULL;
+}
+
+static bool same_word(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
+{
+	return a && b ? same_bytes(a, b) : a == b;
+}
+
 bool key_is_comparable(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditions *b)
 {
 	CLEAN(free) char *program_a = NULL, *program_b = NULL;
@@ -568,9 +583,13 @@ bool key_is_comparable(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditio
 
 	if (!same_command(a, b))
 		return false;
+	if (*a->interpreter)
+		return same_word(archive_of(a), archive_of(b));
+	if (!interp_of(a->cmd))
+		return true;
 	if (interp_program(a->cmd, a->argv, a->n_argv, &what_a, &program_a) ||
 	    interp_program(b->cmd, b->argv, b->n_argv, &what_b, &program_b))
-		return true;
+		return same_word(first_word(a->argv, a->n_argv), first_word(b->argv, b->n_argv));
 	return what_a == what_b && strcmp(program_a, program_b) == 0;
 }
 

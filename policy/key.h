@@ -56,7 +56,8 @@ int key_compare(const Warm__Rpc__Conditions *snap, const Warm__Rpc__Conditions *
 #define KEY_VARIANTS_MAX 8
 bool key_is_variant(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditions *b);
 
-/* One command and user, and not two programs of an interpreter that is known: what differs is worth telling. */
+/* One command and user, and not two programs of an interpreter that is known (two archives of a pre-warmed one): what
+ * differs is worth telling. */
 bool key_is_comparable(const Warm__Rpc__Conditions *a, const Warm__Rpc__Conditions *b);
 
 /* "no snapshot of NAME yet": of the interpreter's program, where that is known, else of the command. */

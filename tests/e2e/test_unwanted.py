@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import unittest
 
-from case import WarmCase, write
+from case import WarmCase, harness, write
 from harness import BUILD, PYTHON, base_env, finish
 
 NODE = shutil.which("node", path=base_env()["PATH"])
@@ -40,7 +40,7 @@ warm.ready({ argv: true }).then((outcome) => console.log(outcome));
 """
 
 
-def race(test, *argv):
+def race(test, *argv, until=lambda: None):
     """What is said, and complained, by one whose hooks run already when another one's snapshot is taken, and by one that
     has yet to call the hook then. Their arguments are declared to be the launch's."""
     def launch(word):
@@ -55,6 +55,7 @@ def race(test, *argv):
     test.assertEqual(late.stdout.readline(), b"before\n")
     done = finish(first, "\n\n")
     test.assertEqual(done.out.lower().splitlines()[-1], "resumed", repr(done))
+    until()
     return [(done.out.lower(), done.err, done.code) for done in (finish(late, "\n"), finish(early, "\n\n"))]
 
 
@@ -74,6 +75,44 @@ class Unwanted(WarmCase):
     @unittest.skipUnless(NODE_THERE, "no node, or none of its headers when Warm was built")
     def test_node(self):
         self.check("app.js", NODE_APP, NODE)
+
+
+class BesideAQuarantinedOne(WarmCase):
+    """That snapshot is no good, and that was nobody's fault who is launched meanwhile."""
+
+    publish_app = False
+    CODE = "import os\nkept = os.memfd_create('kept')\nos.write(kept, b'Z' * 4096)\n"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        plugins = os.path.join(cls.daemon.dir, "plugins")
+        os.mkdir(plugins)
+        for name in ("memfile.so", "alter.so"):
+            shutil.copy(os.path.join(BUILD, "tests", "plugins", name), plugins)
+        cls.daemon.stop()
+        with open(cls.daemon.options[1], "a", encoding="utf-8") as config:
+            config.write(f"[plugins]\ndir = {plugins}\n")
+        cls.daemon.start()
+
+    def tearDown(self):
+        """To C the script is an argument, and the launch's: its snapshot would be that of the next test's script, too."""
+        self.daemon.warm("rm", *[row["id"] for row in self.daemon.ls()])
+        super().tearDown()
+
+    def check(self, name, code):
+        def quarantined():
+            there = harness.wait_for(lambda: [row for row in self.daemon.ls() if row["state"] == "quarantined" and script in row["command"]], 20)
+            self.assertTrue(there, self.daemon.log())
+
+        script = write(os.path.join(self.daemon.dir, name), self.CODE + code)
+        self.assertEqual(race(self, PYTHON, script, until=quarantined), [("cold\n", "", 0), ("cold\n", "", 0)])
+
+    def test_python(self):
+        self.check("app.py", PYTHON_APP)
+
+    def test_c(self):
+        self.check("c.py", C_APP)
 
 
 if __name__ == "__main__":

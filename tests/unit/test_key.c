@@ -413,9 +413,28 @@ static void test_programs_of_an_interpreter_are_not_compared(void **state)
 	assert_false(key_is_comparable(&snap.conditions, &now.conditions));
 	set_argv(&now, "python3", "-c", "pass");
 	check_none_yet("no snapshot of /usr/bin/python3 yet");
-	set_argv(&now, "python3", "-K", NULL);
-	assert_true(key_is_comparable(&snap.conditions, &now.conditions)); /* whatever that is */
+	set_argv(&now, "python3", "-K", NULL); /* whatever that is */
+	assert_false(key_is_comparable(&snap.conditions, &now.conditions));
 	check_none_yet("no snapshot of /usr/bin/python3 yet");
+	set_argv(&now, "python3", "-K", "a.py");
+	assert_true(key_is_comparable(&snap.conditions, &now.conditions));
+}
+
+static void test_archives_of_a_prewarmed_interpreter_are_not_compared(void **state)
+{
+	(void)state;
+	snap.conditions.cmd = now.conditions.cmd = text("/usr/bin/java");
+	snap.conditions.interpreter = now.conditions.interpreter = text("java");
+	set_argv(&snap, "java", "-Xmx64m", NULL);
+	set_argv(&now, "java", "-Xmx32m", NULL);
+	assert_true(key_is_comparable(&snap.conditions, &now.conditions));
+	set_argv(&now, "java", "-jar", "missing.jar");
+	assert_false(key_is_comparable(&snap.conditions, &now.conditions));
+	check_none_yet("no snapshot of missing.jar yet");
+	set_argv(&snap, "java", "-jar", "other.jar");
+	assert_false(key_is_comparable(&snap.conditions, &now.conditions));
+	set_argv(&snap, "java", "-jar", "missing.jar");
+	assert_true(key_is_comparable(&snap.conditions, &now.conditions));
 }
 
 static void test_nearer_snapshot_has_the_larger_result(void **state)
@@ -486,6 +505,7 @@ int main(void)
 	        TEST(test_interpreter_is_not_its_program),
 	        TEST(test_scripts_are_programs_not_variants),
 	        TEST(test_programs_of_an_interpreter_are_not_compared),
+	        TEST(test_archives_of_a_prewarmed_interpreter_are_not_compared),
 	        TEST(test_nearer_snapshot_has_the_larger_result),
 	        TEST(test_long_values_are_cut),
 	        TEST(test_kinds_of_streams),
