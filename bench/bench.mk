@@ -1,22 +1,45 @@
 # SPDX-License-Identifier: MIT
 # What measuring needs besides Warm. Included by the Makefile.
 
-all: $(BUILD)/bench/spawnbench $(BUILD)/bench/counter $(BUILD)/bench/crowd
+B := $(BUILD)/bench
 
-$(BUILD)/bench/spawnbench: $(BUILD)/obj/bench/spawnbench.o
+all: $(addprefix $(B)/,spawnbench native crowd forkclient)
+
+SPAWNBENCH := $(call objs,bench/spawnbench)
+$(B)/spawnbench: $(SPAWNBENCH)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $<
-$(BUILD)/obj/bench/spawnbench.o: HOSTED :=
+	$(CC) -o $@ $^
+$(SPAWNBENCH): HOSTED :=
 
 # What a user would write: the SDK and libc.
-$(BUILD)/bench/counter: bench/apps/counter.c $(BUILD)/libwarm.a
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -Isdk/c -o $@ $< $(BUILD)/libwarm.a
-
-$(BUILD)/bench/crowd: bench/apps/crowd.c $(BUILD)/libwarm.a
+$(B)/native $(B)/crowd: $(B)/%: bench/apps/%.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -Isdk/c -o $@ $< $(BUILD)/libwarm.a -lpthread
+$(B)/forkclient: bench/apps/forkclient.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -static -o $@ $<
 
-.PHONY: bench
-bench: all ## measure, as ratios to /bin/true (bench/run CASE… for some)
+# Applications that are built for measuring only: where there is a JDK, and a npm that has its registry.
+.PHONY: bench bench-apps bench-report
+bench-apps: all
+ifneq ($(JAVAC),)
+bench-apps: $(B)/jvm/server.jar
+endif
+ifneq ($(and $(NODE_INCLUDE),$(shell command -v npm)),)
+bench-apps: $(B)/node/server.js
+endif
+$(B)/jvm/server.jar: bench/apps/jvm/Server.java $(BUILD)/java/warm.jar
+	@mkdir -p $(@D)/classes
+	$(JAVAC) --release 17 -cp $(BUILD)/java/warm.jar -d $(@D)/classes $<
+	$(JDK)/bin/jar --create --file $@ -C $(@D)/classes .
+$(B)/node/server.js: $(wildcard bench/apps/node/*)
+	@mkdir -p $(@D)
+	cp $^ $(@D)/
+	cd $(@D) && npm install --no-audit --no-fund --no-package-lock --loglevel=error
+	@touch $@
+
+bench: bench-apps ## measure, as ratios to /bin/true; takes up to 40 minutes (bench/run [--quick] CASE… for some)
 	@WARM_BUILD=$(abspath $(BUILD)) bench/run
+
+bench-report: ## what bench/run has measured here so far, as plots over time: build/bench/report/index.html
+	@WARM_BUILD=$(abspath $(BUILD)) bench/run --report

@@ -8,7 +8,12 @@ what a cold run of the same command prints. Ends with status 1 if one does not, 
 import os
 import sys
 
-from harness import APPS, PYTHON, TRUE, Bench, Failure, Pool, machine, memory, percentile
+import machine
+from errors import Failure
+from figures import percentile
+from harness import Bench, Pool, wait_until
+from places import APPS, PYTHON, TRUE
+from processes import memory
 
 COLD_STARTS = 5
 LAUNCHES = 50
@@ -42,7 +47,7 @@ class Case:
 
 def main():
     with Bench() as bench:
-        say(f"Warm's demo on {machine()}")
+        say(f"Warm's demo on {machine.text_of(machine.machine())}")
         bench.start_daemon()
         cases = [Case(bench, number) for number in range(LAUNCHES + 1)]
 
@@ -53,7 +58,7 @@ def main():
         say("the first launch by `warm exec`: it starts cold and is snapshotted")
         first = cases[0].run(bench, bench.exec(), "first")
         wrong = compare(cases[:1], "first")
-        pool = Pool(bench, bench.wait_published())
+        pool = Pool(bench, published(bench))
 
         say(f"running {LAUNCHES} commands cold, to know what they print")
         for case in cases[1:]:
@@ -76,18 +81,31 @@ def main():
     return 1 if not_hot or wrong else 0
 
 
+def published(bench):
+    """The id of the application's snapshot, once it is there; interpreters that are pre-warmed do not count."""
+    def found():
+        rows = [row for row in bench.ask("ls") if row["name"] != "pre-warmed"]
+        bad = [row for row in rows if row["state"] == "quarantined"]
+        if bad:
+            raise Failure(f"snapshot {bad[0]['id']} is quarantined: {bad[0]['reason']}")
+        return [row["id"] for row in rows if row["state"] == "published"]
+
+    wait_until(found, 30, "no snapshot was published")
+    return found()[-1]
+
+
 def launch_all(bench, pool, cases):
     true, warm, not_hot = [], [], []
-    hot = bench.hot_launches()
+    hot = bench.launches()["hot"]
     for case in cases:
         pool.wait()
         true.append(bench.spawn([TRUE]).reaped)
         pool.wait()
         warm.append(case.run(bench, bench.exec(), "warm"))
-        now_hot = bench.hot_launches()
+        now_hot = bench.launches()["hot"]
         if now_hot != hot + 1:
             not_hot.append(f"not hot: {' '.join(case.arguments)} in {case.cwd}: {why_not_hot(bench, case)}")
-            now_hot = bench.hot_launches()
+            now_hot = bench.launches()["hot"]
         hot = now_hot
     return true, warm, not_hot
 
@@ -117,9 +135,9 @@ def look_at_memory(bench, pool, case):
     how = {"cwd": case.cwd, "stdin": case.stdin, "env": case.env}
     bench.hold(bench.exec(*command), **how)
     pool.wait()
-    hot = bench.hot_launches()
+    hot = bench.launches()["hot"]
     _, clone = bench.hold(bench.exec(*command), **how)
-    is_clone = bench.hot_launches() == hot + 1
+    is_clone = bench.launches()["hot"] == hot + 1
     _, cold = bench.hold(command, **how)
     return memory(clone) if is_clone else None, memory(cold)
 
@@ -144,8 +162,8 @@ def print_table(cold, first, warm, true, more_clone, cold_process):
     print(f"\n  To the answer a cold start takes {times:.0f} times as long as a warm launch.")
     if not more_clone:
         return
-    print(f"  Memory (Pss): one more clone {mib(more_clone['pss'])}, a cold process {mib(cold_process['pss'])};"
-          f" private {mib(more_clone['private'])} and {mib(cold_process['private'])}.")
+    print(f"  Memory (Pss): one more clone {mib(more_clone.pss)}, a cold process {mib(cold_process.pss)};"
+          f" private {mib(more_clone.private)} and {mib(cold_process.private)}.")
 
 
 def ms(us):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the demo and the benchmark share: a private warmd, programs spawned and timed, memory of a process."""
+"""What the demo and the benchmark share: a private warmd in a scratch directory, programs that are started there."""
 
-import collections
 import json
 import os
 import shutil
@@ -12,28 +11,10 @@ import sys
 import tempfile
 import time
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-APPS = os.path.join(REPOSITORY, "bench", "apps")
-PYTHON = "/usr/bin/python3"
-TRUE = "/bin/true"
-
-Times = collections.namedtuple("Times", "first last reaped status bytes")   # microseconds from posix_spawn
-
-
-class Failure(Exception):
-    """One line for the person who started this."""
-
-
-def build_directory():
-    build = os.environ.get("WARM_BUILD")
-    if not build:
-        warmd = shutil.which("warmd")
-        beside = os.path.dirname(warmd) if warmd else ""
-        built = os.path.exists(os.path.join(beside, "bench", "spawnbench"))
-        build = beside if built else os.path.join(REPOSITORY, "build")
-    if not os.path.exists(os.path.join(build, "bench", "spawnbench")):
-        raise Failure(f"{build} has no bench/spawnbench: run `make` first")
-    return os.path.abspath(build)
+from errors import Failure
+from places import build_directory
+from processes import writer_of_pipe
+from spawner import Program, Spawner, join
 
 
 class Bench:
@@ -53,31 +34,40 @@ class Bench:
         self.socket = os.path.join(self.scratch, "warmd.sock")
         self.log = os.path.join(self.scratch, "warmd.log")
         self.errors = os.path.join(self.scratch, "stderr")
-        self.environment = {**os.environ, "WARM_SOCKET": self.socket, "PYTHONPATH": os.path.join(self.build, "python")}
+        self.environment = {**os.environ, "WARM_SOCKET": self.socket, "PYTHONPATH": os.path.join(self.build, "python"),
+                            "NODE_PATH": os.path.join(self.build, "node")}
         self.daemon = None
-        with open(self.errors, "wb") as errors:
-            self.spawner = subprocess.Popen([os.path.join(self.build, "bench", "spawnbench")], stdin=subprocess.PIPE,
-                                            stdout=subprocess.PIPE, stderr=errors, env=self.environment)
-        self.children.append(self.spawner)
+        self.spawner = Spawner(self.build, self.environment, self.errors)
         return self
 
+    def another_spawner(self, cgroups):
+        spawner = Spawner(self.build, self.environment, self.errors, cgroups)
+        self.children.append(spawner.child)
+        return spawner
+
     def __exit__(self, kind, error, _trace):
-        for child in reversed(self.children):
-            end(child)
+        self.end_children()
+        end(self.spawner.child)
         self.stop_daemon()
         if kind in (Failure, AssertionError):
-            for path in (self.errors, self.log):
-                self.show_end(path)
+            self.show_logs()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def show_end(self, path):
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                lines = file.read().splitlines()[-15:]
-        except OSError:
-            return
-        for line in lines:
-            print(f"    {os.path.basename(path)}: {line}", file=sys.stderr)
+    def end_children(self):
+        """All that was started but the first spawner."""
+        for child in reversed(self.children):
+            end(child)
+        self.children.clear()
+
+    def show_logs(self):
+        for path in (self.errors, self.log):
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    lines = file.read().splitlines()[-15:]
+            except OSError:
+                continue
+            for line in lines:
+                print(f"    {os.path.basename(path)}: {line}", file=sys.stderr)
 
     # ---- the daemon ----
 
@@ -103,30 +93,34 @@ class Bench:
             end(self.daemon)
             self.daemon = None
 
+    def restart_daemon(self):
+        """Its templates and standbys are gone, and what it had learnt."""
+        self.stop_daemon()
+        self.start_daemon()
+
     def ask(self, *verb):
         """The answer of `warm --json VERB …`."""
-        done = subprocess.run([self.warm, "--json", *verb], env=self.environment, stdout=subprocess.PIPE,
+        return json.loads(self.tell("--json", *verb))
+
+    def tell(self, *words):
+        done = subprocess.run([self.warm, *words], env=self.environment, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=30, check=False)
         if done.returncode:
-            raise Failure(f"warm --json {' '.join(verb)}: {done.stderr.decode(errors='replace').strip()}")
-        return json.loads(done.stdout)
+            raise Failure(f"warm {' '.join(words)}: {done.stderr.decode(errors='replace').strip()}")
+        return done.stdout
 
-    def hot_launches(self):
-        return self.ask("stats")["launches"]["hot"]
+    def launches(self):
+        """{tier: how many since the daemon started}"""
+        return self.ask("stats")["launches"]
 
-    def published(self, name=None):
-        """Those of programs; interpreters that are pre-warmed for any program are asked for by name."""
-        return [snapshot for snapshot in self.ask("ls") if snapshot["state"] == "published"
-                and (snapshot["name"] != "pre-warmed" if name is None else snapshot["name"] == name)]
-
-    def wait_published(self, n=1):
-        def enough():
-            bad = [s for s in self.ask("ls") if s["state"] == "quarantined"]
-            if bad:
-                raise Failure(f"snapshot {bad[0]['id']} is quarantined: {bad[0]['reason']}")
-            return len(self.published()) >= n
-        wait_until(enough, 30, "no snapshot was published")
-        return self.published()[-1]["id"]
+    def snapshot(self, identity):
+        """Its row in the list."""
+        for row in self.ask("ls"):
+            if row["id"] == identity:
+                if row["state"] != "published":
+                    raise Failure(f"snapshot {identity} is {row['state']}: {row['reason']}")
+                return row
+        raise Failure(f"snapshot {identity} has gone")
 
     # ---- programs ----
 
@@ -134,30 +128,37 @@ class Bench:
         return [self.warm, "exec", *command]
 
     def spawn(self, argv, cwd="", stdin="", out="", env=None):
-        settings = [f"{name}={value}" for name, value in (env or {}).items()]
-        line = "\t".join(["spawn", cwd, stdin, out, str(len(settings)), *settings, *argv])
-        self.spawner.stdin.write(line.encode() + b"\n")
-        self.spawner.stdin.flush()
-        answer = self.spawner.stdout.readline().split()
-        if not answer:
-            raise Failure(f"spawnbench ended while it ran {' '.join(argv)}")
-        return Times(*(float(x) for x in answer[:3]), int(answer[3]), int(answer[4]))
+        return self.spawner.spawn(Program(argv, cwd, stdin, out, env or {}))
+
+    def start(self, argv, stdin="", env=None, cwd=None, cgroups=()):
+        """A process whose standard output is a pipe to us, and that is ended with us. stdin: a file, None: a pipe; cgroups:
+        folders of the control groups that it belongs to."""
+        with open(self.errors, "ab") as errors, open(stdin or "/dev/null", "rb") as file:
+            child = subprocess.Popen(argv, stdin=subprocess.PIPE if stdin is None else file, stdout=subprocess.PIPE,
+                                     stderr=errors, cwd=cwd, env={**self.environment, **(env or {})},
+                                     preexec_fn=lambda: join(cgroups))
+        self.children.append(child)
+        return child
 
     def hold(self, argv, **how):
-        """Starts a program that waits after its answer, and waits for that answer. Returns (Popen, pid of the program
-        as it is seen from here)."""
-        with open(self.errors, "ab") as errors, open(how.get("stdin", "/dev/null"), "rb") as stdin:
-            child = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=errors,
-                                     cwd=how.get("cwd"), env={**self.environment, **how.get("env", {})})
-        self.children.append(child)
-        inode = os.fstat(child.stdout.fileno()).st_ino
+        """Starts a program that waits after its answer, and waits for the empty line at its end. Returns (Popen, pid of
+        the program as it is seen from here)."""
+        child = self.start(argv, **how)
         page = b""
         while not page.endswith(b"\n\n"):
-            part = os.read(child.stdout.fileno(), 65536)
-            if not part:
-                raise Failure(f"{' '.join(argv)} ended before it was measured")
-            page += part
-        return child, writer_of_pipe(inode, child.pid)
+            page += read_some(child)
+        return child, program_behind(child)
+
+
+def read_some(child):
+    part = os.read(child.stdout.fileno(), 65536)
+    if not part:
+        raise Failure(f"{' '.join(child.args)} ended before it was measured")
+    return part
+
+
+def program_behind(child):
+    return writer_of_pipe(os.fstat(child.stdout.fileno()).st_ino, child.pid)
 
 
 class Pool:
@@ -178,12 +179,7 @@ class Pool:
             raise Failure(f"snapshot {snapshot} has no standby after 20 s: see `warm ls`, `warm stats`")
 
     def standbys(self):
-        for snapshot in self.bench.ask("ls"):
-            if snapshot["id"] == self.snapshot:
-                if snapshot["state"] != "published":
-                    raise Failure(f"snapshot {self.snapshot} is {snapshot['state']}: {snapshot['reason']}")
-                return snapshot["standbys"]
-        raise Failure(f"snapshot {self.snapshot} has gone")
+        return self.bench.snapshot(self.snapshot)["standbys"]
 
     def wait(self):
         limit = time.monotonic() + 2
@@ -211,50 +207,5 @@ def end(child):
             child.kill()
             child.wait()
     for pipe in (child.stdin, child.stdout):
-        if pipe:
+        if pipe and not pipe.closed:
             pipe.close()
-
-
-def writer_of_pipe(inode, launcher):
-    """The process whose standard output is this pipe and that has the most memory: the application, not `warm`."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                if os.stat(f"/proc/{entry}/fd/1").st_ino == inode:
-                    found.append((memory(int(entry))["rss"], int(entry)))
-            except (OSError, Failure):
-                pass
-    if not found:
-        raise Failure(f"the program started by process {launcher} is not to be found")
-    return max(found)[1]
-
-
-def memory(pid):
-    """Bytes."""
-    sums = collections.Counter()
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
-        for line in file:
-            words = line.split()
-            if words[-1] == "kB":
-                sums[words[0].rstrip(":")] += int(words[1]) * 1024
-    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
-        tables = [int(line.split()[1]) * 1024 for line in file if line.startswith("VmPTE")]
-    return {"rss": sums["Rss"], "pss": sums["Pss"], "private": sums["Private_Clean"] + sums["Private_Dirty"],
-            "page_tables": sum(tables)}
-
-
-def percentile(values, p):
-    """The smallest value that p percent of them do not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * p // 100) - 1)]
-
-
-def machine():
-    model = "unknown processor"
-    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-        for line in file:
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    return f"{model}, {os.cpu_count()} CPUs, Linux {os.uname().release}"

@@ -4,7 +4,7 @@
 set -eu
 packages="gcc make pkg-config protobuf-c-compiler libprotobuf-c-dev libev-dev liblz4-dev libcap-dev libseccomp-dev
 libsqlite3-dev libssl-dev libcmocka-dev binutils python3 python3-cryptography python3-django python3-numpy python3-pandas
-clang-format clang-tidy cppcheck less procps util-linux sqlite3"
+clang-format clang-tidy cppcheck less procps util-linux sqlite3 gnuplot-nox"
 # Any node with its headers will do; Debian's only where there is none.
 command -v node >/dev/null || packages="$packages nodejs libnode-dev"
 # Any JDK will do for the SDK of Java, which the demo does not need.

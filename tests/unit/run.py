@@ -1,15 +1,29 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Runs the built unit tests (cmocka, TAP output) and prints what failed and the total."""
+"""Runs the built unit tests (cmocka, TAP output) and those of bench/ (unittest), and prints what failed and the total."""
 import glob
 import os
 import re
 import subprocess
 import sys
+import unittest
 
 BUILD = os.environ.get("WARM_BUILD", "build")
 HERE = os.path.dirname(os.path.abspath(__file__))
 LINE = re.compile(r"^(ok|not ok) \d+(?: - )?(.*)$", re.M)
+
+
+def of_scripts(wanted):
+    """(passed, failed, skipped) of test_*.py here."""
+    sys.dont_write_bytecode = True
+    loader = unittest.defaultTestLoader
+    suite = loader.loadTestsFromNames(wanted) if wanted else loader.discover(HERE, "test_*.py", top_level_dir=HERE)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        result = unittest.TextTestRunner(stream=nowhere).run(suite)
+    for test, why in result.failures + result.errors:
+        print(f"FAIL {test.id()}\n{why}")
+    failed = len(result.failures) + len(result.errors)
+    return result.testsRun - failed - len(result.skipped), failed, len(result.skipped)
 
 
 def programs():
@@ -44,6 +58,10 @@ def main():
         if here:
             print(f"FAIL {name} (exit {code})\n{output}")
         failed += here
+    scripts = [name for name in sys.argv[1:] if os.path.exists(os.path.join(HERE, name.split(".")[0] + ".py"))]
+    if scripts or not sys.argv[1:]:
+        more = of_scripts(scripts)
+        passed, failed, skipped = passed + more[0], failed + more[1], skipped + more[2]
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Cold starts, what each runtime offers by itself, and Warm, in one loop."""
+
+import applications
+from measuring import BACK_TO_BACK
+from spawner import Program
+
+
+def start(run, name, application, **others):
+    """from posix_spawn to the first byte (ready) and to the last byte of the first answer: a start without Warm, the runtime's
+    own trick where it has one, and a hot launch, all to /bin/true"""
+    pool = run.hot(application)
+    programs = {"cold": application.program(), **others, "hot": run.warm(application)}
+    run.spawn(programs["cold"])     # the disk is read, byte code is written
+    got = run.rounds(BACK_TO_BACK, run.few, pool.wait, true=run.true,
+                     **{key: lambda program=program: run.spawn(program) for key, program in programs.items()})
+    for key in programs:
+        what = key.replace("_", " ")
+        run.add(f"{name}, {what}, ready", "us", [launch.first for launch in got[key]], got["true"])
+        run.add(f"{name}, {what}, answer", "us", [launch.last for launch in got[key]], got["true"])
+
+
+def forked(run, application):
+    client = application.fork_server(run.bench)
+    return Program([*client, *application.request], stdin=application.stdin)
+
+
+def native(run):
+    application = applications.native(run.bench, 4)
+    start(run, "native-start", application, fork_server=forked(run, application))
+
+
+def large(run):
+    application = applications.native(run.bench, 1024)
+    start(run, "large-start", application, fork_server=forked(run, application))
+    run.forget(application)
+
+
+def django(run):
+    application = applications.django(run.bench)
+    start(run, "django-start", application, fork_server=forked(run, application))
+
+
+def node(run):
+    start(run, "node-start", applications.node(run.bench))
+
+
+def jvm(run):
+    start(run, "jvm-start", applications.jvm(run.bench))
+
+
+for case in (native, large, django, node, jvm):
+    case.__doc__ = start.__doc__
