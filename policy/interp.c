@@ -239,15 +239,47 @@ bool interp_script_parse(char *head, size_t len, struct interp_script *ret)
 	return true;
 }
 
-const char *interp_script_env(const struct interp_script *script)
+static bool is_env(const struct interp_script *script)
 {
-	const char *slash = strrchr(script->interpreter, '/'), *name = script->argument;
+	const char *slash = strrchr(script->interpreter, '/');
 
-	if (!slash || strcmp(slash, "/env") != 0 || !name || name[0] == '-')
-		return NULL;
-	for (const char *at = name; *at; at++) {
-		if (is_blank(*at) || *at == '=' || *at == '/')
-			return NULL;
+	return slash && !strcmp(slash, "/env") && script->argument;
+}
+
+bool interp_script_env(struct interp_script *script, const char *ret_word[INTERP_ENV_WORDS_MAX + 1])
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+.,:/=%@";
+	char *at = is_env(script) ? script->argument : NULL;
+	size_t n = 0;
+
+	if (at && !strncmp(at, "-S", 2))
+		at += 2;
+	else if (at && strpbrk(at, " \t")) /* one word to env, and no program's name */
+		return false;
+	while (at && *(at += strspn(at, " \t"))) {
+		if (n == INTERP_ENV_WORDS_MAX)
+			return false;
+		ret_word[n++] = at;
+		at += strspn(at, plain);
+		if (*at && !is_blank(*at)) /* quotes, variables, ... */
+			return false;
+		if (*at)
+			*at++ = '\0';
 	}
-	return name;
+	ret_word[n] = NULL;
+	return n && ret_word[0][0] != '-' && !strpbrk(ret_word[0], "=/");
+}
+
+bool interp_script_env_names_one(const struct interp_script *script)
+{
+	char words[INTERP_HEAD_MAX], *rest;
+
+	if (!is_env(script))
+		return false;
+	snprintf(words, sizeof(words), "%s", script->argument);
+	for (char *word = strtok_r(words, " \t\"'/=", &rest); word; word = strtok_r(NULL, " \t\"'/=", &rest)) {
+		if (interp_of(word))
+			return true;
+	}
+	return false;
 }

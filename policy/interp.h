@@ -66,7 +66,13 @@ struct interp_script {
 };
 bool interp_script_parse(char *head, size_t len, struct interp_script *ret);
 
-/* `#!/usr/bin/env NAME`: NAME, to be looked up in $PATH. NULL: it is not that, or has options. */
-const char *interp_script_env(const struct interp_script *script);
+#define INTERP_ENV_WORDS_MAX 8
+
+/* `#!/usr/bin/env NAME`, or `env -S NAME WORD...` of words that env(1) leaves as they are: NAME, to be looked up in
+ * $PATH, and the others; NULL at the end. Cuts the argument. false: it is not that. */
+bool interp_script_env(struct interp_script *script, const char *ret_word[INTERP_ENV_WORDS_MAX + 1]);
+
+/* Whether env(1) is told to start an interpreter that we know, in whatever way. */
+bool interp_script_env_names_one(const struct interp_script *script);
 
 #endif

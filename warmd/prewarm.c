@@ -54,7 +54,9 @@ struct prewarmed {
 	struct digest program;
 };
 
-#define ODD_PATH "$PATH has relative directories, or leads elsewhere"
+#define ODD_PATH   "$PATH has relative directories, or leads elsewhere"
+#define OTHER_NAME "an interpreter by another name is not pre-warmed"
+#define ODD_ENV    "an interpreter is not pre-warmed where its #! line has options of env but -S, or quotes or variables"
 
 /* ---- which interpreter, with which words ------------------------------------------------------------------------- */
 
@@ -99,35 +101,51 @@ static void set_comm(struct prewarm *prewarm, const char *path)
 	snprintf(prewarm->comm, sizeof(prewarm->comm), "%s", slash ? slash + 1 : path);
 }
 
+static bool is_other_name(const char *cmd)
+{
+	CLEAN(free) char *real = NULL;
+	struct stat st;
+
+	if (lstat(cmd, &st) || !S_ISLNK(st.st_mode))
+		return false;
+	real = realpath(cmd, NULL);
+	return real && interp_of(real);
+}
+
 /* What execve(2) makes of a script: interpreter, its argument, the path of the script, its arguments. false: no script
  * of an interpreter that we know. */
 static bool look_at_script(struct prewarm *prewarm, const struct request *request)
 {
 	CLEAN(fd) int fd = open(request->cmd, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	const char *path = strchr(request->argv[0], '/') ? request->argv[0] : request->cmd, *name, *dirs;
+	const char *path = strchr(request->argv[0], '/') ? request->argv[0] : request->cmd, *dirs;
+	const char *word[INTERP_ENV_WORDS_MAX + 1];
 	struct interp_script script;
 	ssize_t len;
 
 	prewarm->head = malloc(INTERP_HEAD_MAX);
 	len = fd >= 0 && prewarm->head ? pread(fd, prewarm->head, INTERP_HEAD_MAX, 0) : -1;
-	if (len < 0 || !interp_script_parse(prewarm->head, (size_t)len, &script))
+	if (len < 0 || !interp_script_parse(prewarm->head, (size_t)len, &script)) {
+		prewarm->why = is_other_name(request->cmd) ? OTHER_NAME : NULL;
 		return false;
+	}
 	dirs = variable(request, "PATH");
 	if (path == request->cmd && (!dirs || interp_path_is_relative(dirs))) {
 		prewarm->why = ODD_PATH;
 		return false;
 	}
 	set_comm(prewarm, path);
-	name = interp_script_env(&script);
-	if (name) { /* env executes it by another execve(2) */
-		prewarm->found = find_in_path(request, name);
+	prewarm->why = interp_script_env_names_one(&script) ? ODD_ENV : NULL;
+	if (interp_script_env(&script, word)) { /* env executes it by another execve(2) */
+		prewarm->why = NULL;
+		prewarm->found = find_in_path(request, word[0]);
 		if (!prewarm->found) {
 			prewarm->why = ODD_PATH;
 			return false;
 		}
 		set_comm(prewarm, prewarm->found);
 		prewarm->conditions.cmd = prewarm->found;
-		prewarm->argv[prewarm->n_argv++] = name;
+		for (size_t i = 0; word[i]; i++)
+			prewarm->argv[prewarm->n_argv++] = word[i];
 	} else {
 		prewarm->conditions.cmd = script.interpreter;
 		prewarm->argv[prewarm->n_argv++] = script.interpreter;
@@ -239,7 +257,7 @@ static const char *check(struct prewarm *prewarm, const struct request *request)
 static bool look_at_launch(struct daemon *daemon, const struct caller *caller, const struct request *request,
                            struct prewarm *ret)
 {
-	size_t n = request->head.n_argv + 4;
+	size_t n = request->head.n_argv + INTERP_ENV_WORDS_MAX + 4;
 
 	memset(ret, 0, sizeof(*ret));
 	if (!daemon->prewarm.dir[0] || (daemon->prewarm.root_only && caller->msg.uid))

@@ -194,9 +194,10 @@ class Python(PrewarmCase):
 
     def test_scripts_with_an_interpreter_line(self):
         env = {"PATH": f"{self.place}:{self.daemon.env['PATH']}"}
-        for name, line in (("direct", PYTHON), ("option", PYTHON + " -B"), ("by-env", "/usr/bin/env python3.11")):
+        for name, line in (("direct", PYTHON), ("option", PYTHON + " -B"), ("by-env", "/usr/bin/env python3.11"),
+                           ("by-env-option", "/usr/bin/env -S python3.11 -u")):
             path = self.script(f"#!{line}\n{STATE}", name, 0o755)
-            for words in ([path, "a"], ["./" + name], [name, "-u"])[name == "option":]:
+            for words in ([path, "a"], ["./" + name], [name, "-u"])[name == "option":1 if name == "by-env-option" else 3]:
                 with self.subTest(line, words=words):
                     self.check_same(*words, cwd=self.place, env=env)
         link = os.path.join(self.place, "link")
@@ -254,6 +255,13 @@ print(size.value)
                 self.assertEqual(done.tier, "cold_start", why)
         env = {"PATH": "bin:" + self.daemon.env["PATH"]}
         self.assertCold(self.daemon.exec("python3", "-c", "0", env=env), "$PATH has relative directories")
+        other = os.path.join(self.place, "other-name")
+        os.symlink(PYTHON, other)
+        self.assertCold(self.daemon.exec(other, "-c", "0"), "by another name")
+        for line, why in (("env -i python3", "options of env"), ("env -S 'python3'", "options of env"), ("env -S sh -e", None)):
+            done = self.daemon.exec(self.script(f"#!/usr/bin/{line}\n", "odd-env", 0o755))
+            self.assertCold(done, *filter(None, [why]))
+            self.assertEqual("pre-warmed" in done.reason, bool(why), done)
         with open("/dev/zero", "rb") as zero:
             self.assertCold(self.daemon.exec(PYTHON, "-c", "0", stdout=zero), "device")
         # What is printed before the program would be missing in a copy.

@@ -106,6 +106,44 @@ class Terminal(RuntimeCase):
         self.assertEqual([row["hits"] for row in rows], [LAUNCHES])
         self.assertFalse(re.search("trial", self.daemon.log()))
 
+    def changed_settings(self, command, name, lines, leave, ask=""):
+        """`lines` are two versions of the settings, by what the program shows then (when it is asked): the first one's state
+        serves, and does not once the second one is there."""
+        shell, path = self.shells[0], os.path.join(self.home, name)
+        command = f"warm exec --explain --ready after:1 -- {command}\n"
+        (first, text), (second, other) = lines.items()
+
+        def launch(shown):
+            shell.type(command)
+            said = shell.expect(r'\{"tier".*\}\}')
+            shell.type(ask)
+            shell.expect(shown)
+            return said
+        write(path, text)
+        self.assertIn("cold_start", launch(first))
+        self.published(command.split()[6])
+        shell.type(leave)
+        shell.expect("ready>")
+        self.assertIn('"template"', launch(first))
+        shell.type(leave)
+        shell.expect("ready>")
+        write(path, other)
+        said = launch(second)
+        self.assertIn("cold_start", said)
+        self.assertIn(path + " changed", said)
+        shell.type(leave)
+        shell.expect("ready>")
+
+    def test_bash_settings(self):
+        self.changed_settings("/bin/bash -i", ".bashrc", {"first:": "PS1=first:\n", "second:": "PS1=second:\n"}, "exit\n", "\n")
+
+    def test_vim_settings(self):
+        vim = shutil.which("vim", path="/usr/bin")
+        if not vim:
+            self.skipTest("vim is not installed (make test-runtimes does)")
+        self.changed_settings(f"{vim} -i NONE -n -R /dev/null", ".vimrc",
+                              {name: f"set laststatus=2 statusline={name}\n" for name in ("FIRST", "SECOND")}, ":q!\n")
+
 
 if __name__ == "__main__":
     unittest.main()

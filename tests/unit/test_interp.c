@@ -289,6 +289,7 @@ static void test_relative_paths_are_noticed(void **state)
 static void check_script(const char *text, const char *want)
 {
 	char head[INTERP_HEAD_MAX], got[512];
+	const char *word[INTERP_ENV_WORDS_MAX + 1];
 	struct interp_script script;
 	size_t len = strlen(text);
 
@@ -297,9 +298,34 @@ static void check_script(const char *text, const char *want)
 		assert_string_equal("no", want);
 		return;
 	}
-	snprintf(got, sizeof(got), "%s|%s|%s", script.interpreter, script.argument ? script.argument : "-",
-	         interp_script_env(&script) ? interp_script_env(&script) : "-");
+	snprintf(got, sizeof(got), "%s|%s|", script.interpreter, script.argument ? script.argument : "-");
+	if (!interp_script_env(&script, word))
+		strcat(got, "-");
+	else
+		for (size_t i = 0; word[i]; i++)
+			snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? "," : "", word[i]);
 	assert_string_equal(got, want);
+}
+
+static bool names_one(const char *line)
+{
+	char head[INTERP_HEAD_MAX];
+	struct interp_script script;
+
+	snprintf(head, sizeof(head), "%s", line);
+	assert_true(interp_script_parse(head, strlen(head), &script));
+	return interp_script_env_names_one(&script);
+}
+
+static void test_interpreters_that_env_starts_are_told_from_others(void **state)
+{
+	(void)state;
+	assert_true(names_one("#!/usr/bin/env -i python3\n"));
+	assert_true(names_one("#!/usr/bin/env -S 'python3' -u\n"));
+	assert_true(names_one("#!/usr/bin/env -S /usr/bin/node\n"));
+	assert_false(names_one("#!/usr/bin/env -S bash -e\n"));
+	assert_false(names_one("#!/usr/bin/env\n"));
+	assert_false(names_one("#!/usr/bin/python3 -u\n"));
 }
 
 static void test_script_lines_are_read_as_the_kernel_reads_them(void **state)
@@ -309,7 +335,16 @@ static void test_script_lines_are_read_as_the_kernel_reads_them(void **state)
 	check_script("#! /usr/bin/python3 \t\n", "/usr/bin/python3|-|-");
 	check_script("#!/usr/bin/python3 -u  -B \n", "/usr/bin/python3|-u  -B|-");
 	check_script("#!/usr/bin/env python3\n", "/usr/bin/env|python3|python3");
-	check_script("#!/usr/bin/env -S python3 -u\n", "/usr/bin/env|-S python3 -u|-");
+	check_script("#!/usr/bin/env -S python3 -u\n", "/usr/bin/env|-S python3 -u|python3,-u");
+	check_script("#!/usr/bin/env -Spython3\n", "/usr/bin/env|-Spython3|python3");
+	check_script("#!/usr/bin/env -S  python3\t-X a=b  -B\n",
+	             "/usr/bin/env|-S  python3\t-X a=b  -B|python3,-X,a=b,-B");
+	check_script("#!/usr/bin/env -S python3 'a b'\n", "/usr/bin/env|-S python3 'a b'|-");
+	check_script("#!/usr/bin/env -S A=b python3\n", "/usr/bin/env|-S A=b python3|-");
+	check_script("#!/usr/bin/env -S -i python3\n", "/usr/bin/env|-S -i python3|-");
+	check_script("#!/usr/bin/env -S python3 $A\n", "/usr/bin/env|-S python3 $A|-");
+	check_script("#!/usr/bin/env -S\n", "/usr/bin/env|-S|-");
+	check_script("#!/usr/bin/env -S a b c d e f g h i\n", "/usr/bin/env|-S a b c d e f g h i|-");
 	check_script("#!/usr/bin/env python3 -u\n", "/usr/bin/env|python3 -u|-");
 	check_script("#!/usr/bin/env A=b\n", "/usr/bin/env|A=b|-");
 	check_script("#!\n/usr/bin/python3\n", "no");
@@ -334,6 +369,7 @@ int main(void)
 	        cmocka_unit_test(test_interpreters_are_known_by_name),
 	        cmocka_unit_test(test_relative_paths_are_noticed),
 	        cmocka_unit_test(test_script_lines_are_read_as_the_kernel_reads_them),
+	        cmocka_unit_test(test_interpreters_that_env_starts_are_told_from_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
