@@ -215,12 +215,13 @@ $(BUILD)/pic/stop.classes.o: $(BUILD)/java/warm.jar
 	@mkdir -p $(@D)
 	for file in $(STOP_CLASSES); do printf %08x $$(stat -c %s $$file); cat $$file; done > $(@D)/stop.classes
 	cd $(@D) && ld -r -b binary -z noexecstack -o $(@F) stop.classes
-$(BUILD)/warm-java.so: $(patsubst %.c,$(BUILD)/pic/%.o,$(filter-out %/collect.c,$(wildcard sdk/java/stop/*.c)) sdk/java/jni_text.c sdk/java/machine.c \
+$(BUILD)/warm-java.so: $(patsubst %.c,$(BUILD)/pic/%.o,$(filter-out %/collect.c %/seeds.c,$(wildcard sdk/java/stop/*.c)) sdk/java/jni_text.c sdk/java/machine.c \
                        sdk/prewarm/process.c sdk/prewarm/symbols.c sdk/c/ask.c sdk/c/connect.c sdk/c/launch.c sdk/c/wire.c \
                        policy/java.c base/fd.c base/proc.c) $(BUILD)/pic/stop.classes.o
 	$(CC) -shared -Wl,-soname,warm-java.so -Wl,-z,defs -o $@ $^
 # Loaded into a Java launcher whose program does not call the hook, to collect its garbage before the freeze.
-$(BUILD)/warm-java-collect.so: $(patsubst %.c,$(BUILD)/pic/%.o,sdk/java/stop/collect.c sdk/java/stop/launcher.c sdk/prewarm/process.c \
+$(BUILD)/warm-java-collect.so: $(patsubst %.c,$(BUILD)/pic/%.o,sdk/java/stop/collect.c sdk/java/stop/seeds.c sdk/java/stop/launcher.c \
+                               sdk/java/jni_text.c sdk/java/machine.c sdk/prewarm/process.c \
                                sdk/prewarm/symbols.c base/fd.c base/proc.c)
 	$(CC) -shared -Wl,-soname,warm-java-collect.so -Wl,-z,defs -o $@ $^
 $(BUILD)/env: Makefile

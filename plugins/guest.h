@@ -31,7 +31,7 @@ const char *guest_next(const struct guest *guest, const char *pattern);
 int guest_offer(struct guest *guest, const struct warm_object *object, bool frozen, uint8_t **ret_bytes,
                 size_t *ret_len, struct err *err);
 
-/* *ret_bytes: struct unused, one after the other; malloc'ed. Nothing is asked of one that has nothing to do with the
+/* *ret_bytes: struct told, one after the other; malloc'ed. Nothing is asked of one that has nothing to do with the
  * process. */
 int guest_stopped(struct guest *guest, uint8_t **ret_bytes, size_t *ret_len, struct err *err);
 

@@ -30,7 +30,7 @@ struct snapshot_side {
 	struct warm_snapshot api;
 	const struct host *host;
 	pid_t pid;
-	struct buffer saved, unused;
+	struct buffer saved, told;
 	char words[WORDS_MAX];
 };
 
@@ -135,9 +135,16 @@ static int api_more_time(struct warm_snapshot *api, uint32_t ms)
 
 static int api_unused(struct warm_snapshot *api, uint64_t start, uint64_t end)
 {
-	const struct unused range = {start, end};
+	const struct told told = {start, end, TOLD_UNUSED};
 
-	return append(&((struct snapshot_side *)api)->unused, &range, sizeof(range));
+	return append(&((struct snapshot_side *)api)->told, &told, sizeof(told));
+}
+
+static int api_random(struct warm_snapshot *api, uint64_t start, uint64_t end)
+{
+	const struct told told = {start, end, TOLD_RANDOM};
+
+	return append(&((struct snapshot_side *)api)->told, &told, sizeof(told));
 }
 
 /* ---- what a plugin may call: plan ------------------------------------------------------------------------------- */
@@ -220,12 +227,12 @@ static void answer_stopped(struct host *host)
 	struct snapshot_side *s = &host->snapshot;
 	struct answer answer = {.kind = ANSWER_STOPPED};
 
-	s->unused.len = 0;
+	s->told.len = 0;
 	s->words[0] = '\0';
 	if (has_stopped(host->plugin))
 		answer.result = host->plugin->stopped(&s->api);
 	memcpy(answer.words, s->words, sizeof(answer.words));
-	say(host, &answer, &s->unused, NULL);
+	say(host, &answer, &s->told, NULL);
 }
 
 static void answer_resumed(struct host *host, const struct ask *ask)
@@ -342,7 +349,8 @@ void host_run(int sock, int memory, int file, pid_t parent, const char *name)
 	                         .save = api_save,
 	                         .refuse = api_refuse,
 	                         .more_time = api_more_time,
-	                         .unused = api_unused},
+	                         .unused = api_unused,
+	                         .random = api_random},
 	        .plan.api = {.data = api_data, .call = api_call, .copy = api_copy, .refuse = api_refuse_plan}};
 	char path[32];
 	void *library;

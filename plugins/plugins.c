@@ -160,10 +160,10 @@ int plugins_offer(struct plugins *plugins, const struct warm_object *object, boo
 	return 0;
 }
 
-static int add_unused(struct unused **list, size_t *n, const uint8_t *bytes, size_t len, struct err *err)
+static int add_told(struct told **list, size_t *n, const uint8_t *bytes, size_t len, struct err *err)
 {
 	size_t more = len / sizeof(**list);
-	struct unused *all = reallocarray(*list, *n + more + 1, sizeof(*all));
+	struct told *all = reallocarray(*list, *n + more + 1, sizeof(*all));
 
 	if (!all)
 		return err_sys(err, ENOMEM, "plugins");
@@ -173,7 +173,7 @@ static int add_unused(struct unused **list, size_t *n, const uint8_t *bytes, siz
 	return 0;
 }
 
-int plugins_stopped(struct plugins *plugins, struct unused **ret, size_t *ret_n, struct err *err)
+int plugins_stopped(struct plugins *plugins, struct told **ret, size_t *ret_n, struct err *err)
 {
 	int r = 0;
 
@@ -183,7 +183,7 @@ int plugins_stopped(struct plugins *plugins, struct unused **ret, size_t *ret_n,
 
 		r = guest_stopped(plugins->guest[i], &bytes, &len, err);
 		if (r == 0 && len)
-			r = add_unused(ret, ret_n, bytes, len, err);
+			r = add_told(ret, ret_n, bytes, len, err);
 	}
 	return r;
 }

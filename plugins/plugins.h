@@ -54,13 +54,17 @@ struct taken {
 int plugins_offer(struct plugins *plugins, const struct warm_object *object, bool frozen, size_t from,
                   struct taken *ret, struct err *err);
 
-/* Memory whose bytes the program does not look at again before it has written them. */
-struct unused {
+/* What a plugin says of memory: the program does not look at its bytes again before it has written them, or expects
+ * nothing of them but that they were drawn at random. */
+struct told {
 	uint64_t start, end;
+	uint64_t what; /* TOLD_* */
 };
+#define TOLD_UNUSED 0u
+#define TOLD_RANDOM 1u
 
 /* The program is stopped: asks those that have taken the process, or watch it. *ret is malloc'ed. */
-int plugins_stopped(struct plugins *plugins, struct unused **ret, size_t *ret_n, struct err *err);
+int plugins_stopped(struct plugins *plugins, struct told **ret, size_t *ret_n, struct err *err);
 
 /* The places (warm_plugin.h) of plugin number `by`, one after the other; last: NULL for the first. */
 const char *plugins_place(const struct plugins *plugins, size_t by, const char *last);

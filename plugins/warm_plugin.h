@@ -84,6 +84,10 @@ struct warm_snapshot {
 	/* In stopped(): the program does not look again at what these bytes of private anonymous memory hold before it
 	 * has written them. They are no part of the image: in clones whole pages of them are zeroes. Calls add up. */
 	int (*unused)(struct warm_snapshot *s, uint64_t start, uint64_t end);
+
+	/* In stopped(): what these bytes of private writable memory hold was drawn at random, and the program expects
+	 * no more of it. Each clone has others there, from the kernel. Calls add up. */
+	int (*random)(struct warm_snapshot *s, uint64_t start, uint64_t end);
 };
 
 /* When an operation runs. A plan is made once, and run again and again. */

@@ -37,7 +37,7 @@ enum answer_kind {
 	ANSWER_OFFER = 3,  /* result; in the memfd: what it saved */
 	ANSWER_RESUMED = 4,
 	ANSWER_PLAN = 5,    /* result; in the memfd: its data, then n_calls struct planned_call */
-	ANSWER_STOPPED = 6, /* result; in the memfd: struct unused, one after the other */
+	ANSWER_STOPPED = 6, /* result; in the memfd: struct told, one after the other */
 	ANSWER_LATER = 7,   /* more_ms */
 };
 

@@ -16,6 +16,7 @@
 
 #define PAGE          4096u
 #define SIGNALS       64
+#define RANDOM_MAX    65536   /* bytes in one piece: one operation for each 256 */
 #define SIGACTION_LEN 32      /* bytes of the kernel's struct sigaction */
 #define FD_END        1048576 /* the kernel's own limit of descriptor numbers, fs.nr_open, as it is by default */
 
@@ -79,6 +80,9 @@ static bool memory_is_whole(const Warm__Image__Image *image, uint64_t n_pages)
 		return false;
 	for (size_t i = 0; i < image->n_run_pages; i++)
 		pages += image->run_pages[i];
+	for (size_t i = 0; i < image->n_random; i++)
+		if (!image->random[i]->length || image->random[i]->length > RANDOM_MAX)
+			return false;
 	return image->mm && pages == n_pages;
 }
 
@@ -178,7 +182,7 @@ int check_image(const Warm__Image__Image *image, uint64_t n_pages, const char *l
 		return err_set(err, ENOTSUP, "image %s: version %u is not known", label, image->version);
 	for (size_t i = 0; i < image->n_feature; i++)
 		if (strcmp(image->feature[i], "plugins") != 0 && strcmp(image->feature[i], "shared") != 0 &&
-		    strcmp(image->feature[i], "notify") != 0)
+		    strcmp(image->feature[i], "notify") != 0 && strcmp(image->feature[i], "random") != 0)
 			return err_set(err, ENOTSUP, "image %s: feature %s is not known", label, image->feature[i]);
 	if (!process_is_whole(image->process) || !notify_is_whole(image->process->notify))
 		part = "process";

@@ -108,6 +108,7 @@ void plan_files_owner(struct plan *p); /* signal-driven I/O */
 void plan_files_lock(struct plan *p);  /* file locks */
 void plan_timers_arm(struct plan *p);
 void plan_deadlines(struct plan *p);
+void plan_random(struct plan *p); /* phase 2: memory that is every clone's own */
 void plan_signals_redraw(struct plan *p);
 void plan_task_place(struct plan *p);                    /* working directory */
 void plan_task_root(struct plan *p);                     /* root directory, when all is opened */

@@ -153,6 +153,7 @@ int plan_go(struct plan *p, struct err *err)
 	plan_credentials(p, true);
 	plan_keys_user(p);
 	plan_plugin_ops(p, WARM_STANDBY); /* with the program's own rights */
+	plan_random(p);
 	plan_task_last(p);
 	plan_op(p, (struct rop){.kind = ROP_TOUCH}, "touch the working set");
 	touch_clock(p);

@@ -36,6 +36,10 @@ int compare_files(const Warm__Image__Image *want, const struct compared *clone, 
 /* Of pages as compare_pages() has them: deadlines have moved by what their clocks have gone on. */
 int compare_deadlines(const Warm__Image__Image *want, const char *pages, const struct compared *clone, int mem,
                       struct err *err);
+/* As these: what each clone draws for itself it has drawn. */
+int compare_random(const Warm__Image__Image *want, const char *pages, int mem, struct err *err);
+/* Bytes of the image. false: the page is not in it, but a file has it. */
+bool image_bytes(const Warm__Image__Image *want, const char *pages, uint64_t addr, void *buf, size_t len);
 int compare_timers(const Warm__Image__Image *want, const struct compared *clone, struct err *err);
 
 /* How long it has been on its way by now: clocks and timers have gone on by no more. */

@@ -15,8 +15,7 @@
 
 typedef Warm__Image__Image image_t;
 
-/* false: the page is not in the image, but a file has it. */
-static bool stored(const image_t *want, const char *pages, uint64_t addr, void *buf, size_t len)
+bool image_bytes(const image_t *want, const char *pages, uint64_t addr, void *buf, size_t len)
 {
 	for (size_t i = 0; i < want->n_run_addr; i++) {
 		uint64_t start = want->run_addr[i], run = (uint64_t)want->run_pages[i] * PAGE;
@@ -68,7 +67,7 @@ int compare_deadlines(const image_t *want, const char *pages, const struct compa
 		const Warm__Image__Deadline *d = want->deadline[i];
 		struct timespec was, is;
 
-		if (!stored(want, pages, d->address, &was, sizeof(was)))
+		if (!image_bytes(want, pages, d->address, &was, sizeof(was)))
 			continue;
 		if (pread(mem, &is, sizeof(is), (off_t)d->address) != (ssize_t)sizeof(is))
 			return err_sys(err, errno, "read the clone's deadline at %#lx", (unsigned long)d->address);

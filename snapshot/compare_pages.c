@@ -3,7 +3,7 @@
  * Every page. Those of the image are read in the clone, present or not (what is not reads as zero, or as the file's).
  * Those that the clone has besides must be zero. Left out are the bytes that others may write: the dead part of each
  * thread's stack, where signal frames come and go, the words of rseq that are the kernel's, and deadlines, which have
- * moved (snapshot/compare_deadlines.c).
+ * moved (snapshot/compare_deadlines.c). Random bytes must have changed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +48,7 @@ static bool is_others(const struct memory *m, uint64_t addr)
 
 static int note_others(struct memory *m, const image_t *want, struct err *err)
 {
-	m->others = calloc(2 * want->n_thread + want->n_deadline + 1, sizeof(*m->others));
+	m->others = calloc(2 * want->n_thread + want->n_deadline + want->n_random + 1, sizeof(*m->others));
 	if (!m->others)
 		return err_sys(err, ENOMEM, "comparison of memory");
 	for (size_t i = 0; i < want->n_thread; i++) {
@@ -64,6 +64,11 @@ static int note_others(struct memory *m, const image_t *want, struct err *err)
 		uint64_t at = want->deadline[i]->address;
 
 		m->others[m->n_others++] = (struct range){at, at + sizeof(struct timespec)};
+	}
+	for (size_t i = 0; i < want->n_random; i++) {
+		uint64_t at = want->random[i]->address;
+
+		m->others[m->n_others++] = (struct range){at, at + want->random[i]->length};
 	}
 	return 0;
 }
@@ -206,6 +211,8 @@ int compare_pages(const image_t *want, const char *pages, const struct compared 
 		r = compare_wiped(&m, err);
 	if (r == 0)
 		r = compare_deadlines(want, pages, clone, mem, err);
+	if (r == 0)
+		r = compare_random(want, pages, mem, err);
 	free(m.others);
 	return r;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clean.h"
 #include "base/err.h"
 #include "plugins/plugins.h"
 #include "snapshot/remedies.h"
@@ -133,13 +134,41 @@ static void tidy(struct subject *s)
 	s->n_unused = n;
 }
 
+static int add_random(struct subject *s, const struct told *told)
+{
+	Warm__Image__RandomBytes *bytes = malloc(sizeof(*bytes));
+
+	if (!bytes || (s->image->n_random == 0 && GROW(s->image, feature, strdup("random")) < 0)) {
+		free(bytes);
+		return -ENOMEM;
+	}
+	warm__image__random_bytes__init(bytes);
+	bytes->address = told->start;
+	bytes->length = told->end - told->start;
+	return GROW(s->image, random, bytes);
+}
+
 int offer_stopped(struct subject *s, struct err *err)
 {
-	int r = plugins_stopped(s->plugins, &s->unused, &s->n_unused, err);
+	CLEAN(free) struct told *told = NULL;
+	size_t n = 0;
+	int r = plugins_stopped(s->plugins, &told, &n, err);
 
-	if (r == 0 && s->n_unused)
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct unused unused = {told[i].start, told[i].end};
+
+		if (told[i].what == TOLD_UNUSED)
+			r = grow(&s->unused, &s->n_unused, sizeof(unused), &unused);
+		else if (s->renewal && told[i].start < told[i].end)
+			r = add_random(s, &told[i]);
+	}
+	if (r < 0)
+		return err_sys(err, ENOMEM, "plugins");
+	if (s->n_unused)
 		tidy(s);
-	return r;
+	return 0;
 }
 
 int offer_memory(struct subject *s, Warm__Image__Vma *vma, const char *path, uint64_t dev, uint64_t ino,

@@ -22,7 +22,11 @@ struct err;
 struct plugins;
 struct plugins_place;
 struct renewal;
-struct unused;
+/* Memory whose bytes the program does not look at again before it has written them. */
+struct unused {
+	uint64_t start, end;
+};
+
 struct warm_object;
 
 struct area { /* one line of /proc/PID/smaps, as collect_memory needs it again when it reads pages */

@@ -197,6 +197,13 @@ static bool is_waiting(const struct heap *h)
 	return text[0] >= '0' && text[0] <= '9' && atoi(text) == SYS_futex;
 }
 
+bool heap_moves(struct warm_snapshot *s, const struct heap *h)
+{
+	uint8_t collecting = 1;
+
+	return s->read(s, read_word(s, h->heap) + h->collecting, &collecting, 1) || collecting;
+}
+
 /* Nobody is in the middle of an allocation, or of a collection. Where it runs this is true of a moment. */
 static bool is_quiet(struct warm_snapshot *s, const struct heap *h, uint64_t heap)
 {

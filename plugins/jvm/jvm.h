@@ -24,6 +24,13 @@ void ask_to_collect(struct warm_snapshot *s, pid_t pid);
 struct heap;
 bool heap_look(struct warm_snapshot *s, pid_t pid, struct heap **ret);
 int heap_unused(struct warm_snapshot *s, const struct heap *heap);
+/* Once it is stopped: in the middle of a collection, objects are not where references say. */
+bool heap_moves(struct warm_snapshot *s, const struct heap *heap);
+
+/* seeds.c: of its random numbers. seeds_look(): where the list of them is; 0: there is none. seeds_random(): once it is
+ * stopped; 0 or WARM_REFUSE. */
+uint64_t seeds_look(struct warm_snapshot *s, pid_t pid);
+int seeds_random(struct warm_snapshot *s, const struct heap *heap, uint64_t list);
 
 /* tables.c: what HotSpot says of its own insides, for debuggers: tables in libjvm.so (gHotSpotVMStructs and others). */
 struct table_field {
@@ -36,7 +43,10 @@ struct table_constant {
 	int32_t *value;
 };
 
-/* The machine of a process: where libjvm.so begins; 0: it has none. */
+/* Where a library of a process begins, by the end of its path; 0: it has none. And a symbol of it, or 0. */
+uint64_t tables_library(pid_t pid, const char *library);
+uint64_t tables_symbol(struct warm_snapshot *s, uint64_t library, const char *name);
+/* Its Java machine, libjvm.so. */
 uint64_t tables_machine(pid_t pid);
 /* Fills the places of those fields that there are; leaves the others. false: there is no such table. */
 bool tables_fields(struct warm_snapshot *s, uint64_t machine, const struct table_field *field, size_t n);

@@ -11,7 +11,7 @@
 
 #include "plugins/jvm/jvm.h"
 
-#define LIBRARY     "/libjvm.so"
+#define MACHINE     "/libjvm.so"
 #define ENTRIES_MAX 20000
 #define TEXT_MAX    128
 #define PARTS_MAX   64   /* program headers, entries of the dynamic section */
@@ -45,7 +45,7 @@ bool read_text(struct warm_snapshot *s, uint64_t address, char *text, size_t siz
 	return false;
 }
 
-uint64_t tables_machine(pid_t pid)
+uint64_t tables_library(pid_t pid, const char *library)
 {
 	char path[32], line[4352];
 	uint64_t found = 0;
@@ -54,16 +54,21 @@ uint64_t tables_machine(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	maps = fopen(path, "re");
 	while (maps && !found && fgets(line, sizeof(line), maps)) {
-		const char *at = strstr(line, LIBRARY);
+		const char *at = strstr(line, library);
 		unsigned long start, offset;
 
-		if (at && (at[strlen(LIBRARY)] == '\n' || at[strlen(LIBRARY)] == ' ') &&
+		if (at && (at[strlen(library)] == '\n' || at[strlen(library)] == ' ') &&
 		    sscanf(line, "%lx-%*x %*s %lx", &start, &offset) == 2 && offset == 0)
 			found = start;
 	}
 	if (maps)
 		fclose(maps);
 	return found;
+}
+
+uint64_t tables_machine(pid_t pid)
+{
+	return tables_library(pid, MACHINE);
 }
 
 /* ---- symbols of a library ---------------------------------------------------------------------------------------- */
@@ -142,6 +147,13 @@ static uint64_t symbol(struct warm_snapshot *s, const struct symbols *in, const 
 			return 0;
 	}
 	return 0;
+}
+
+uint64_t tables_symbol(struct warm_snapshot *s, uint64_t library, const char *name)
+{
+	struct symbols in;
+
+	return find_symbols(s, library, &in) ? symbol(s, &in, name) : 0;
 }
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */

@@ -638,6 +638,29 @@ static void test_a_deadline_has_moved_as_its_clock_has(void **state)
 	assert_int_not_equal(compare_with_deadline(m, second), 0);
 }
 
+/* On two pages. */
+static void test_random_bytes_are_others(void **state)
+{
+	struct memory *m = *state;
+	Warm__Image__RandomBytes bytes = WARM__IMAGE__RANDOM_BYTES__INIT, *list[1] = {&bytes};
+	char *at = m->area + 7 * PAGE - 4;
+	struct err err = {0};
+
+	bytes.address = (uint64_t)at;
+	bytes.length = 8;
+	m->want.random = list;
+	m->want.n_random = 1;
+	assert_int_not_equal(compare_pages(&m->want, m->pages, &m->clone, &err), 0);
+	assert_non_null(strstr(err.msg, "random bytes"));
+	at[7] ^= 1;
+	assert_int_equal(compare_pages(&m->want, m->pages, &m->clone, &err), 0);
+	at[8] ^= 1; /* what lies behind them is compared */
+	assert_int_not_equal(compare_pages(&m->want, m->pages, &m->clone, &err), 0);
+	at[8] ^= 1;
+	at[-1] ^= 1;
+	assert_int_not_equal(compare_pages(&m->want, m->pages, &m->clone, &err), 0);
+}
+
 static void test_wiped_memory_is_zero(void **state)
 {
 	struct memory *m = *state;
@@ -672,6 +695,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_only_the_dead_part_of_a_stack_may_differ, make_memory,
 	                                        free_memory),
 	        cmocka_unit_test_setup_teardown(test_a_deadline_has_moved_as_its_clock_has, make_memory, free_memory),
+	        cmocka_unit_test_setup_teardown(test_random_bytes_are_others, make_memory, free_memory),
 	        cmocka_unit_test_setup_teardown(test_wiped_memory_is_zero, make_memory, free_memory),
 	};
 

@@ -487,6 +487,28 @@ static void test_credentials_are_dropped_before_the_standby_parks(void **state)
 	assert_true(find_call(f, ids, SYS_capset) < standby);
 }
 
+static void test_random_bytes_are_drawn_by_each_standby(void **state)
+{
+	struct fixture *f = *state;
+	Warm__Image__RandomBytes bytes = WARM__IMAGE__RANDOM_BYTES__INIT, *list[1] = {&bytes};
+	size_t first, second, standby;
+
+	bytes.address = 0x10008;
+	bytes.length = 264;
+	f->image.random = list;
+	f->image.n_random = 1;
+	assert_int_equal(plan_compile(&f->plan, &f->err), 0);
+	standby = find_kind(f, 0, ROP_STANDBY);
+	first = find_call(f, find_kind(f, 0, ROP_TEMPLATE), SYS_getrandom);
+	second = find_call(f, first + 1, SYS_getrandom);
+	assert_true(second < standby);
+	assert_int_equal(f->plan.op[first].args[0], 0x10008);
+	assert_int_equal(f->plan.op[first].expect, 256);
+	assert_int_equal(f->plan.op[second].args[0], 0x10108);
+	assert_int_equal(f->plan.op[second].args[1], 8);
+	assert_int_equal(f->plan.op[second].want, WANT_EXACT);
+}
+
 static void test_timers_are_armed_at_go(void **state)
 {
 	struct fixture *f = *state;
@@ -547,6 +569,7 @@ int main(void)
 	        T(test_threads_park_before_the_standby_reports),
 	        T(test_same_credentials_cost_nothing),
 	        T(test_credentials_are_dropped_before_the_standby_parks),
+	        T(test_random_bytes_are_drawn_by_each_standby),
 	        T(test_timers_are_armed_at_go),
 	        T(test_registers_are_not_taken_for_a_system_call),
 	};

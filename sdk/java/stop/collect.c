@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Loaded into a Java launcher whose program does not call the hook and is to be snapshotted when it is ready
- * (LD_PRELOAD): collects the garbage when the plugin `jvm` asks for it (plugins/jvm/ask.c), just before the freeze.
+ * (LD_PRELOAD): collects the garbage when the plugin `jvm` asks for it (plugins/jvm/ask.c), just before the freeze, and
+ * makes a list of the seeds of random numbers.
  *
  *     launcher's first thread     makes the thread "main", would wait for its end, and waits here for a signal instead
  *     thread "main"               makes the Java machine, runs the program
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "sdk/java/stop/launcher.h"
+#include "sdk/java/stop/seeds.h"
 #include "sdk/prewarm/process.h"
 #include "sdk/prewarm/symbols.h"
 
@@ -167,6 +169,7 @@ static void *collect_garbage(void *arg)
 	if ((*machine)->AttachCurrentThreadAsDaemon(machine, (void **)&env, &args) == JNI_OK) {
 		if ((*machine)->GetEnv(machine, (void **)&jvmti, JVMTI_VERSION_11) == JNI_OK) {
 			(*jvmti)->ForceGarbageCollection(jvmti);
+			seeds_find(env, jvmti);
 			(*jvmti)->DisposeEnvironment(jvmti);
 		}
 		(*machine)->DetachCurrentThread(machine);
