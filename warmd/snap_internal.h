@@ -41,6 +41,7 @@ struct snap_job {
 	struct recording *listing; /* warm-opened has been asked, and has not answered; else NULL */
 	char lost[ERR_MSG_MAX];    /* why it is not known what was opened; "": it is */
 	Warm__Rpc__Opened *opened; /* until the record has it */
+	const char *kept;          /* which random numbers its copies share, for who has asked; NULL: none */
 	Warm__Rpc__Record *record; /* until the entry has it */
 	struct entry *entry;
 	struct trial *trial;

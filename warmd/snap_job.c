@@ -11,6 +11,7 @@
 #include "warmd/daemon.h"
 #include "warmd/entry.h"
 #include "warmd/first_run.h"
+#include "warmd/kept_random.h"
 #include "warmd/log.h"
 #include "warmd/pool.h"
 #include "warmd/record.h"
@@ -103,17 +104,20 @@ static void snap_job_answer(struct snap_job *job, Warm__Rpc__Outcome outcome, co
 static void answer_id(struct snap_job *job)
 {
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
-	char note[] =
+	static const char unseen[] =
 	        "what it has opened and closed again is not recorded: of that only files count that its arguments and "
 	        "variables name";
-	char *line = job->id, *notes = note;
+	char *line = job->id, *notes[2];
 
 	if (!job->client)
 		return;
 	reply.line = &line;
 	reply.n_line = 1;
-	reply.note = &notes;
-	reply.n_note = job->opened ? 0 : 1;
+	reply.note = notes;
+	if (!job->opened)
+		notes[reply.n_note++] = (char *)unseen;
+	if (job->kept)
+		notes[reply.n_note++] = (char *)job->kept;
 	job->client->snap_job = NULL;
 	client_reply_last(take_ptr(job->client), &reply);
 }
@@ -238,8 +242,10 @@ static void snap_job_publish(struct snap_job *job)
 	snap_job_move(job, SNAP_PUBLISHED);
 	log_line("snapshot %s of %s is published: %llu KiB", entry->id, entry->record->conditions->cmd,
 	         (unsigned long long)(entry->stored_bytes >> 10));
-	if (job->asked)
+	if (job->asked) {
+		job->kept = kept_random(entry->record->conditions);
 		entry_supersede(entry);
+	}
 	if (job->stop)
 		snap_job_end_process(job);
 	else

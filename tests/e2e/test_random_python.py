@@ -5,10 +5,11 @@ import json
 import os
 import socket
 import subprocess
+import time
 import unittest
 
 from case import WarmCase, write
-from harness import CLONE_TIERS, PYTHON, Daemon, finish, wait_for
+from harness import CLONE_TIERS, PYTHON, Daemon, finish, program_behind, wait_for
 from test_ready import free_port
 
 # All is used before, so that what it keeps is in the snapshot; `ahead` of gauss() and normal() too.
@@ -97,6 +98,7 @@ class PythonRandom(WarmCase):
         folder = os.path.join(cls.daemon.dir, "dice")
         os.mkdir(folder)
         cls.script = write(os.path.join(folder, "dice.py"), PROGRAM)
+        time.sleep(0.03)    # when a process started is known to a clock tick or two: its files have to be older
 
     def said(self, launch, port=None):
         """What it prints once it was let go on, and its end."""
@@ -153,6 +155,18 @@ class PythonRandom(WarmCase):
             original = self.check(how, options=("--ready", "stdout:ready"), chosen=True)
             cold = self.daemon.popen(PYTHON, self.script, how, *NUMPY, options=("--cold",), stdin=subprocess.PIPE)
             self.assertEqual(self.said(cold)[1]["kept"], original["kept"])
+
+    def test_said_of_a_process_that_runs(self):
+        """Of one that nobody has prepared; and not of one that was."""
+        for options, kept in (None, True), (("--ready", "after:99"), False):
+            argv = (PYTHON, self.script, "running", str(kept), *NUMPY)
+            first = self.daemon.popen(*argv, options=options, stdin=subprocess.PIPE) if options else \
+                subprocess.Popen(argv, env=self.daemon.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(first.stdout.readline(), b"ready\n")
+            taken = self.daemon.warm("snapshot", str(program_behind(first) if options else first.pid))
+            self.assertEqual((taken.code, "Python's random" in taken.err), (0, kept), repr(taken))
+            _, original = self.said(first)
+            self.assertEqual(original["follows"], [True] * 4)
 
     def test_kept_where_that_is_wanted(self):
         daemon = Daemon(config="[snapshot]\nrandom = keep\n")
