@@ -28,7 +28,7 @@ GEN_H   := $(patsubst proto/%.proto,$(BUILD)/gen/proto/%.pb-c.h,$(protos))
 GEN_O   := $(patsubst proto/%.proto,$(BUILD)/obj/gen/%.pb-c.o,$(protos))
 
 BASE    := $(call objs,base) $(GEN_O) $(call objs,proto)
-PROGRAMS := warm warmd warm-spawn warm-snap warm-restore warm-store warm-opened warm-init
+PROGRAMS := warm warmd warm-spawn warm-snap warm-restore warm-store warm-opened warm-pager warm-init
 PLUGINS := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -96,6 +96,9 @@ $(BUILD)/warm-store: $(call objs,cache cache/worker) $(BASE)
 
 $(BUILD)/warm-restore: $(call objs,restore plugins) $(PACK) $(BUILD)/obj/restorer_blob.o $(BASE)
 	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lpthread
+
+$(BUILD)/warm-pager: $(call objs,pager) $(BUILD)/obj/warmd/confine.o $(PACK) $(BASE)
+	$(CC) $(HOSTED) -o $@ $^ -lprotobuf-c -llz4 -lpthread -lseccomp -lcap
 
 $(BUILD)/warm-init: $(call objs,restore/init)
 	$(CC) -static -nostdlib -no-pie -Wl,-e,init_start -Wl,-z,noseparate-code -Wl,--build-id=none -o $@ $^
@@ -261,7 +264,7 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin libexec/warm lib/pkgconfig lib/warm/plugins include share/doc/warm) $(DESTDIR)$(PY_DIR)/warm
 	install -m 755 $(BUILD)/warm $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/warmd $(DESTDIR)$(PREFIX)/sbin/
-	install -m 755 $(addprefix $(BUILD)/,warm-spawn warm-snap warm-restore warm-store warm-opened warm-init) $(DESTDIR)$(PREFIX)/libexec/warm/
+	install -m 755 $(addprefix $(BUILD)/,warm-spawn warm-snap warm-restore warm-store warm-opened warm-pager warm-init) $(DESTDIR)$(PREFIX)/libexec/warm/
 	install -m 755 $(BUILD)/warm-python.so $(BUILD)/warm-python-renew.so $(DESTDIR)$(PREFIX)/libexec/warm/
 	install -m 755 $(BUILD)/libwarm.so $(DESTDIR)$(PREFIX)/lib/libwarm.so.0
 	ln -sf libwarm.so.0 $(DESTDIR)$(PREFIX)/lib/libwarm.so

@@ -8,6 +8,11 @@
  * SOCK_SEQPACKET, one request a datagram, no answer: faults block until they are served. Who may send holds the sending
  * end; when nobody holds it any more, and no clone is left, the pager ends. Integers are little-endian.
  *
+ * On its report socket (proto/launch.h) the pager says REPORT_PROGRESS with err 0 when it may be asked: its guardian is
+ * there, without which a request in the socket would be lost with a pager that is killed. With err and a text: a clone
+ * was given up, the label in front. REPORT_FAILED: it was killed, or cannot go on, and all its clones end. REPORT_DONE:
+ * it was not needed any more.
+ *
  * Descriptors, in order:
  *   [0] a userfaultfd of the clone's address space: O_NONBLOCK, UFFDIO_API done with PAGER_FEATURES, the areas
  *       registered for UFFDIO_REGISTER_MODE_MISSING

@@ -6,7 +6,7 @@ TESTENV  = WARM_BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1
 T       := $(BUILD)/tests
 
 # Unit tests take what they need from an archive of everything that is hosted: two layers may use one name.
-UNDER    = $(filter-out %/main.o,$(call objs,base proto cache policy sdk/c sdk/cli sdk/cli/hot snapshot restore plugins warmd warmd/opened)) $(GEN_O) \
+UNDER    = $(filter-out %/main.o,$(call objs,base proto cache policy sdk/c sdk/cli sdk/cli/hot snapshot restore plugins warmd warmd/opened pager)) $(GEN_O) \
            $(BUILD)/obj/restorer_blob.o
 UNITS   := $(patsubst tests/unit/%.c,$(T)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 VICTIMS := $(patsubst tests/victims/%.c,$(T)/victims/%,$(sort $(wildcard tests/victims/*.c)))
@@ -44,7 +44,11 @@ $(T)/dice_late $(T)/dice_inside: $(T)/dice_%: tests/e2e/dice.c $(BUILD)/libwarm.
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(KIND) -MF $@.d -o $@ $< $(BUILD)/libwarm.a $(LDLIBS) -lpthread
 $(T)/dice_late: KIND := -DDICE_LATE
 $(T)/dice_inside: LDLIBS := -l:libcrypto.a
-E2E     := $(E2E_PROGRAMS) $(T)/dice_late $(T)/dice_inside $(T)/killer.so $(T)/ready.so $(T)/ceiling.so
+# A clone and its loader without the rest of Warm, for warm-pager.
+$(T)/pager_case: $(wildcard tests/pager/*.c) tests/pager/stage.h tests/pager/cases.h $(T)/libunder.a | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP,$(CPPFLAGS)) $(CFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS) -lpthread
+E2E     := $(T)/pager_case $(E2E_PROGRAMS) $(T)/dice_late $(T)/dice_inside $(T)/killer.so $(T)/ready.so $(T)/ceiling.so
 
 # Plugins for tests: memfile is the example of docs/PLUGINS.md; naughty.c is everything that one can do wrong.
 NAUGHTY := crash_load hang_load crash_process hang_process refuse_process crash_offer hang_offer exit_offer nonsense \

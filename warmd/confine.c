@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -15,22 +16,24 @@
 
 static const struct confinement {
 	cap_value_t kept[KEPT_MAX];
+	int n_kept;
 	bool handles; /* open_by_handle_at(2) */
 } confinements[] = {
         /* /proc of a caller of another user; files that a snapshot of another user depends on. */
-        [CONFINED_WARMD] = {{CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_DAC_READ_SEARCH}, false},
+        [CONFINED_WARMD] = {{CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH}, 2, false},
         /* Marks on file systems; any file's name from its handle; whose child a process is. */
-        [CONFINED_OPENED] = {{CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE}, true},
+        [CONFINED_OPENED] = {{CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE}, 3, true},
+        [CONFINED_PAGER] = {.n_kept = 0},
 };
 
-static int drop_capabilities(const cap_value_t *kept, struct err *err)
+static int drop_capabilities(const cap_value_t *kept, int n_kept, struct err *err)
 {
 	cap_t now = cap_get_proc(), caps = cap_init();
 	int r = 0;
 
 	if (!now || !caps)
 		r = err_sys(err, errno, "capabilities");
-	for (int i = 0; !r && i < KEPT_MAX; i++) {
+	for (int i = 0; !r && i < n_kept; i++) {
 		cap_flag_value_t has = CAP_CLEAR;
 
 		if (!cap_get_flag(now, kept[i], CAP_PERMITTED, &has) && has == CAP_SET &&
@@ -123,13 +126,49 @@ static int filter_calls(bool handles, struct err *err)
 	return r ? err_sys(err, -r, "seccomp") : 0;
 }
 
+/* All that the pager and its guardian do, and what libc does for them. */
+static const int pager_calls[] = {
+        SCMP_SYS(brk),        SCMP_SYS(clock_gettime),   SCMP_SYS(close),
+        SCMP_SYS(epoll_ctl),  SCMP_SYS(epoll_pwait2),    SCMP_SYS(exit),
+        SCMP_SYS(exit_group), SCMP_SYS(fcntl),           SCMP_SYS(futex),
+        SCMP_SYS(getrandom),  SCMP_SYS(getrlimit),       SCMP_SYS(getsockopt),
+        SCMP_SYS(ioctl),      SCMP_SYS(madvise),         SCMP_SYS(mmap),
+        SCMP_SYS(mprotect),   SCMP_SYS(mremap),          SCMP_SYS(munmap),
+        SCMP_SYS(pause),      SCMP_SYS(newfstatat),      SCMP_SYS(poll),
+        SCMP_SYS(pread64),    SCMP_SYS(prlimit64),       SCMP_SYS(read),
+        SCMP_SYS(recvmsg),    SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn),
+        SCMP_SYS(sendmsg),    SCMP_SYS(setsid),          SCMP_SYS(shutdown),
+        SCMP_SYS(wait4),      SCMP_SYS(write),
+};
+
+static int filter_pager(struct err *err)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r = filter ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !r && i < sizeof(pager_calls) / sizeof(*pager_calls); i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, pager_calls[i], 0);
+	if (!r)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+	/* Another guardian, and nothing else. */
+	if (!r)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+		                     SCMP_A0(SCMP_CMP_EQ, CLONE_FILES | CLONE_PIDFD | SIGCHLD));
+	if (!r)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (!r)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	return r ? err_sys(err, -r, "seccomp") : 0;
+}
+
 int confine(enum confined who, struct err *err)
 {
-	int r = drop_capabilities(confinements[who].kept, err);
+	int r = drop_capabilities(confinements[who].kept, confinements[who].n_kept, err);
 
 	if (r)
 		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return err_sys(err, errno, "no_new_privs");
-	return filter_calls(confinements[who].handles, err);
+	return who == CONFINED_PAGER ? filter_pager(err) : filter_calls(confinements[who].handles, err);
 }

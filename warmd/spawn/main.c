@@ -5,13 +5,13 @@
  *     warm-spawn WARMD ARG...
  *
  *     shell ── warm-spawn ──┬── warmd --spawn-fd 3 ARG...
- *                           ├── warm-snap, warm-store, warm-opened, warm-restore (templates)
+ *                           ├── warm-snap, warm-store, warm-opened, warm-pager, warm-restore (templates)
  *                           └── supervisors of clones (made by templates with CLONE_PARENT)
  *
  * It is an ancestor of every clone, so it does nothing to itself that a clone would inherit for ever: no seccomp, no
  * capability, limit, namespace or oom score is touched; the umask stays as it was; signals are put back for each
  * child. But its niceness is 0, whoever started it: a clone that may not raise its priority could not leave another. It
- * reads nothing that a user wrote: requests come from warmd in a fixed layout (spawn.h) and name one of four programs.
+ * reads nothing that a user wrote: requests come from warmd in a fixed layout (spawn.h) and name one of five programs.
  * It ends when warmd has ended, with warmd's status.
  *
  * Descriptor 4, where open, is warmd's (the pipe on which it tells `warmd` in the foreground that it is ready).
@@ -40,10 +40,8 @@
 #define REQUEST_MAX 8192
 
 static const char *const program_name[] = {
-        [SPAWN_SNAP] = "warm-snap",
-        [SPAWN_STORE] = "warm-store",
-        [SPAWN_RESTORE] = "warm-restore",
-        [SPAWN_OPENED] = "warm-opened",
+        [SPAWN_SNAP] = "warm-snap",     [SPAWN_STORE] = "warm-store", [SPAWN_RESTORE] = "warm-restore",
+        [SPAWN_OPENED] = "warm-opened", [SPAWN_PAGER] = "warm-pager",
 };
 
 struct spawn {
@@ -197,7 +195,7 @@ static pid_t request_serve(struct spawn *spawn, char *buf, size_t len, const int
 	if (len < sizeof(req))
 		return -EINVAL;
 	memcpy(&req, buf, sizeof(req));
-	if (req.magic != SPAWN_MAGIC || req.program < SPAWN_SNAP || req.program > SPAWN_OPENED ||
+	if (req.magic != SPAWN_MAGIC || req.program < SPAWN_SNAP || req.program > SPAWN_PAGER ||
 	    split_args(buf + sizeof(req), len - sizeof(req), req.n_args, argv))
 		return -EINVAL;
 	return worker_start(spawn, req.program, argv, fds, n_fds, req.stdout_fd);

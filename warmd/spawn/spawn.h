@@ -13,7 +13,7 @@
 #define SPAWN_MAGIC    0x504e5753u
 #define SPAWN_ARGS_MAX 96
 
-enum spawn_program { SPAWN_SNAP = 1, SPAWN_STORE = 2, SPAWN_RESTORE = 3, SPAWN_OPENED = 4 };
+enum spawn_program { SPAWN_SNAP = 1, SPAWN_STORE = 2, SPAWN_RESTORE = 3, SPAWN_OPENED = 4, SPAWN_PAGER = 5 };
 
 struct spawn_request {
 	uint32_t magic;
