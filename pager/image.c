@@ -12,6 +12,7 @@
 #include "proto/image.pb-c.h"
 
 #define ADDRESS_END (UINT64_C(1) << 47)
+#define HUGE        ((size_t)2 << 20)
 
 struct image {
 	LIST_ENTRY(image) entry;
@@ -24,30 +25,22 @@ struct image {
 
 int images_init(struct images *images, uint64_t cache_bytes)
 {
-	*images = (struct images){.most_blocks = cache_bytes / PACK_BLOCK_BYTES};
-	if (images->most_blocks == 0)
-		images->most_blocks = 1;
+	size_t n = cache_bytes / PACK_BLOCK_BYTES ? cache_bytes / PACK_BLOCK_BYTES : 1;
+	size_t bytes = n * PACK_BLOCK_BYTES + HUGE;
+
+	*images = (struct images){.most_blocks = n};
 	LIST_INIT(&images->list);
-	TAILQ_INIT(&images->blocks);
-	images->n_buckets = images->most_blocks;
-	images->bucket = calloc(images->n_buckets, sizeof(*images->bucket));
-	return images->bucket ? 0 : -ENOMEM;
-}
-
-static void block_free(struct images *images, struct block *block)
-{
-	TAILQ_REMOVE(&images->blocks, block, by_use);
-	LIST_REMOVE(block, same);
-	munmap(block->data, PACK_BLOCK_BYTES);
-	free(block);
-	images->n_blocks--;
-}
-
-void images_fini(struct images *images)
-{
-	while (!TAILQ_EMPTY(&images->blocks))
-		block_free(images, TAILQ_FIRST(&images->blocks));
-	free(images->bucket);
+	TAILQ_INIT(&images->used);
+	TAILQ_INIT(&images->unused);
+	images->block = calloc(n, sizeof(*images->block));
+	images->bucket = calloc(n, sizeof(*images->bucket));
+	images->area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (!images->block || !images->bucket || images->area == MAP_FAILED)
+		return -ENOMEM;
+	/* One fault instead of 512. */
+	images->area += -(uintptr_t)images->area % HUGE;
+	madvise(images->area, bytes - HUGE, MADV_HUGEPAGE);
+	return 0;
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
@@ -145,16 +138,23 @@ int image_get(struct images *images, int fd, const char *label, struct image **r
 	return 0;
 }
 
+static void block_forget(struct images *images, struct block *block)
+{
+	LIST_REMOVE(block, same);
+	TAILQ_REMOVE(&images->used, block, by_use);
+	TAILQ_INSERT_HEAD(&images->unused, block, by_use);
+}
+
 void image_put(struct images *images, struct image *image)
 {
 	struct block *block, *next;
 
 	if (!image || --image->refs > 0)
 		return;
-	for (block = TAILQ_FIRST(&images->blocks); block; block = next) {
+	for (block = TAILQ_FIRST(&images->used); block; block = next) {
 		next = TAILQ_NEXT(block, by_use);
 		if (block->image == image)
-			block_free(images, block);
+			block_forget(images, block);
 	}
 	LIST_REMOVE(image, entry);
 	images->n--;
@@ -170,55 +170,41 @@ const struct owed *image_pages(const struct image *image)
 
 static struct block_bucket *bucket_of(struct images *images, const struct image *image, uint64_t number)
 {
-	return &images->bucket[(number * 31 + (uintptr_t)image / sizeof(*image)) % images->n_buckets];
+	return &images->bucket[(number * 31 + (uintptr_t)image / sizeof(*image)) % images->most_blocks];
 }
 
-/* A new one, or the one that was not used for the longest time. */
+/* One that was used before, a new one, or the one that was not asked for for the longest time. */
 static struct block *block_take(struct images *images)
 {
 	struct block *block;
 
-	if (images->n_blocks == images->most_blocks) {
-		block = TAILQ_LAST(&images->blocks, block_list);
-		LIST_REMOVE(block, same);
-		TAILQ_REMOVE(&images->blocks, block, by_use);
-		images->n_blocks--;
-		return block;
+	if (TAILQ_EMPTY(&images->unused) && images->n_blocks < images->most_blocks) {
+		block = &images->block[images->n_blocks];
+		block->data = images->area + images->n_blocks * PACK_BLOCK_BYTES;
+		images->n_blocks++;
+		TAILQ_INSERT_HEAD(&images->unused, block, by_use);
 	}
-	block = calloc(1, sizeof(*block));
-	if (!block)
-		return NULL;
-	block->data = mmap(NULL, PACK_BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-	                   -1, 0);
-	if (block->data == MAP_FAILED) {
-		free(block);
-		return NULL;
-	}
-	return block;
+	if (TAILQ_EMPTY(&images->unused))
+		block_forget(images, TAILQ_LAST(&images->used, block_list));
+	return TAILQ_FIRST(&images->unused);
 }
 
 static int block_load(struct images *images, const struct image *image, uint64_t number, struct block **ret,
                       struct err *err)
 {
 	struct block *block = block_take(images);
-	int r;
+	int r = pack_block(image->pack, number, block->data, err);
 
-	if (!block)
-		return err_sys(err, ENOMEM, "a block of an image");
-	r = pack_block(image->pack, number, block->data, err);
-	if (r < 0) {
-		munmap(block->data, PACK_BLOCK_BYTES);
-		free(block);
+	if (r < 0)
 		return r;
-	}
 	block->image = image;
 	block->number = number;
 	block->n_pages = pack_block_pages(image->pack, number);
 	for (unsigned i = 0; i < block->n_pages; i++)
 		block->page[i] = pack_block_page(image->pack, number, i);
+	TAILQ_REMOVE(&images->unused, block, by_use);
+	TAILQ_INSERT_HEAD(&images->used, block, by_use);
 	LIST_INSERT_HEAD(bucket_of(images, image, number), block, same);
-	TAILQ_INSERT_HEAD(&images->blocks, block, by_use);
-	images->n_blocks++;
 	*ret = block;
 	return 0;
 }
@@ -237,8 +223,8 @@ int image_block(struct images *images, struct image *image, uint64_t page, const
 			break;
 	}
 	if (block) {
-		TAILQ_REMOVE(&images->blocks, block, by_use);
-		TAILQ_INSERT_HEAD(&images->blocks, block, by_use);
+		TAILQ_REMOVE(&images->used, block, by_use);
+		TAILQ_INSERT_HEAD(&images->used, block, by_use);
 	} else {
 		int r = block_load(images, image, spot.block, &block, err);
 

@@ -18,7 +18,7 @@ struct err;
 struct image;
 
 struct block {
-	TAILQ_ENTRY(block) by_use; /* the last one first */
+	TAILQ_ENTRY(block) by_use; /* the last one first; or one of the unused ones */
 	LIST_ENTRY(block) same;    /* in its bucket */
 	const struct image *image;
 	uint64_t number;
@@ -27,17 +27,21 @@ struct block {
 	uint8_t *data;
 };
 
+TAILQ_HEAD(block_list, block);
+LIST_HEAD(block_bucket, block);
+
 struct images {
 	LIST_HEAD(image_list, image) list;
 	size_t n;
-	TAILQ_HEAD(block_list, block) blocks;
-	LIST_HEAD(block_bucket, block) * bucket;
-	size_t n_blocks, most_blocks, n_buckets;
+	uint8_t *area; /* of all blocks: taken from its beginning on, as many as were ever needed at once */
+	struct block *block;
+	struct block_bucket *bucket;
+	struct block_list used, unused;
+	size_t n_blocks, most_blocks;
 };
 
-/* cache_bytes: for blocks; there is room for one in any case. */
+/* cache_bytes: for blocks; there is room for one in any case. What it takes is kept until the process ends. */
 int images_init(struct images *images, uint64_t cache_bytes);
-void images_fini(struct images *images);
 
 /* Takes fd, whatever comes of it. label: what errors call the image. Each image_get() has its image_put(). */
 int image_get(struct images *images, int fd, const char *label, struct image **ret, struct err *err);

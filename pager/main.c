@@ -27,6 +27,7 @@
 #include "warmd/confine.h"
 
 #define CACHE_BYTES (16u << 20)
+#define CACHE_MAX   (UINT64_C(1) << 40)
 #define FDS_MAX     (1u << 20)
 
 /* Each address space is a descriptor. */
@@ -100,7 +101,7 @@ int main(int argc, char **argv)
 	while (known && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		known = option == 'q'   ? number(optarg, INT32_MAX, &requests_fd)
 		        : option == 'r' ? number(optarg, INT32_MAX, &report_fd)
-		        : option == 'c' ? number(optarg, UINT64_MAX, &cache_bytes)
+		        : option == 'c' ? number(optarg, CACHE_MAX, &cache_bytes)
 		                        : false;
 	if (!known || optind != argc || requests_fd <= STDERR_FILENO || (report_fd && report_fd <= STDERR_FILENO))
 		return usage();

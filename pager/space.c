@@ -13,6 +13,7 @@
 
 #define PAGE           ((uint64_t)PACK_PAGE)
 #define MESSAGES       16
+#define ZERO_PAGES_MIN 8u
 #define ZERO_PAGES_MAX 32u /* at once, for who goes on and on */
 
 /* What a write to where there is nothing gets: UFFDIO_ZEROPAGE would cost it a second fault. */
@@ -173,37 +174,39 @@ static int serve_page(struct space *space, struct images *images, struct image *
 	return r == -EAGAIN ? 0 : r;
 }
 
-/* So many pages at once for who asks for one after the other; one for who does not. */
-static unsigned stream_pages(struct space *space, uint64_t addr, uint64_t most)
+/* So many pages at once: more and more for who asks for one after the other. True: that is the case. */
+static bool stream_pages(struct space *space, uint64_t addr, uint64_t most, unsigned *ret_pages)
 {
-	unsigned i = 0, pages = 1;
+	unsigned i = 0, pages = ZERO_PAGES_MIN;
+	bool known;
 
 	while (i < SPACE_STREAMS && space->stream[i].next != addr)
 		i++;
-	if (i < SPACE_STREAMS)
+	known = i < SPACE_STREAMS;
+	if (known)
 		pages = space->stream[i].pages * 2;
 	else
 		i = space->turn++ % SPACE_STREAMS;
 	if (pages > ZERO_PAGES_MAX)
 		pages = ZERO_PAGES_MAX;
-	if (pages > most)
-		pages = (unsigned)most;
-	space->stream[i].next = addr + pages * PAGE;
 	space->stream[i].pages = pages;
-	return pages;
+	*ret_pages = pages < most ? pages : (unsigned)most;
+	space->stream[i].next = addr + *ret_pages * PAGE;
+	return known;
 }
 
-/* hole_end: of what is owed the next one lies there. */
+/* hole_end: of what is owed the next one lies there. Ahead of who has only begun lies the page of zeroes that all
+ * share: it takes no memory, and to write to it costs a fault, but none of ours. */
 static int serve_zeroes(struct space *space, const struct fault *fault, uint64_t hole_end)
 {
-	unsigned pages = stream_pages(space, fault->addr, (hole_end - fault->addr) / PAGE);
-
 	const uint8_t *src = fault->write ? zeroes : NULL;
+	unsigned pages;
+	bool goes_on = stream_pages(space, fault->addr, (hole_end - fault->addr) / PAGE, &pages);
 	int r = fill_one(space, fault->addr, src);
 
 	if (r < 0 || pages == 1)
 		return r;
-	r = fill_ahead(space, fault->addr + PAGE, src, pages - 1);
+	r = fill_ahead(space, fault->addr + PAGE, goes_on ? src : NULL, pages - 1);
 	return r == -EAGAIN ? 0 : r;
 }
 

@@ -12,6 +12,8 @@ int case_writes(void);
 int case_changes(void);
 int case_changes_and_forks(void);
 int case_by_hand(void);
+int case_placed(void);
+int case_small_cache(void);
 
 /* crowd.c */
 int case_threads(void);
@@ -26,11 +28,16 @@ int case_executed(void);
 int case_damaged(void);
 int case_unreadable(void);
 int case_not_understood(void);
+int case_too_many(void);
+int case_queue(void);
 int case_killed(void);
 int case_killed_unread(void);
 int case_guardian_killed(void);
 int case_stopped(void);
 int case_confined(void);
 int case_nothing_kept(void);
+
+/* cost.c: prints what faults cost */
+int pager_cost(void);
 
 #endif

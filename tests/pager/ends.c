@@ -115,6 +115,69 @@ int case_not_understood(void)
 	return stage.shared->wrong != 0;
 }
 
+static void fork_and_wait(struct stage *stage)
+{
+	for (unsigned n = 0; n < 60; n++) {
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		if (pid == 0) {
+			stage_has(stage, stage_at(n * 50), stage->page_at[n * 50]);
+			pause();
+		}
+	}
+	stage->shared->signal = 9;
+	pause();
+}
+
+/* More children than descriptors: that clone ends, by name, and the others do not. */
+int case_too_many(void)
+{
+	struct stage stage;
+	pid_t holder;
+	char text[240];
+
+	stage_init(&stage);
+	stage.max_fds = 50;
+	stage_start_pager(&stage);
+	holder = stage_clone(&stage, stage_hold);
+	CHECK(stage_wait(stage_clone(&stage, fork_and_wait)) == ENDED_BY_PAGER);
+	CHECK(stage_report(&stage, text) == REPORT_PROGRESS && strstr(text, "cafe: ") == text &&
+	      strstr(text, "raise its limit of open files"));
+	stage.shared->signal = 1;
+	CHECK(stage_wait(holder) == 0);
+	stage_end_pager(&stage);
+	return stage.shared->wrong != 0;
+}
+
+static void look_a_little(struct stage *stage)
+{
+	for (unsigned i = 0; i < STAGE_SPAN; i += 100)
+		stage_has(stage, stage_at(i), stage->page_at[i]);
+	while (stage->shared->signal == 0)
+		pause_us(1000);
+}
+
+/* More clones than it can have at a time: the last ones wait until others have ended. */
+int case_queue(void)
+{
+	pid_t pid[40];
+	struct stage stage;
+
+	stage_init(&stage);
+	stage.max_fds = 50;
+	stage_start_pager(&stage);
+	for (unsigned n = 0; n < 40; n++)
+		pid[n] = stage_clone(&stage, look_a_little);
+	while (stage.shared->seen < 41 * 10)
+		pause_us(1000);
+	stage.shared->signal = 1;
+	for (unsigned n = 0; n < 40; n++)
+		CHECK(stage_wait(pid[n]) == 0);
+	stage_end_pager(&stage);
+	return stage.shared->wrong != 0;
+}
+
 /* ---- the pager's own end ---------------------------------------------------------------------------------------- */
 
 static void look_here_and_there(struct stage *stage, unsigned times)
@@ -194,7 +257,7 @@ int case_killed(void)
 		stage.shared->signal = seed++;
 		stage_start_pager(&stage);
 		supervisor = stage_clone(&stage, fault_for_ever);
-		while (stage.shared->seen < before + n * 10)
+		while (stage.shared->seen < before + 1 + n * 10)
 			pause_us(100);
 		pause_us((long)stage_random(3000));
 		kill_pager(&stage);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pager_case CASE [TIMES]: a real warm-pager serves real clones (stage.h). pager_case --list: the cases' names. */
+/* pager_case CASE [TIMES]: a real warm-pager serves real clones (stage.h). --list: the cases' names; --cost: cost.c. */
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +18,8 @@ static const struct {
         {"changes", case_changes},
         {"changes_and_forks", case_changes_and_forks},
         {"by_hand", case_by_hand},
+        {"placed", case_placed},
+        {"small_cache", case_small_cache},
         {"threads", case_threads},
         {"calls", case_calls},
         {"forks", case_forks},
@@ -28,6 +30,8 @@ static const struct {
         {"damaged", case_damaged},
         {"unreadable", case_unreadable},
         {"not_understood", case_not_understood},
+        {"too_many", case_too_many},
+        {"queue", case_queue},
         {"killed", case_killed},
         {"killed_unread", case_killed_unread},
         {"guardian_killed", case_guardian_killed},
@@ -50,6 +54,8 @@ int main(int argc, char **argv)
 	bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
 
 	signal(SIGPIPE, SIG_IGN);
+	if (argc == 2 && strcmp(argv[1], "--cost") == 0)
+		return pager_cost();
 	for (size_t i = 0; argc >= 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (list)
 			puts(cases[i].name);

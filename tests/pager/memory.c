@@ -45,16 +45,22 @@ static void write_anywhere(struct stage *stage)
 	read_in_order(stage);
 }
 
+static int serve(struct stage *stage, inside_fn *inside)
+{
+	int r;
+
+	stage_start_pager(stage);
+	r = stage_wait(stage_clone(stage, inside));
+	stage_end_pager(stage);
+	return r;
+}
+
 static int whole(inside_fn *inside)
 {
 	struct stage stage;
-	int r;
 
 	stage_init(&stage);
-	stage_start_pager(&stage);
-	r = stage_wait(stage_clone(&stage, inside));
-	stage_end_pager(&stage);
-	return r;
+	return serve(&stage, inside);
 }
 
 int case_sequential(void)
@@ -70,6 +76,40 @@ int case_random(void)
 int case_writes(void)
 {
 	return whole(write_anywhere);
+}
+
+static void read_placed(struct stage *stage)
+{
+	for (unsigned i = 0; i < STAGE_SPAN; i++) {
+		uint64_t *word = stage_at(i);
+		int page = stage->page_at[i];
+
+		if (!PLACED(i) || page == HOLE) {
+			CHECK(stage_has(stage, word, page));
+			continue;
+		}
+		CHECK(word[0] == i && word[1] != 0);
+		if (i % 2)
+			CHECK(madvise(word, PAGE, MADV_DONTNEED) == 0 && stage_has(stage, word, HOLE));
+	}
+}
+
+int case_placed(void)
+{
+	struct stage stage;
+
+	stage_init(&stage);
+	stage.place = true;
+	return serve(&stage, read_placed);
+}
+
+int case_small_cache(void)
+{
+	struct stage stage;
+
+	stage_init(&stage);
+	stage.cache_bytes = "0"; /* one block */
+	return serve(&stage, read_anywhere);
 }
 
 /* ---- changing --------------------------------------------------------------------------------------------------- */

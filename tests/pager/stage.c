@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -155,7 +156,10 @@ void stage_start_pager(struct stage *stage)
 		dup2(requests, 3);
 		dup2(report, 4);
 		syscall(SYS_close_range, 5, ~0u, 0);
-		execl(path, "warm-pager", "--requests", "3", "--report", "4", NULL);
+		if (stage->max_fds)
+			setrlimit(RLIMIT_NOFILE, &(struct rlimit){stage->max_fds, stage->max_fds});
+		execl(path, "warm-pager", "--requests", "3", "--report", "4",
+		      stage->cache_bytes ? "--cache-bytes" : NULL, stage->cache_bytes, NULL);
 		stage_die(__FILE__, __LINE__, path);
 	}
 	close(stage->requests[1]);
@@ -209,6 +213,29 @@ pid_t stage_guardian(const struct stage *stage)
 
 /* ---- the clone -------------------------------------------------------------------------------------------------- */
 
+void stage_hold(struct stage *stage)
+{
+	while (stage->shared->signal != 1)
+		poll(NULL, 0, 1);
+}
+
+/* A page of the image where it belongs, as a working set is placed: the pager does not know of it. */
+static void place(const struct stage *stage, int uffd)
+{
+	static uint64_t word[PAGE / 8];
+
+	for (unsigned at = 0; at < STAGE_SPAN; at++) {
+		struct uffdio_copy copy = {.dst = (uintptr_t)stage_at(at), .src = (uintptr_t)word, .len = PAGE};
+
+		if (!PLACED(at) || stage->page_at[at] == HOLE)
+			continue;
+		for (unsigned i = 0; i < PAGE / 8; i++)
+			word[i] = word_of(stage->page_at[at], i);
+		CHECK(ioctl(uffd, UFFDIO_COPY, &copy) == 0);
+		*(uint64_t *)stage_at(at) = at; /* it would be seen if that page were put there once more */
+	}
+}
+
 /* As a loader does it. */
 static void hand_over(const struct stage *stage, int life_fd)
 {
@@ -233,6 +260,8 @@ static void hand_over(const struct stage *stage, int life_fd)
 		           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == at);
 		CHECK(ioctl(fds[PAGER_UFFD], UFFDIO_REGISTER, &reg) == 0);
 	}
+	if (stage->place)
+		place(stage, fds[PAGER_UFFD]);
 	msg.area[0] = (struct pager_area){STAGE_BASE, STAGE_BASE + STAGE_SPAN * PAGE};
 	CHECK(fd_send(stage->requests[0], &msg, sizeof(msg), fds, PAGER_N_FDS) == 0);
 	close(fds[PAGER_UFFD]);

@@ -20,6 +20,7 @@
 #define STAGE_SPAN  4096u /* pages from STAGE_BASE on */
 #define STAGE_AREAS 3     /* of equal length, next to each other; what is behind them is free */
 #define HOLE        (-1)
+#define PLACED(i)   ((i) % 7 == 3) /* addresses that a loader fills itself, where stage.place says so */
 
 #define ENDED_BY_PAGER 77 /* how a supervisor ends whose connection to the pager has ended */
 
@@ -35,6 +36,9 @@ struct stage {
 	pid_t pager;
 	struct shared *shared;
 	int n_pages;
+	bool place;              /* the loader puts the pages of PLACED there, and something of its own */
+	const char *cache_bytes; /* of the pager; NULL: as it likes */
+	unsigned max_fds;        /* of the pager; 0: as many as may be */
 	int page_at[STAGE_SPAN]; /* number of the image's page at each address, or HOLE */
 };
 
@@ -63,5 +67,6 @@ void stage_seed(uint64_t seed);
 /* Whether a page has what the image's page of that number has; HOLE: zeroes. Counts in `shared`. */
 bool stage_has(const struct stage *stage, const void *at, int page);
 void *stage_at(unsigned index);
+void stage_hold(struct stage *stage); /* touches nothing until shared->signal is 1 */
 
 #endif
