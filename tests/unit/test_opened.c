@@ -13,8 +13,11 @@
 #include "warmd/opened/sight.h"
 
 #include <errno.h>
+#include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/fanotify.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,6 +91,68 @@ static void test_who_is_gone_is_a_stray(void **state)
 	family_add(family, getpid(), 7);
 	end(child);
 	assert_int_equal(family_of(family, child, false), FAMILY_STRAY);
+	family_free(family);
+}
+
+static void settle(struct family *family)
+{
+	struct pollfd ended = {.fd = family_fd(family), .events = POLLIN};
+
+	assert_int_equal(poll(&ended, 1, 10000), 1);
+	family_note_ended(family);
+	family_drop_ended(family);
+	assert_int_equal(poll(&ended, 1, 0), 0);
+}
+
+static void test_who_has_ended_is_forgotten_once_its_events_are_read(void **state)
+{
+	struct family *family = family_new();
+	pid_t child = sleeper(), stranger = sleeper();
+
+	(void)state;
+	assert_int_equal(family_of(family, stranger, false), FAMILY_NONE);
+	family_add(family, getpid(), 7);
+	assert_int_equal(family_of(family, child, false), 7);
+	end(child);
+	family_drop_ended(family); /* that was not known yet */
+	assert_int_equal(family_of(family, child, false), 7);
+	settle(family);
+	assert_int_equal(family_of(family, child, false), FAMILY_STRAY);
+	assert_int_equal(family_of(family, stranger, false), FAMILY_NONE);
+	end(stranger);
+	settle(family);
+	assert_int_equal(family_of(family, stranger, false), FAMILY_STRAY);
+	family_free(family);
+}
+
+/* A process of this number. -1: not allowed. */
+static pid_t sleeper_of(pid_t pid)
+{
+	struct clone_args args = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&pid, .set_tid_size = 1};
+	pid_t child = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+
+	if (child == 0)
+		for (;;)
+			pause();
+	return child;
+}
+
+static void test_number_that_comes_again_is_somebody_else(void **state)
+{
+	struct family *family = family_new();
+	pid_t pid = sleeper();
+
+	(void)state;
+	assert_int_equal(family_of(family, pid, false), FAMILY_NONE);
+	end(pid);
+	settle(family);
+	family_add(family, getpid(), 7);
+	if (sleeper_of(pid) != pid) {
+		family_free(family);
+		skip(); /* takes root, or the number is taken */
+	}
+	assert_int_equal(family_of(family, pid, false), 7);
+	end(pid);
 	family_free(family);
 }
 
@@ -238,6 +303,8 @@ int main(void)
 	        cmocka_unit_test(test_nearest_run_counts),
 	        cmocka_unit_test(test_stranger_is_asked_again_when_it_executes),
 	        cmocka_unit_test(test_who_is_gone_is_a_stray),
+	        cmocka_unit_test(test_who_has_ended_is_forgotten_once_its_events_are_read),
+	        cmocka_unit_test(test_number_that_comes_again_is_somebody_else),
 	        cmocka_unit_test(test_members_go_with_their_run),
 	        cmocka_unit_test(test_files_without_a_name_are_left_out),
 	        cmocka_unit_test(test_too_many_files),

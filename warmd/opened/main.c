@@ -44,12 +44,16 @@ static void say(const struct recorder *recorder, uint32_t kind, uint64_t run, co
 
 static void see(struct recorder *recorder, unsigned max)
 {
-	int r = sight_read(recorder->sight, max, runs_see, recorder->runs);
+	int r;
 
+	runs_note_ended(recorder->runs);
+	r = sight_read(recorder->sight, max, runs_see, recorder->runs);
 	if (r == SIGHT_OVERFLOW)
 		runs_lose(recorder->runs, "more files were opened at once than can be recorded");
 	else if (r && r != -EAGAIN)
 		runs_lose(recorder->runs, "the record of opened files broke off");
+	else if (!r)
+		runs_drop_ended(recorder->runs);
 }
 
 /* Watches while there is somebody to watch, and not a moment longer: everybody who opens files pays for it. */
@@ -181,11 +185,12 @@ static void run(struct recorder *recorder)
 		struct pollfd fds[] = {{.fd = recorder->sock, .events = POLLIN},
 		                       {.fd = sight_mounts_fd(recorder->sight), .events = POLLPRI},
 		                       {.fd = group[0], .events = POLLIN},
-		                       {.fd = group[1], .events = POLLIN}};
+		                       {.fd = group[1], .events = POLLIN},
+		                       {.fd = runs_ended_fd(recorder->runs), .events = POLLIN}};
 
-		if (poll(fds, 4, recorder->on ? TICK_MS : -1) < 0 && errno != EINTR)
+		if (poll(fds, 5, recorder->on ? TICK_MS : -1) < 0 && errno != EINTR)
 			return;
-		if (fds[2].revents || fds[3].revents)
+		if (fds[2].revents || fds[3].revents || fds[4].revents)
 			see(recorder, EVENTS_AT_ONCE);
 		if (fds[1].revents & POLLPRI)
 			mounts_changed(recorder);

@@ -110,6 +110,21 @@ void runs_see(void *arg, const struct seen *seen)
 		foreign_event(runs, run, seen);
 }
 
+int runs_ended_fd(const struct runs *runs)
+{
+	return family_fd(runs->family);
+}
+
+void runs_note_ended(struct runs *runs)
+{
+	family_note_ended(runs->family);
+}
+
+void runs_drop_ended(struct runs *runs)
+{
+	family_drop_ended(runs->family);
+}
+
 /* ---- runs -------------------------------------------------------------------------------------------------------- */
 
 struct runs *runs_new(const struct sight *sight)

@@ -38,6 +38,11 @@ bool runs_any(const struct runs *runs);
 
 void runs_see(void *runs, const struct seen *seen);
 
+/* Of processes that end: family_fd() and what is behind it. */
+int runs_ended_fd(const struct runs *runs);
+void runs_note_ended(struct runs *runs);
+void runs_drop_ended(struct runs *runs);
+
 /* The records of all that are under way are of no use any more, or only of those that have taken too long. */
 void runs_lose(struct runs *runs, const char *reason);
 void runs_expire(struct runs *runs, uint64_t now_s);
