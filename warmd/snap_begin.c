@@ -225,5 +225,7 @@ void snap_job_take_process(struct client *client, struct first_run *run, const c
 	client->snap_job = job;
 	job->asked = true;
 	job->stop = stop;
+	if (run->adopted) /* else what its launch was is known exactly */
+		job->n_served = served_notes(run->conditions, client->caller.msg.sig_ignored, job->served);
 	snap_job_begin(job);
 }

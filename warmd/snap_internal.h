@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "proto/rpc.pb-c.h"
+#include "warmd/served.h"
 
 struct client;
 struct daemon;
@@ -33,8 +34,10 @@ struct snap_job {
 	size_t n_depends;
 	int meta_fd, summary_fd, pages_fd;
 	struct worker *worker;
-	bool asked;                /* by `warm snapshot`: the client waits for the end */
-	bool stop;                 /* ... and the process is to end with it */
+	bool asked;        /* by `warm snapshot`: the client waits for the end */
+	bool stop;         /* ... and the process is to end with it */
+	unsigned n_served; /* ... which hears that, too */
+	char served[SERVED_NOTES_MAX][ERR_MSG_MAX];
 	bool unwanted;             /* another snapshot is there, or comes first: refused, but not for a failure */
 	struct worker *holder;     /* the warm-snap that keeps it frozen until then */
 	bool captured;             /* the image is there */

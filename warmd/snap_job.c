@@ -107,7 +107,7 @@ static void answer_id(struct snap_job *job)
 	static const char unseen[] =
 	        "what it has opened and closed again is not recorded: of that only files count that its arguments and "
 	        "variables name";
-	char *line = job->id, *notes[2];
+	char *line = job->id, *notes[2 + SERVED_NOTES_MAX];
 
 	if (!job->client)
 		return;
@@ -118,6 +118,8 @@ static void answer_id(struct snap_job *job)
 		notes[reply.n_note++] = (char *)unseen;
 	if (job->kept)
 		notes[reply.n_note++] = (char *)job->kept;
+	for (unsigned k = 0; k < job->n_served; k++)
+		notes[reply.n_note++] = job->served[k];
 	job->client->snap_job = NULL;
 	client_reply_last(take_ptr(job->client), &reply);
 }

@@ -292,6 +292,22 @@ class Process(Ready):
         self.assertEqual(process.wait(5), 7)
         self.assertEqual([row["name"] for row in self.daemon.ls() if row["id"] == ident], ["lines"])
 
+    def test_plain_launches_that_will_start_cold_are_named(self):
+        """What a program has done itself looks as if it had been launched so."""
+        rewrites = ["perl", "-e", '$| = 1; $0 = "server: idle"; print "ready\\n"; <STDIN>']
+        ignores = ["bash", "-c", "echo ready; read -r line; echo got $line"]
+        for argv, words in ((rewrites, 'command line reads "server: idle'), (ignores, "do not ignore SIGQUIT will start cold")):
+            with self.subTest(argv[0]):
+                done = self.daemon.warm("snapshot", str(self.start(*argv).pid))
+                self.assertEqual(done.code, 0, done.err)
+                seen, note = done.err.splitlines()
+                self.assertIn("not recorded", seen)
+                self.assertIn(words, note)
+                self.assertCold(self.daemon.exec(*argv, stdin="x\n"))
+        self.daemon.full_pool()
+        result = self.daemon.exec(*ignores, stdin="x\n", preexec_fn=lambda: signal.signal(signal.SIGQUIT, signal.SIG_IGN))
+        self.assertEqual(self.assertClone(result).out, "got x\n")
+
     def test_files_that_it_was_told_of_count(self):
         """Its script, and what other arguments and variables name; nobody has seen what it read."""
         folder = self.folder("told")
