@@ -105,6 +105,30 @@ static void check_one(const struct plugins_place *place, int dir_fd, const char 
 	guest_free(guest);
 }
 
+static bool is_listed(const struct plugin_names *names, const char *name, size_t len)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (!strncmp(names->name[i], name, len) && !names->name[i][len])
+			return true;
+	return false;
+}
+
+/* Whoever has mistyped one believes that it is off. */
+static void check_off(const struct plugins_place *place, const struct plugin_names *names, plugins_told *tell,
+                      void *arg)
+{
+	for (const char *at = place->off; at && *at; at += strcspn(at, ","), at += *at == ',') {
+		struct plugin_told told = {.path = "", .words = "[plugins] disable names it, and it is not installed"};
+		size_t len = strcspn(at, ",");
+		char name[PLUGIN_NAME_MAX];
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, at);
+		told.name = name;
+		if (!is_listed(names, at, len))
+			tell(arg, &told);
+	}
+}
+
 int plugins_check(const struct plugins_place *place, plugins_told *tell, void *arg, struct err *err)
 {
 	const struct plugins_place all = {.dir = place->dir};
@@ -116,6 +140,8 @@ int plugins_check(const struct plugins_place *place, plugins_told *tell, void *a
 		r = place_list(&all, dir_fd, &names, err);
 	for (size_t i = 0; r == 0 && i < names.n; i++)
 		check_one(place, dir_fd, names.name[i], tell, arg);
+	if (r == 0)
+		check_off(place, &names, tell, arg);
 	plugin_names_fini(&names);
 	return r;
 }

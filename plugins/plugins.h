@@ -32,7 +32,7 @@ void plugins_free(struct plugins *plugins);
 
 /* For people: loads each by itself, also those that are switched off, which are not loaded. */
 struct plugin_told {
-	const char *name, *path;
+	const char *name, *path; /* path: "" where one is switched off that is not installed */
 	const char *words;       /* what it is good for, or that it is switched off */
 	uint32_t abi;            /* 0: it is switched off */
 	const struct err *wrong; /* what is wrong with it; else NULL */

@@ -175,19 +175,23 @@ static int value_path(const char *text, char **path)
 	return 0;
 }
 
-/* As a worker's command line has it. */
-static int value_names(char *text, char **names)
+/* As a worker's command line has it. -EDOM: a file stands there. */
+static int value_plugins(char *text, char **names)
 {
+	CLEAN(free) char *joined = malloc(strlen(text) + 1);
+	char *save = NULL;
 	size_t len = 0;
-	char *joined = malloc(strlen(text) + 1), *save = NULL;
 
 	if (!joined)
 		return -ENOMEM;
 	joined[0] = '\0';
-	for (char *word = strtok_r(text, " \t,", &save); word; word = strtok_r(NULL, " \t,", &save))
+	for (char *word = strtok_r(text, " \t,", &save); word; word = strtok_r(NULL, " \t,", &save)) {
+		if (strpbrk(word, "./")) /* no plugin has such a name */
+			return -EDOM;
 		len += (size_t)sprintf(joined + len, "%s%s", len ? "," : "", word);
+	}
 	free(*names);
-	*names = joined;
+	*names = take_ptr(joined);
 	return 0;
 }
 
@@ -227,7 +231,7 @@ static int config_set(struct config *config, const char *section, const char *ke
 	if (!strcmp(section, "plugins") && !strcmp(key, "dir"))
 		return value_path(value, &config->plugins_dir);
 	if (!strcmp(section, "plugins") && !strcmp(key, "disable"))
-		return value_names(value, &config->plugins_off);
+		return value_plugins(value, &config->plugins_off);
 	return -ENOENT;
 }
 
@@ -271,6 +275,10 @@ int config_parse(struct config *config, const char *name, char *text, struct err
 		r = config_set(config, section, key, value);
 		if (r == -ENOENT)
 			return err_set(err, EINVAL, "%s:%d: unknown key %s in [%s]", name, number, key, section);
+		if (r == -EDOM)
+			return err_set(err, EINVAL,
+			               "%s:%d: %s: a plugin is named without its folder and .so: jvm, not jvm.so", name,
+			               number, key);
 		if (r)
 			return err_set(err, EINVAL, "%s:%d: %s: not understood: %s", name, number, key, value);
 	}

@@ -310,9 +310,10 @@ class Doctor(PluginCase):
         return {"name": f"plugin {name}", "ok": ok, "needed": not ok, "detail": detail, "path": f"{self.dir}/{name}.so", "abi": abi}
 
     def test_each_with_its_file_and_abi(self):
-        self.install("leave", "hang_load")  # the configuration has hang_load in `disable`
+        self.install("leave", "hang_load")  # the configuration has hang_load in `disable`, and one that is not there
+        absent = {"name": "plugin absent", "ok": True, "needed": False, "detail": "[plugins] disable names it, and it is not installed"}
         self.assertEqual(self.checks(0), {"plugin leave": self.check("leave", 1, "does what its name says"), "plugin hang_load":
-                                          self.check("hang_load", None, "switched off ([plugins] disable)")})
+                                          self.check("hang_load", None, "switched off ([plugins] disable)"), "plugin absent": absent})
         self.assertIn(f"ok       plugin leave ({self.dir}/leave.so), ABI 1: does what its name says\n",
                       self.daemon.warm("doctor").out)
 

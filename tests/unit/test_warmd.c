@@ -198,6 +198,8 @@ static void test_config_names_line_and_word(void **state)
 		const char *text, *words;
 	} bad[] = {
 	        {"[exec]\nnever-worm = a\n", "warmd.conf:2: unknown key never-worm in [exec]"},
+	        {"[plugins]\ndisable = one jvm.so\n",
+	         "warmd.conf:2: disable: a plugin is named without its folder and .so: jvm, not jvm.so"},
 	        {"[python]\nprewarm = perhaps\n", "warmd.conf:2: prewarm: not understood: perhaps"},
 	        {"[python]\npre-warm = yes\n", "warmd.conf:2: unknown key pre-warm in [python]"},
 	        {"[plugins]\ndir = plugins\n", "warmd.conf:2: dir: not understood: plugins"},
