@@ -52,7 +52,8 @@ class Result(unittest.TextTestResult):
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
         if err is not None:
-            self.say("FAIL", subtest, f"\n{(self.failures or self.errors)[-1][1]}")
+            kept = self.failures if issubclass(err[0], test.failureException) else self.errors
+            self.say("FAIL", subtest, f"\n{kept[-1][1]}")
 
     def addSkip(self, test, reason):
         if self.whole:
@@ -75,10 +76,12 @@ def main():
         Result.whole = True
     suite = loader.loadTestsFromNames(names) if names else loader.discover(folder, "test_*.py", top_level_dir=folder)
     result = unittest.TextTestRunner(stream=open(os.devnull, "w", encoding="utf-8"), resultclass=Result).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    passed = result.testsRun - len(result.failures) - len(result.skipped) - sum(
-        hasattr(test, "_testMethodName") for test, _ in result.errors)
-    print(f"{passed} passed, {failed} failed, {len(result.skipped)} skipped")
+    # A test of which two parts have failed, or that has failed and could not clean up, is one.
+    failed = {getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors}
+    in_tests = {getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors
+                if hasattr(getattr(test, "test_case", test), "_testMethodName")}
+    passed = result.testsRun - len(in_tests) - len(result.skipped)
+    print(f"{passed} passed, {len(failed)} failed, {len(result.skipped)} skipped")
     return 1 if failed else 0
 
 

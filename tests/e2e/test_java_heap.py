@@ -4,10 +4,11 @@ what is free is left out of every image. The Java machine checks its whole heap 
 import os
 import socket
 import subprocess
+import time
 import unittest
 
 from case import WarmCase
-from harness import ROOT, base_env, finish, program_behind, wait_for
+from harness import BUILD, ROOT, base_env, finish, program_behind, wait_for
 from test_java import JAVA, needs_java, told
 from test_ready import free_port
 
@@ -69,20 +70,40 @@ class Heap(WarmCase):
         self.assertClone(done)
         self.assertEqual((done.err.count("\n"), said["same"]), (1, "yes"), repr(done))     # --explain
 
-    def check_ready(self, argv, ready):
-        options = ("--ready", "stdout:ready" if ready == "stdout" else "listen:" + ready)
-        first = self.daemon.popen(*argv, options=options, stdin=subprocess.PIPE)
+    def check_ready(self, argv, ready, how, first=None):
+        options = ("--ready", how)
+        first = first or self.daemon.popen(*argv, options=options, stdin=subprocess.PIPE)
         row = self.published(argv)
         done, said = self.end(first, ready)
         self.assertEqual((done.err, said["same"]), ("", "yes"), repr(done))
         self.check_image(argv, ready, row, options)
 
     def test_ready_by_what_it_says(self):
-        self.check_ready(self.program("-XX:+UseG1GC", "stdout"), "stdout")
+        self.check_ready(self.program("-XX:+UseG1GC", "stdout"), "stdout", "stdout:ready")
 
     def test_ready_by_a_port(self):
         port = str(free_port())
-        self.check_ready(self.program("-XX:+UseSerialGC", port), port)
+        self.check_ready(self.program("-XX:+UseSerialGC", port), port, "listen:" + port)
+
+    def test_ready_by_time(self):
+        """When it has been idle for a moment: until then it would be asked in the middle of its work."""
+        argv = self.program("-XX:+UseSerialGC", "stdout")
+        for seconds in 2, 6, 18:
+            began = time.monotonic()
+            first = self.daemon.popen(*argv, options=("--ready", f"after:{seconds}"), stdin=subprocess.PIPE)
+            self.addCleanup(first.kill)
+            self.assertEqual(first.stdout.readline(), b"ready\n")
+            if time.monotonic() - began < seconds - 0.5:
+                self.check_ready(argv, "stdout", f"after:{seconds}", first)
+                return
+            self.published(argv)
+            first.communicate(b"x")
+            self.daemon.warm("rm", *[row["id"] for row in self.daemon.ls()])
+        self.fail("it is not ready within 17 s")
+
+    def test_ready_by_its_notification(self):
+        says_ready = os.path.join(BUILD, "tests", "ready.so")
+        self.check_ready(self.program("-XX:+UseG1GC", says_ready), "stdout", "sdk")
 
     def check_pid(self, argv):
         """One that we have not started has its free heap left out; its garbage is its own."""
@@ -103,7 +124,7 @@ class Heap(WarmCase):
 
     @unittest.skipUnless(os.path.exists(NEWER), "no JDK 25 here")
     def test_a_newer_machine(self):
-        self.check_ready(self.program("-XX:+UseG1GC", "stdout", java=NEWER), "stdout")
+        self.check_ready(self.program("-XX:+UseG1GC", "stdout", java=NEWER), "stdout", "stdout:ready")
 
     def test_another_collector_keeps_what_it_has(self):
         """Nothing is left out where it is not known how the heap is made."""

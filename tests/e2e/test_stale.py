@@ -258,8 +258,8 @@ class Site(WarmCase):
             self.assertNotEqual(said.out, before.out)
 
     def test_edited_module(self):
+        self.addCleanup(self.put, "helper.py", "TEXT = 'h'\n")
         self.change_and_launch(lambda i: self.put("helper.py", f"TEXT = 'h{i}'\n") and None, lambda i: f"h{i}-z-s")
-        self.put("helper.py", "TEXT = 'h'\n")
 
     def test_new_module_that_shadows(self):
         path = os.path.join(self.home, "first", "helper.py")
@@ -269,19 +269,20 @@ class Site(WarmCase):
                 os.unlink(path)
             else:
                 write(path, f"TEXT = 'shadow{i}'\n")
+        self.addCleanup(lambda: os.path.exists(path) and os.unlink(path))
         self.change_and_launch(change, lambda i: "h-z-s" if i % 2 else f"shadow{i}-z-s")
 
     def test_changed_archive(self):
+        self.addCleanup(self.pack, "z")
         self.change_and_launch(lambda i: self.pack(f"z{i}"), lambda i: f"h-z{i}-s")
-        self.pack("z")
 
     def test_changed_template(self):
+        self.addCleanup(self.put, "templates/page.txt", PAGE)
         self.change_and_launch(lambda i: self.put("templates/page.txt", PAGE + str(i)) and None, lambda i: f"h-z-s{i}")
-        self.put("templates/page.txt", PAGE)
 
     def test_changed_shared_object(self):
+        self.addCleanup(self.build, "s")
         self.change_and_launch(lambda i: self.build(f"s{i}"), lambda i: f"h-z-s{i}")
-        self.build("s")
 
 
 LIBRARY = 'const char *text(void);\nconst char *text(void)\n{\n\treturn "%s";\n}\n'

@@ -12,7 +12,7 @@ import java.util.stream.Stream;
 
 /**
  * Litter READY COLLECT: makes 10 MiB to keep and 120 MiB of garbage, collects that itself where COLLECT is "gc", and is ready: says so
- * ("stdout"), or listens on this port. When it hears something it says whether everything is there, through more garbage and collections,
+ * ("stdout"), or listens on this port, or loads a library that says so (its path). When it hears something it says whether everything is there, through more garbage and collections,
  * and what a program could notice of Warm.
  */
 public class Litter {
@@ -103,6 +103,9 @@ public class Litter {
         }
         if (args[0].equals("stdout")) {
             System.out.println("ready");
+            System.in.read();
+        } else if (args[0].startsWith("/")) {
+            System.load(args[0]);
             System.in.read();
         } else {
             try (ServerSocket socket = new ServerSocket(Integer.parseInt(args[0]))) {
