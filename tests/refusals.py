@@ -20,6 +20,7 @@ NOT_HERE = {
     "memory at %#lx: tagged memory (flag mt) is not supported": "another processor (arm64)",
     "OpenSSL's code is too far from its end": "a program of more than 2 GiB of code",
     "thread %d is about to draw random numbers": "a thread that is stopped within these five bytes",
+    "plugin %s: garbage is being collected just now": "a moment within a collection, whose end is waited for just before the freeze",
     "the code of process %d is not what its list of areas says": "another program under the same addresses, just then",
     "plugin %s has failed before": "who hears that a plugin has failed asks it no more",
     "plugin %s: performance data of %zu bytes for %zu": "an image whose parts belong to two processes",

@@ -9,7 +9,6 @@ import unittest
 
 from case import WarmCase
 from harness import BUILD, CLONE_TIERS, ROOT, Daemon, finish, wait_for
-from refusals import refusal
 from test_java import JAVA, needs_java
 from test_random_python import reaches
 from test_ready import free_port
@@ -76,20 +75,6 @@ class JavaRandom(WarmCase):
     @unittest.skipUnless(os.path.exists(NEWER), "JDK 25 is not installed")
     def test_newer_machine(self):
         self.check("stdout", ("--ready", "stdout:ready"), java=NEWER)
-
-    def test_refused_in_the_middle_of_a_collection(self):
-        """Objects are not where references say. It collects all the time, or nearly so: the first moment may be another one."""
-        argv = (JAVA, "-XX:+UseSerialGC", "-cp", self.classes, "Dice", "stdout", "collects")
-        for _ in range(10):
-            n = len(self.daemon.log().splitlines())
-            first = self.daemon.popen(*argv, options=("--ready", "stdout:ready"), stdin=subprocess.PIPE)
-            self.assertTrue(wait_for(lambda n=n: len(self.daemon.log().splitlines()) > n, 20))
-            _, said = self.said(first, None)
-            self.assertEqual(len(said), 15)
-            if not self.daemon.ls():
-                break
-            self.daemon.warm("rm", self.daemon.ls()[0]["id"])
-        self.assertRegex(self.daemon.log().splitlines()[-1], refusal("plugin %s: garbage is being collected just now"))
 
     def test_kept_where_that_is_wanted(self):
         daemon = Daemon(config="[snapshot]\nrandom = keep\n")

@@ -68,15 +68,6 @@ public class Dice {
             java.security.Security.setProperty("securerandom.drbg.config", mechanism);
             SECURE.add(SecureRandom.getInstance("DRBG"));
         }
-        if (args.length > 1) {
-            Thread busy = new Thread(() -> {
-                while (true) {
-                    System.gc();
-                }
-            });
-            busy.setDaemon(true);
-            busy.start();
-        }
         draw();
         ready(args[0]);
         draw();
