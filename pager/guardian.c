@@ -52,7 +52,7 @@ static size_t list_fds(int **ret_fd)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	all = calloc(limit.rlim_cur, sizeof(*all));
 	fd = calloc(limit.rlim_cur, sizeof(*fd));
-	if (!all || !fd)
+	while (!all || !fd)
 		pause(); /* who waits for a page waits on, and nobody reads zeroes */
 	for (size_t i = 0; i < limit.rlim_cur; i++)
 		all[i] = (struct pollfd){.fd = (int)i};
