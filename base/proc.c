@@ -179,6 +179,8 @@ int proc_status_parse(const char *text, struct proc_status *status)
 			parse_nspid(colon, status);
 		} else if (strcmp(key, "NoNewPrivs") == 0) {
 			status->no_new_privs = *colon == '1';
+		} else if (strcmp(key, "RssAnon") == 0 || strcmp(key, "VmSwap") == 0) {
+			status->anon_bytes += strtoull(colon, NULL, 10) * 1024;
 		} else if (strcmp(key, "VmRSS") == 0) {
 			status->rss_bytes = strtoull(colon, NULL, 10) * 1024;
 		} else {

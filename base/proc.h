@@ -26,6 +26,7 @@ struct proc_status {
 	uint32_t umask;
 	uint32_t threads;
 	uint64_t rss_bytes;
+	uint64_t anon_bytes; /* of them and of what is swapped: private, and no file's */
 	uint64_t sig_pending, shared_pending, sig_blocked, sig_ignored, sig_caught; /* bit n-1 is signal n */
 	uint64_t cap_inheritable, cap_permitted, cap_effective, cap_bounding, cap_ambient;
 	bool no_new_privs;

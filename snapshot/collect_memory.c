@@ -148,10 +148,15 @@ static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line
 	return GROW(s->image, file, file) < 0 ? err_sys(err, ENOMEM, "mapped files") : 0;
 }
 
-static int add_page_area(struct subject *s, const Warm__Image__Vma *vma, bool droppable)
+static int add_page_area(struct subject *s, const Warm__Image__Vma *vma, bool droppable, bool unforked)
 {
-	struct area area = {vma->start, vma->end, vma->prot & PROT_READ,
-	                    vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON, vma->kind == WARM__IMAGE__VMA_KIND__FILE};
+	bool shared = vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON;
+	struct area area = {vma->start,
+	                    vma->end,
+	                    vma->prot & PROT_READ,
+	                    shared,
+	                    vma->kind == WARM__IMAGE__VMA_KIND__FILE,
+	                    shared || unforked || !(vma->prot & PROT_READ)};
 
 	if (vma->shared && vma->kind == WARM__IMAGE__VMA_KIND__FILE)
 		return 0; /* the file has them */
@@ -177,7 +182,7 @@ static int take_area(struct subject *s, const struct line *line, char *flags, st
 {
 	Warm__Image__Vma *vma;
 	bool may_write = has_flag(flags, "mw");
-	bool droppable = has_flag(flags, "dp") || has_flag(flags, "wf");
+	bool droppable = has_flag(flags, "dp") || has_flag(flags, "wf"), unforked = has_flag(flags, "dc");
 	int r;
 
 	if (line->start == s->scratch)
@@ -224,7 +229,7 @@ static int take_area(struct subject *s, const struct line *line, char *flags, st
 	                                                      : 0;
 	if (r == 0)
 		r = take_flags(vma, flags, err);
-	if (r == 0 && add_page_area(s, vma, droppable) < 0)
+	if (r == 0 && add_page_area(s, vma, droppable, unforked) < 0)
 		r = err_sys(err, ENOMEM, "areas");
 	return r;
 }

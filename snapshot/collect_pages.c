@@ -10,7 +10,8 @@
 #include "base/err.h"
 #include "base/uapi.h"
 #include "plugins/plugins.h"
-#include "snapshot/shared_internal.h"
+#include "snapshot/keep.h"
+#include "snapshot/pages_internal.h"
 
 #define PAGE    4096u
 #define REGIONS 512
@@ -103,22 +104,43 @@ static uint64_t guard_category(int pagemap)
 	return ioctl(pagemap, PAGEMAP_SCAN, &arg) < 0 ? 0 : PAGE_IS_GUARD;
 }
 
-int find_pages(struct subject *s, struct err *err)
+static int find_in(struct subject *s, int pagemap, const struct area *area, size_t *next, struct page_region *regions,
+                   uint64_t guard, struct err *err)
 {
-	CLEAN(fd) int pagemap = openat(s->proc_fd, "pagemap", O_RDONLY | O_CLOEXEC);
+	if (area->unforked && s->aside)
+		return aside_take_back(s, area, err);
+	return area->shared ? find_shared_pages(s, area->start, err)
+	                    : scan_used(s, pagemap, area, next, regions, guard, err);
+}
+
+static int find(struct subject *s, int pagemap, bool unforked_only, struct err *err)
+{
 	CLEAN(free) struct page_region *regions = calloc(REGIONS, sizeof(*regions));
 	uint64_t guard;
 	size_t next = 0;
+	int r = 0;
 
 	if (pagemap < 0 || !regions)
 		return err_sys(err, errno, "page map of process %d", s->pid);
 	guard = guard_category(pagemap);
-	for (size_t i = 0; i < s->n_areas; i++) {
-		int r = s->area[i].shared ? find_shared_pages(s, s->area[i].start, err)
-		                          : scan_used(s, pagemap, &s->area[i], &next, regions, guard, err);
+	for (size_t i = 0; r == 0 && i < s->n_areas; i++)
+		if (s->area[i].unforked || !unforked_only)
+			r = find_in(s, pagemap, &s->area[i], &next, regions, guard, err);
+	return r;
+}
 
-		if (r < 0)
-			return r;
-	}
-	return 0;
+int find_unforked_pages(struct subject *s, struct err *err)
+{
+	CLEAN(fd) int pagemap = openat(s->proc_fd, "pagemap", O_RDONLY | O_CLOEXEC);
+
+	return find(s, pagemap, true, err);
+}
+
+int find_pages(struct subject *s, struct err *err)
+{
+	CLEAN(fd)
+	int pagemap = s->kept ? fcntl(s->kept->pagemap, F_DUPFD_CLOEXEC, 3)
+	                      : openat(s->proc_fd, "pagemap", O_RDONLY | O_CLOEXEC);
+
+	return find(s, pagemap, false, err);
 }

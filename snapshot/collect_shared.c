@@ -17,6 +17,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/pages_internal.h"
 #include "snapshot/remedies.h"
 #include "snapshot/shared_internal.h"
 

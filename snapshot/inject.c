@@ -189,13 +189,15 @@ static int look_up(const struct subject *s, size_t i, struct state *ret, struct 
 	return 0;
 }
 
-static int build_frame(struct subject *s, struct tracee *t, const struct state *state, uint64_t below, struct err *err)
+/* A frame by which the main thread, or who comes to it, has these registers. *ret: its place. */
+static int build_frame(struct subject *s, const struct tracee *t, const struct user_regs_struct *regs, uint64_t sigmask,
+                       const struct state *state, uint64_t below, uint64_t *ret, struct err *err)
 {
 	size_t len = sigframe_len(&s->xstate);
 	CLEAN(free) void *frame = malloc(len);
 	const struct sigframe what = {.tid = t->tid,
-	                              .regs = &t->regs,
-	                              .sigmask = t->sigmask,
+	                              .regs = regs,
+	                              .sigmask = sigmask,
 	                              .altstack_flags = SIGFRAME_SAME_STACK,
 	                              .xstate = state->xstate,
 	                              .xstate_len = state->xstate_len};
@@ -207,7 +209,7 @@ static int build_frame(struct subject *s, struct tracee *t, const struct state *
 	if ((r = sigframe_build(frame, at, &what, &s->xstate, s->way.sigreturn, err)) < 0 ||
 	    (r = subject_write(s, at, frame, len, err)) < 0)
 		return r;
-	t->frame = at;
+	*ret = at;
 	return 0;
 }
 
@@ -222,14 +224,15 @@ static int arm(struct subject *s, size_t i, uint64_t below, struct err *err)
 	if (r == 0)
 		r = leave_critical_section(s, t, state.rseq, err);
 	if (r == 0 && below && s->way.sigreturn)
-		r = build_frame(s, t, &state, below, err);
+		r = build_frame(s, t, &t->regs, t->sigmask, &state, below, &t->frame, err);
 	free(state.own);
 	return r;
 }
 
+/* The last room is for a copy (subject_fork()). */
 static size_t scratch_len(const struct subject *s)
 {
-	return SCRATCH_SIZE + (1 + s->n_rooms) * ROOM;
+	return SCRATCH_SIZE + (1 + s->n_rooms + 1) * ROOM;
 }
 
 /* The main thread has a room of its own; the others take turns, as many at a time as there are rooms. */
@@ -280,6 +283,57 @@ void subject_threads_asked(struct subject *s, size_t first, size_t n)
 {
 	for (size_t i = first; i < first + n; i++)
 		tracee_settle(&s->thread[i]);
+}
+
+/* ---- calls that it makes in any case ----------------------------------------------------------------------------- */
+
+/* A frame by which a thread makes that call by itself, and goes on by the frame `next` behind it. *ret: its place. */
+static int build_call(struct subject *s, const struct call *call, uint64_t next, uint64_t below, uint64_t *ret,
+                      struct err *err)
+{
+	struct tracee *t = &s->thread[0];
+	struct user_regs_struct regs = t->regs;
+	struct state state = {0};
+	int r = look_up(s, 0, &state, err);
+
+	regs.rip = s->way.syscall_ret;
+	regs.rsp = next;
+	regs.rax = (unsigned long long)call->nr;
+	regs.orig_rax = (unsigned long long)-1;
+	regs.rdi = call->a;
+	regs.rsi = call->b;
+	regs.rdx = call->c;
+	regs.r10 = call->d;
+	if (r == 0)
+		r = build_frame(s, t, &regs, ~UINT64_C(0), &state, below, ret, err);
+	free(state.own);
+	return r;
+}
+
+int subject_way(struct subject *s, const struct call *call, size_t n, uint64_t *way, struct err *err)
+{
+	int r = 0;
+
+	way[n] = s->thread[0].frame;
+	for (size_t i = n; r == 0 && i-- > 0;)
+		r = build_call(s, &call[i], way[i + 1], way[i + 1], &way[i], err);
+	return r;
+}
+
+void subject_go_by(struct subject *s, uint64_t frame)
+{
+	s->thread[0].frame = frame;
+}
+
+int subject_fork(struct subject *s, uint64_t flags, long *ret, pid_t *ret_child, struct err *err)
+{
+	static const struct call exits = {.nr = SYS_exit_group};
+	struct tracee *t = &s->thread[0];
+	uint64_t args[6] = {flags};
+	int r = build_call(s, &exits, s->scratch, s->scratch + scratch_len(s), &args[1], err);
+
+	*ret_child = 0;
+	return r < 0 ? r : tracee_fork(t, insn_of(s, t), ret, ret_child, args, err);
 }
 
 /* ---- scratch memory ---------------------------------------------------------------------------------------------- */

@@ -107,29 +107,18 @@ static int parse_owner(const char *text, struct launch_owner *owner)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-	        {"pid", required_argument, NULL, 'p'},
-	        {"hook-fd", required_argument, NULL, 'h'},
-	        {"report", required_argument, NULL, 'r'},
-	        {"meta", required_argument, NULL, 'm'},
-	        {"summary", required_argument, NULL, 's'},
-	        {"pages", required_argument, NULL, 'g'},
-	        {"launch-fd", required_argument, NULL, 'l'},
-	        {"owner", required_argument, NULL, 'o'},
-	        {"pidfd", required_argument, NULL, 'f'},
-	        {"program", required_argument, NULL, 'P'},
-	        {"net-private", no_argument, NULL, 'n'},
-	        {"random-kept", no_argument, NULL, 'k'},
-	        {"notify", required_argument, NULL, 'N'},
-	        {"touched", required_argument, NULL, 't'},
-	        {"trial", required_argument, NULL, 'T'},
-	        {"image", required_argument, NULL, 'i'},
-	        {"label", required_argument, NULL, 'L'},
-	        {"stdio", required_argument, NULL, 'S'},
-	        {"plugins", required_argument, NULL, 'd'},
-	        {"plugins-off", required_argument, NULL, 'x'},
-	        {"check-plugins", no_argument, NULL, 'c'},
-	        {"hold", no_argument, NULL, 'H'},
-	        {0},
+	        {"pid", required_argument, NULL, 'p'},       {"hook-fd", required_argument, NULL, 'h'},
+	        {"report", required_argument, NULL, 'r'},    {"meta", required_argument, NULL, 'm'},
+	        {"summary", required_argument, NULL, 's'},   {"pages", required_argument, NULL, 'g'},
+	        {"launch-fd", required_argument, NULL, 'l'}, {"owner", required_argument, NULL, 'o'},
+	        {"pidfd", required_argument, NULL, 'f'},     {"program", required_argument, NULL, 'P'},
+	        {"net-private", no_argument, NULL, 'n'},     {"random-kept", no_argument, NULL, 'k'},
+	        {"notify", required_argument, NULL, 'N'},    {"touched", required_argument, NULL, 't'},
+	        {"trial", required_argument, NULL, 'T'},     {"image", required_argument, NULL, 'i'},
+	        {"label", required_argument, NULL, 'L'},     {"stdio", required_argument, NULL, 'S'},
+	        {"plugins", required_argument, NULL, 'd'},   {"plugins-off", required_argument, NULL, 'x'},
+	        {"check-plugins", no_argument, NULL, 'c'},   {"hold", no_argument, NULL, 'H'},
+	        {"fork", required_argument, NULL, 'F'},      {0},
 	};
 	struct snapshot_request req = {
 	        .pid = -1, .pidfd = -1, .hook_fd = -1, .meta_fd = -1, .summary_fd = -1, .pages_fd = -1};
@@ -171,6 +160,11 @@ int main(int argc, char **argv)
 			break;
 		case 'n':
 			req.net_private = true;
+			break;
+		case 'F':
+			req.fork = strcmp(optarg, "always") == 0 ? FORK_ALWAYS
+			           : strcmp(optarg, "no") == 0   ? FORK_NEVER
+			                                         : FORK_AUTO;
 			break;
 		case 'k':
 			req.random_kept = true;

@@ -8,10 +8,5 @@
 /* path: as maps and smaps have it. */
 bool is_shared_anonymous(const char *path);
 int take_shared_area(struct subject *s, Warm__Image__Vma *vma, uint64_t ino, struct err *err);
-/* Of the area that begins there: the object's, whether they are in the page tables or not. */
-int find_shared_pages(struct subject *s, uint64_t start, struct err *err);
-
-/* snapshot/collect_pages.c: 0 or -ENOMEM */
-int pages_add_run(struct subject *s, uint64_t addr, uint64_t pages);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "snapshot/interrupted.h"
+#include "snapshot/keep.h"
 #include "snapshot/subject.h"
 
 #define ATTEMPTS 5
@@ -37,6 +38,13 @@ static int write_message(int fd, const ProtobufCMessage *msg, struct err *err)
 	return r < 0 ? err_sys(err, -r, "write the image's metadata") : 0;
 }
 
+static int store_all(struct subject *s, const struct snapshot_request *req, struct err *err)
+{
+	int r = find_pages(s, err);
+
+	return r < 0 ? r : store_pages(s, req->pages_fd, err);
+}
+
 static int collect(struct subject *s, const struct snapshot_request *req, struct err *err)
 {
 	int r;
@@ -47,16 +55,16 @@ static int collect(struct subject *s, const struct snapshot_request *req, struct
 	    (r = collect_signals(s, err)) < 0 || (r = collect_task(s, err)) < 0 || (r = collect_files(s, err)) < 0)
 		return r;
 	settle_calls(s);
-	give_back(s); /* the longest part needs nothing of the threads: nor does it hurt them if this process dies in it
-	               */
 	r = collect_contents(s, err);
 	if (r < 0)
 		return r;
 	r = renew_apply(s, err);
 	if (r == 0)
-		r = find_pages(s, err);
+		r = keep_memory(s, req->may_end ? FORK_NEVER : req->fork, err);
+	give_back(s); /* the longest part needs nothing of the threads: nor does it hurt them if this process dies in it
+	               */
 	if (r == 0)
-		r = store_pages(s, req->pages_fd, err);
+		r = s->kept ? store_unforked(s, err) : store_all(s, req, err);
 	renew_undo(s);
 	return r;
 }
@@ -132,8 +140,12 @@ static int attempt(struct subject *s, const struct snapshot_request *req,
 		r = told;
 	if (r == 0) {
 		on_released(arg, s->summary->stopped_us);
-		r = write_down(s, req, err);
+		if (s->kept)
+			r = store_all(s, req, err);
+		keep_end(s);
 	}
+	if (r == 0)
+		r = write_down(s, req, err);
 	return r;
 }
 

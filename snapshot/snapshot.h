@@ -27,12 +27,19 @@ struct launch_owner { /* whose launch it was: what has other rights by now is no
 	char groups[DIGEST_HEX_SIZE]; /* supplementary: program_groups_digest() */
 };
 
+enum snapshot_fork {              /* how the pages of a process are read: snapshot/keep.h */
+	             FORK_AUTO,   /* from a fork, where that is quicker */
+	             FORK_ALWAYS, /* ... of whatever size it is */
+	             FORK_NEVER,
+};
+
 struct snapshot_request {
 	pid_t pid;
-	int pidfd;                        /* of the process that is meant: a number may be given to another; -1: none */
-	const char *program;              /* program_digest() of what is meant; NULL: whatever it executes by now */
-	bool net_private;                 /* launched with --net private: it has a network namespace of its own */
-	bool random_kept;                 /* generators of random numbers stay as they are */
+	int pidfd;           /* of the process that is meant: a number may be given to another; -1: none */
+	const char *program; /* program_digest() of what is meant; NULL: whatever it executes by now */
+	bool net_private;    /* launched with --net private: it has a network namespace of its own */
+	bool random_kept;    /* generators of random numbers stay as they are */
+	enum snapshot_fork fork;
 	const char *notify;               /* its NOTIFY_SOCKET, if that is one of ours; else NULL */
 	const struct launch_owner *owner; /* NULL: root's, who may copy anything */
 	int hook_fd;                      /* number, in the target, of the descriptor its hook blocks on; -1: none */

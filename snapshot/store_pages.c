@@ -3,6 +3,9 @@
  * The bytes of the pages that were found: read a piece at a time into a small buffer, and written to the image's file
  * from there, without the pages that hold nothing. The buffer is in use all the time. Memory of the size of the image,
  * mapped, would take a fault for each of its pages, and on some virtual machines (shadow page tables) 10 us for each.
+ *
+ * Where memory is kept (snapshot/keep.h) that is done when the program runs on. What kept memory does not have is read
+ * before, and lies aside.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,14 +17,16 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "snapshot/shared_internal.h"
+#include "snapshot/keep.h"
+#include "snapshot/pages_internal.h"
 
 #define PAGE  4096u
 #define PIECE (64u * PAGE)
 
 struct output {
 	struct subject *s;
-	int mem;
+	bool kept; /* kept memory is read, not the program's own */
+	int mem;   /* its /proc/PID/mem */
 	int pages_fd;
 	uint64_t n_written; /* bytes */
 	char *buf;          /* PIECE bytes, of which the first n_buf are to be written */
@@ -80,14 +85,27 @@ static int flush(struct output *out, struct err *err)
 	return 0;
 }
 
-static int read_pages(const struct output *out, const struct area *area, uint64_t addr, size_t len, struct err *err)
+/* Of kept memory by its file: process_vm_readv(2) would make the copies of the pages that the program has not made. */
+static ssize_t read_some(struct output *out, const struct area *area, uint64_t addr, char *to, size_t len)
 {
-	char *to = out->buf + out->n_buf;
+	struct iovec local = {to, len}, remote = {(void *)addr, len};
+	ssize_t n;
 
+	if (out->kept && area->unforked) {
+		struct aside *aside = out->s->aside;
+
+		n = pread(aside->fd, to, len, (off_t)aside->offset);
+		aside->offset += n > 0 ? (uint64_t)n : 0;
+		return n;
+	}
+	return area->readable && !out->kept ? process_vm_readv(out->s->pid, &local, 1, &remote, 1, 0)
+	                                    : pread(out->mem, to, len, (off_t)addr); /* as a debugger does */
+}
+
+static int read_pages(struct output *out, const struct area *area, uint64_t addr, char *to, size_t len, struct err *err)
+{
 	while (len) {
-		struct iovec local = {to, len}, remote = {(void *)addr, len};
-		ssize_t n = area && area->readable ? process_vm_readv(out->s->pid, &local, 1, &remote, 1, 0)
-		                                   : pread(out->mem, to, len, (off_t)addr); /* as a debugger does */
+		ssize_t n = read_some(out, area, addr, to, len);
 
 		if (n <= 0)
 			return err_sys(err, n ? errno : EIO, "read memory of process %d at %#lx", out->s->pid,
@@ -103,7 +121,7 @@ static int read_pages(const struct output *out, const struct area *area, uint64_
  */
 static int keep_pages(struct output *out, const struct area *area, uint64_t addr, size_t len)
 {
-	bool zero_counts = area && area->anon_only; /* without it, the file's bytes would be there */
+	bool zero_counts = area->anon_only; /* without it, the file's bytes would be there */
 	char *from = out->buf + out->n_buf;
 	uint32_t held = 0;
 
@@ -125,12 +143,12 @@ static int keep_pages(struct output *out, const struct area *area, uint64_t addr
 static int store_run(struct output *out, uint64_t addr, uint64_t len, struct err *err)
 {
 	const struct area *area = area_of(out->s, addr);
-	int r = 0;
+	int r = area ? 0 : err_set(err, EBADMSG, "memory at %#lx is in no area", (unsigned long)addr);
 
 	while (r == 0 && len) {
 		size_t n = PIECE - out->n_buf < len ? PIECE - out->n_buf : len;
 
-		r = read_pages(out, area, addr, n, err);
+		r = read_pages(out, area, addr, out->buf + out->n_buf, n, err);
 		if (r == 0 && keep_pages(out, area, addr, n) < 0)
 			r = err_sys(err, ENOMEM, "page index");
 		if (r == 0 && out->n_buf == PIECE)
@@ -141,22 +159,33 @@ static int store_run(struct output *out, uint64_t addr, uint64_t len, struct err
 	return r;
 }
 
+static int output_init(struct output *out, struct subject *s, bool kept, int pages_fd, struct err *err)
+{
+	*out = (struct output){.s = s, .kept = kept, .pages_fd = pages_fd};
+	out->buf = malloc(PIECE);
+	out->mem = kept ? fcntl(s->kept->mem, F_DUPFD_CLOEXEC, 3) : openat(s->proc_fd, "mem", O_RDONLY | O_CLOEXEC);
+	return out->mem < 0 || !out->buf ? err_sys(err, errno, "memory of process %d", s->pid) : 0;
+}
+
+static void output_fini(struct output *out)
+{
+	if (out->mem >= 0)
+		close(out->mem);
+	free(out->buf);
+}
+
 int store_pages(struct subject *s, int pages_fd, struct err *err)
 {
 	Warm__Image__Image *image = s->image;
-	CLEAN(fd) int mem = openat(s->proc_fd, "mem", O_RDONLY | O_CLOEXEC);
-	CLEAN(free) char *buf = malloc(PIECE);
+	struct output out;
+	int r = output_init(&out, s, s->kept, pages_fd, err);
 	CLEAN(free) uint64_t *addr = image->run_addr;
 	CLEAN(free) uint32_t *pages = image->run_pages;
-	struct output out = {.s = s, .mem = mem, .pages_fd = pages_fd, .buf = buf};
 	size_t n_runs = image->n_run_addr;
-	int r = 0;
 
 	image->run_addr = NULL;
 	image->run_pages = NULL;
 	image->n_run_addr = image->n_run_pages = 0;
-	if (mem < 0 || !buf)
-		return err_sys(err, errno, "memory of process %d", s->pid);
 	for (size_t i = 0; r == 0 && i < n_runs; i++)
 		r = store_run(&out, addr[i], (uint64_t)pages[i] * PAGE, err);
 	if (r == 0)
@@ -164,5 +193,41 @@ int store_pages(struct subject *s, int pages_fd, struct err *err)
 	if (r == 0 && ftruncate(pages_fd, (off_t)out.n_written) < 0)
 		r = err_sys(err, errno, "memory for the image");
 	s->summary->pages = out.n_written / PAGE;
+	output_fini(&out);
+	return r;
+}
+
+/* Pages of one area, to where store_pages() looks for them. */
+static int put_aside(struct output *out, const struct area *area, uint64_t addr, uint64_t len, struct err *err)
+{
+	int r = 0;
+
+	while (r == 0 && len) {
+		size_t n = PIECE < len ? PIECE : len;
+
+		r = read_pages(out, area, addr, out->buf, n, err);
+		out->n_buf = n;
+		if (r == 0)
+			r = flush(out, err);
+		addr += n;
+		len -= n;
+	}
+	return r;
+}
+
+int store_unforked(struct subject *s, struct err *err)
+{
+	struct output out;
+	int r = find_unforked_pages(s, err);
+
+	if (r == 0)
+		r = aside_take(s, err);
+	if (r < 0 || s->aside->n_runs == 0)
+		return r;
+	r = output_init(&out, s, false, s->aside->fd, err);
+	for (size_t i = 0; r == 0 && i < s->aside->n_runs; i++)
+		r = put_aside(&out, area_of(s, s->aside->run_addr[i]), s->aside->run_addr[i],
+		              (uint64_t)s->aside->run_pages[i] * PAGE, err);
+	output_fini(&out);
 	return r;
 }

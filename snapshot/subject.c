@@ -19,6 +19,8 @@
 #include "base/kernel.h"
 #include "plugins/plugins.h"
 #include "proto/image_version.h"
+#include "snapshot/keep.h"
+#include "snapshot/pages_internal.h"
 
 #define ENDING_MS  20 /* what a killed process takes to be gone once nobody traces it */
 #define CLOSING_MS 20 /* a descriptor that is open for longer is not open for a moment */
@@ -116,6 +118,8 @@ void subject_close(struct subject *s)
 	free(s->unused);
 	free(s->shared_ino);
 	renew_free(s);
+	keep_end(s);
+	aside_free(s->aside);
 	proc_status_fini(&s->status);
 	plugins_free(s->plugins);
 	if (s->image)

@@ -21,6 +21,8 @@
 struct err;
 struct plugins;
 struct plugins_place;
+struct aside;
+struct kept;
 struct renewal;
 /* Memory whose bytes the program does not look at again before it has written them. */
 struct unused {
@@ -34,6 +36,7 @@ struct area { /* one line of /proc/PID/smaps, as collect_memory needs it again w
 	bool readable;
 	bool shared;    /* anonymous: snapshot/collect_shared.c */
 	bool anon_only; /* pages of a private file mapping that are still the file's are not wanted */
+	bool unforked; /* read while it stands still: a fork has not got it, or has it in common, or does not show it */
 };
 
 struct subject {
@@ -65,7 +68,9 @@ struct subject {
 
 	struct renewal *renewal; /* snapshot/renew.c; NULL: random numbers are kept */
 
-	struct area *area; /* of those with pages to store */
+	struct kept *kept;   /* snapshot/keep.h; NULL: pages are read from the process itself */
+	struct aside *aside; /* snapshot/pages_internal.h; NULL: nothing lies there */
+	struct area *area;   /* of those with pages to store */
 	size_t n_areas;
 
 	uint64_t *shared_ino; /* shared anonymous memory that only this process has */
@@ -104,6 +109,23 @@ int subject_syscall(struct subject *s, long *ret, long nr, uint64_t a, uint64_t 
 #define ANSWER_SIZE   64u
 int subject_ask_threads(struct subject *s, size_t first, size_t n, long *ret, long nr, uint64_t a, struct err *err);
 void subject_threads_asked(struct subject *s, size_t first, size_t n); /* done with these */
+
+/*
+ * Calls that the main thread is to make in any case: should this process end, it makes them by itself, in this order,
+ * and then runs on. After subject_go_by(s, way[i]) a subject_syscall() is followed by calls i to n - 1; way[n] is how
+ * it was, and is how it has to be in the end. The thread has made a call already, by a frame.
+ */
+struct call {
+	long nr;
+	uint64_t a, b, c, d;
+};
+int subject_way(struct subject *s, const struct call *call, size_t n, uint64_t *way, struct err *err);
+void subject_go_by(struct subject *s, uint64_t frame);
+
+/* A process, made by clone(2) in the name of the main thread. It is held before its first instruction, which if left
+ * alone would be exit_group(2); tracee_end() ends it. *ret_child is 0 where *ret is an error. */
+int subject_fork(struct subject *s, uint64_t flags, long *ret, pid_t *ret_child, struct err *err);
+
 int subject_read(const struct subject *s, uint64_t addr, void *buf, size_t len, struct err *err);
 int subject_write(const struct subject *s, uint64_t addr, const void *buf, size_t len, struct err *err);
 
@@ -160,10 +182,12 @@ int collect_timers(struct subject *s, struct err *err);
 int collect_deadlines(struct subject *s, struct err *err);
 int collect_task(struct subject *s, struct err *err);
 int collect_files(struct subject *s, struct err *err);
-int collect_contents(struct subject *s, struct err *err);          /* of files that are mapped for writing */
-int renew_apply(struct subject *s, struct err *err);               /* the image's OpenSSL will seed itself anew */
-int find_pages(struct subject *s, struct err *err);                /* which there are; guard regions */
-int store_pages(struct subject *s, int pages_fd, struct err *err); /* their bytes */
+int collect_contents(struct subject *s, struct err *err); /* of files that are mapped for writing */
+int renew_apply(struct subject *s, struct err *err);      /* the image's OpenSSL will seed itself anew */
+int keep_memory(struct subject *s, enum snapshot_fork fork, struct err *err); /* as it is, while it runs on */
+int find_pages(struct subject *s, struct err *err);                           /* which there are; guard regions */
+int store_unforked(struct subject *s, struct err *err);                       /* what kept memory does not have */
+int store_pages(struct subject *s, int pages_fd, struct err *err); /* behind release(), where memory is kept */
 void renew_undo(struct subject *s);                                /* not the original's */
 void renew_free(struct subject *s);
 void give_back(struct subject *s); /* registers and borrowed memory; all stay stopped */

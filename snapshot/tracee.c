@@ -202,6 +202,16 @@ static int run(const struct tracee *t)
 	return ptrace(PTRACE_SYSCALL, t->tid, 0, 0) < 0 ? -errno : 0;
 }
 
+/* Of what is told in the middle of a call: the process that it has made. */
+static void note_child(struct tracee *t, int status)
+{
+	unsigned long pid = 0;
+
+	if ((status >> 16 == PTRACE_EVENT_FORK || status >> 16 == PTRACE_EVENT_CLONE) &&
+	    ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &pid) == 0)
+		t->child = (pid_t)pid;
+}
+
 /* Anything else that stops the thread there means that it is dying. */
 static int wait_syscall_stop(struct tracee *t)
 {
@@ -215,6 +225,7 @@ static int wait_syscall_stop(struct tracee *t)
 			return 0;
 		if (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP) /* it cannot be blocked */
 			t->stop = 1;
+		note_child(t, status);
 		r = run(t);
 		if (r < 0)
 			return r;
@@ -274,6 +285,38 @@ int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const ui
 	if ((r = tracee_call_begin(t, insn, nr, args, err)) < 0 || (r = tracee_call_enter(t, err)) < 0)
 		return r;
 	return tracee_call_end(t, ret, err);
+}
+
+int tracee_fork(struct tracee *t, uint64_t insn, long *ret, pid_t *ret_child, const uint64_t args[6], struct err *err)
+{
+	int status, r;
+
+	t->child = 0;
+	if (ptrace(PTRACE_SETOPTIONS, t->tid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE) < 0)
+		return err_sys(err, errno, "prepare a copy of thread %d", t->tid);
+	r = tracee_syscall(t, insn, ret, SYS_clone, args, err);
+	ptrace(PTRACE_SETOPTIONS, t->tid, 0, PTRACE_O_TRACESYSGOOD);
+	*ret_child = t->child;
+	if (!t->child)
+		return r;
+	/* It stops by itself, unless it is killed: it is traced from birth. */
+	if (r == 0 && (wait_stop(t->child, &status) < 0 ||
+	               ptrace(PTRACE_SETOPTIONS, t->child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) < 0))
+		r = err_sys(err, ESRCH, "hold the copy of process %d", t->tid);
+	if (r < 0) {
+		tracee_end(t->child);
+		*ret_child = 0;
+	}
+	return r;
+}
+
+void tracee_end(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	while (waitpid(pid, &status, __WALL) == pid ? WIFSTOPPED(status) : errno == EINTR)
+		;
 }
 
 int tracee_xstate(const struct tracee *t, uint8_t **ret_data, size_t *ret_len, struct err *err)

@@ -24,6 +24,7 @@ struct tracee {
 	int stop;       /* a SIGSTOP came while it was ours: it gets it back */
 	int stopped;    /* it has been heard of */
 	int gone;       /* it has ended, and that has been heard: the number may be another's */
+	pid_t child;    /* that its last call has made, where that is traced */
 };
 
 /* Why a thread has left a system call, negative in rax: <linux/errno.h> has them for the kernel alone. */
@@ -61,6 +62,11 @@ int tracee_syscall(struct tracee *t, uint64_t insn, long *ret, long nr, const ui
 int tracee_call_begin(struct tracee *t, uint64_t insn, long nr, const uint64_t args[6], struct err *err);
 int tracee_call_enter(struct tracee *t, struct err *err);
 int tracee_call_end(struct tracee *t, long *ret, struct err *err);
+
+/* As tracee_syscall(), for a call that makes a process: that is held before its first instruction, and does not outlive
+ * this process. *ret_child is 0 where the call has failed. tracee_end() kills it, and hears of its end. */
+int tracee_fork(struct tracee *t, uint64_t insn, long *ret, pid_t *ret_child, const uint64_t args[6], struct err *err);
+void tracee_end(pid_t pid);
 
 /* Regsets and queues of a stopped thread. */
 int tracee_xstate(const struct tracee *t, uint8_t **ret_data, size_t *ret_len, struct err *err);

@@ -33,6 +33,7 @@ class Snap:
             _, kind, _, err, _, text = REPORT.unpack(data)
             found.append((kind, err, text.split(b"\0")[0].decode()))
         self.process.wait(10)
+        self.summary = os.pread(self.fds[1], 1 << 20, 0)    # rpc.proto
         for fd in self.fds:
             os.close(fd)
         self.ours.close()

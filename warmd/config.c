@@ -164,6 +164,12 @@ static int value_random(const char *text, bool *ret_kept)
 	return *ret_kept || !strcmp(text, "renew") ? 0 : -EINVAL;
 }
 
+static int value_fork(const char *text, const char **ret)
+{
+	*ret = !strcmp(text, "always") ? "always" : !strcmp(text, "no") ? "no" : NULL;
+	return *ret || !strcmp(text, "auto") ? 0 : -EINVAL;
+}
+
 static int value_path(const char *text, char **path)
 {
 	char *copy = *text == '/' ? strdup(text) : NULL;
@@ -228,6 +234,8 @@ static int config_set(struct config *config, const char *section, const char *ke
 		return value_bool(value, &config->record_opened);
 	if (!strcmp(section, "snapshot") && !strcmp(key, "random"))
 		return value_random(value, &config->random_kept);
+	if (!strcmp(section, "snapshot") && !strcmp(key, "fork"))
+		return value_fork(value, &config->fork);
 	if (!strcmp(section, "plugins") && !strcmp(key, "dir"))
 		return value_path(value, &config->plugins_dir);
 	if (!strcmp(section, "plugins") && !strcmp(key, "disable"))

@@ -41,6 +41,7 @@ struct config {
 	uint64_t budget_bytes;
 	bool record_opened;
 	bool random_kept;
+	const char *fork;  /* how warm-snap reads memory: "always", "no", or NULL: as it sees fit */
 	char *plugins_dir; /* NULL: where workers look by themselves */
 	char *plugins_off; /* names, separated by commas, or NULL */
 	struct config_interp python, node, java;

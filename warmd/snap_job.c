@@ -32,7 +32,7 @@
 #define SNAP_TIMEOUT_S  120
 #define STORE_TIMEOUT_S 600
 #define SUMMARY_MAX     (64u << 20)
-#define N_SNAP_ARGS     22 /* of warm-snap, before those of the launch's descriptors */
+#define N_SNAP_ARGS     24 /* of warm-snap, before those of the launch's descriptors */
 
 _Static_assert(N_SNAP_ARGS + LAUNCH_FDS_MAX + CONFIG_PLUGIN_ARGS <= SPAWN_ARGS_MAX,
                "warm-snap's command line must fit");
@@ -470,7 +470,7 @@ static int start_snap(struct snap_job *job, struct err *err)
 	                                        "--report",  "3",       "--meta", "4",         "--summary",
 	                                        "5",         "--pages", "6",      "--pidfd",   "7"};
 	const Warm__Rpc__Conditions *conditions = job->conditions;
-	size_t n_args = N_SNAP_ARGS - 7;
+	size_t n_args = N_SNAP_ARGS - 9;
 	const struct first_run *run = job->run;
 	const int fds[] = {-1, job->meta_fd, job->summary_fd, job->pages_fd, run->pidfd};
 	const struct worker_spec spec = {.program = SPAWN_SNAP,
@@ -499,6 +499,10 @@ static int start_snap(struct snap_job *job, struct err *err)
 	if (run->notify) {
 		argv[n_args++] = "--notify";
 		argv[n_args++] = run->notify;
+	}
+	if (job->daemon->config.fork) {
+		argv[n_args++] = "--fork";
+		argv[n_args++] = job->daemon->config.fork;
 	}
 	if (job->stop)
 		argv[n_args++] = "--hold";

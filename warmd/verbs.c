@@ -159,6 +159,7 @@ static void show_record(struct client *client, const struct catalog_row *row, co
 	msg.not_recorded = record->not_recorded;
 	msg.n_not_recorded = record->n_not_recorded;
 	msg.stopped_us = record->summary->stopped_us;
+	msg.stopped_reason = record->summary->stopped_reason;
 	reply.snapshot = &list;
 	reply.n_snapshot = 1;
 	client_reply(client, &reply);

@@ -165,6 +165,7 @@ static void show_json(const struct answer *answer)
 	json_strings(&json, "descriptors", s->descriptor, s->n_descriptor);
 	json_number(&json, "working_set_bytes", s->working_set_bytes);
 	json_number(&json, "stopped_us", s->stopped_us);
+	json_optional(&json, "stopped_reason", s->stopped_reason);
 	json_open(&json, "needs", '{');
 	json_string(&json, "cpu", s->cpu);
 	json_string(&json, "kernel", s->kernel);
@@ -195,7 +196,8 @@ static void show_text(const struct answer *answer)
 	printf("stored       %s\n", size_words(s->stored_bytes, size));
 	printf("working set  %s\n", size_words(s->working_set_bytes, size));
 	printf("standbys     %" PRIu32 "\n", s->standbys);
-	printf("stopped      %.1f ms while it was taken\n", (double)s->stopped_us / 1000);
+	printf("stopped      %.1f ms while it was taken%s%s\n", (double)s->stopped_us / 1000,
+	       *s->stopped_reason ? ", while its memory was copied: " : "", printable(s->stopped_reason));
 	printf("needs        kernel %s\n             cpu %s\n", s->kernel, s->cpu);
 	for (size_t i = 0; i < s->n_not_recorded; i++)
 		printf("%-12s %s\n", i ? "" : "not recorded", printable(s->not_recorded[i]));

@@ -12,10 +12,11 @@ class WarmCase(unittest.TestCase):
     """One daemon a class: its tests share it. Set `publish_app` to have app.c's snapshot there from the start."""
 
     publish_app = True
+    config = None   # of warmd; None: as most tests want it
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon()
+        cls.daemon = Daemon(config=cls.config)
         cls.addClassCleanup(cls.daemon.close)
         cls.daemon.start()
         if cls.publish_app:

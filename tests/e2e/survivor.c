@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "tests/victims/victim.h"
 
@@ -19,6 +20,22 @@ static atomic_ulong rounds[N_THREADS];
 static atomic_int to_pong, to_ping, signals, paused_ready;
 static int request[2], answer[2], nested[2];
 static pthread_t thread[N_THREADS];
+
+/* It has no children, and hears of none: neither of a fork of which it knows nothing. */
+static void on_child(int sig)
+{
+	(void)sig;
+	FAIL("a SIGCHLD");
+}
+
+static void no_child_was_here(void)
+{
+	struct sigaction now;
+
+	CHECK(sigaction(SIGCHLD, NULL, &now) == 0 && now.sa_handler == on_child && now.sa_flags & SA_NODEFER &&
+	      sigismember(&now.sa_mask, SIGUSR1) == 1 && sigismember(&now.sa_mask, SIGUSR2) == 0);
+	CHECK(waitpid(-1, NULL, __WALL | WNOHANG) == -1 && errno == ECHILD);
+}
 
 static void *computes(void *arg)
 {
@@ -204,8 +221,11 @@ int main(void)
 	                                                 pauses,   lives_on_altstack, calls, maps};
 	struct sigaction counts = {.sa_handler = on_signal},
 	                 stays = {.sa_handler = on_altstack, .sa_flags = SA_ONSTACK};
+	struct sigaction hears = {.sa_handler = on_child, .sa_flags = SA_NODEFER};
 	char line[64], c;
 
+	sigaddset(&hears.sa_mask, SIGUSR1);
+	CHECK_EQ(sigaction(SIGCHLD, &hears, NULL), 0);
 	CHECK(pipe2(request, O_CLOEXEC) == 0 && pipe2(answer, O_CLOEXEC) == 0 && pipe2(nested, O_CLOEXEC) == 0);
 	CHECK(sigaction(SIGUSR1, &counts, NULL) == 0 && sigaction(SIGUSR2, &stays, NULL) == 0);
 	for (int i = 0; i < N_THREADS; i++)
@@ -218,6 +238,7 @@ int main(void)
 	while (read(0, line, sizeof(line)) > 0) {
 		unsigned long before[N_THREADS], total = 0;
 
+		no_child_was_here();
 		for (int i = 0; i < N_THREADS; i++)
 			before[i] = atomic_load(&rounds[i]);
 		pthread_kill(thread[PAUSED], SIGUSR1);

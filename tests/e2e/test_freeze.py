@@ -39,7 +39,7 @@ class Freeze(Big):
     def while_stopped(self, program, act, refusal=None):
         """Does something to the program at a moment at which it is stopped, and lets the snapshot go on. refusal: where it
         may end with these words."""
-        snap = Snap(program.pid)
+        snap = Snap(program.pid, "--fork", "no")
         self.assertTrue(harness.wait_for(lambda: traced(program.pid), 10, 0.0005))
         act()
         self.assertTrue(traced(program.pid), "it was let go too early: the test proves nothing")
@@ -71,7 +71,7 @@ os.write(1, b"woken\\n")
 
     def test_sigterm_to_the_worker_harms_nobody(self):
         program = self.big('os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")')
-        snap = Snap(program.pid)
+        snap = Snap(program.pid, "--fork", "no")
         self.assertTrue(harness.wait_for(lambda: traced(program.pid), 10, 0.0005))
         snap.process.terminate()
         snap.reports()
@@ -81,7 +81,7 @@ os.write(1, b"woken\\n")
 
     def test_sigkill_of_the_worker_while_it_copies_harms_nobody(self):
         program = self.big('os.write(1, b"up\\n"); sys.stdin.readline(); os.write(1, b"on\\n")')
-        snap = Snap(program.pid)
+        snap = Snap(program.pid, "--fork", "no")
         self.assertTrue(harness.wait_for(lambda: traced(program.pid), 10, 0.0005))
         time.sleep(0.03)  # past the first steps, which take a few milliseconds: 300 MiB are being copied
         self.assertTrue(traced(program.pid), "it was let go too early: the test proves nothing")
@@ -170,6 +170,7 @@ os.write(1, b"wrong %d\\n" % wrong)
 class Hanging(WarmCase, Big):
     """A worker that hangs does not hold its program for ever."""
     publish_app = False
+    config = "[python]\nprewarm = no\n[snapshot]\nfork = no\n"
 
     def test_stopped_while_it_copies(self):
         held = []

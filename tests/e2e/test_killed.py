@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """warm-snap is killed at every step that it takes with a program (tests/e2e/killer/killer.c); the program watches itself
-(tests/e2e/survivor.c), and so does the Python one."""
+(tests/e2e/survivor.c), and so does the Python one. Their memory is kept by a fork (snapshot/keep.h), of which nothing may be
+left either."""
 import os
 import random
 import subprocess
@@ -12,6 +13,7 @@ import harness
 from snap import CAPTURED, RELEASED, Snap, traced
 
 SURVIVOR = os.path.join(harness.BUILD, "tests", "survivor")
+FORK = ("--fork", "always")
 KILLER = os.path.join(harness.BUILD, "tests", "killer.so")
 PYTHON = """
 import hashlib, os, sys, threading, time
@@ -39,6 +41,12 @@ for line in sys.stdin:
 """
 
 
+def children(pid):
+    """Processes that it has made, and not waited for."""
+    return [open(f"/proc/{pid}/task/{tid}/children", encoding="ascii").read() for tid in os.listdir(f"/proc/{pid}/task")
+            if open(f"/proc/{pid}/task/{tid}/children", encoding="ascii").read()]
+
+
 class Killed(unittest.TestCase):
     def start(self, *argv):
         program = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -51,6 +59,7 @@ class Killed(unittest.TestCase):
 
     def assertFine(self, program, when):
         self.assertFalse(traced(program.pid), when)
+        self.assertTrue(harness.wait_for(lambda: not children(program.pid), 5, 0.001), f"{when}: {children(program.pid)}")
         try:
             program.stdin.write(b"\n")
             program.stdin.flush()
@@ -60,7 +69,7 @@ class Killed(unittest.TestCase):
         self.assertTrue(answer.startswith(b"fine "), f"{when}: {answer!r}, status {program.poll()}")
 
     def assertSnapshot(self, program, **how):
-        reports = Snap(program.pid, **how).reports()
+        reports = Snap(program.pid, *FORK, **how).reports()
         self.assertEqual([kind for kind, *_ in reports], [RELEASED, CAPTURED], reports)
 
     def steps(self, program):
@@ -72,32 +81,32 @@ class Killed(unittest.TestCase):
             return int(count.readline())
 
     def kill_before(self, program, step):
-        snap = Snap(program.pid, env={"LD_PRELOAD": KILLER, "KILL_AT": str(step)})
+        snap = Snap(program.pid, *FORK, env={"LD_PRELOAD": KILLER, "KILL_AT": str(step)})
         self.assertEqual(snap.reports(), [], f"step {step} was not reached")
         self.assertFine(program, f"warm-snap was killed before step {step}")
 
-    def through_steps(self, program, n_some):
-        """The last ones, in which everything is given back, and some of the others: others in each run, and all of them
-        where WARM_EVERY_STEP is set."""
+    def through_steps(self, program, n_last, n_some):
+        """The last ones, in which it is forked and everything is given back, and some of the others: others in each run, and
+        all of them where WARM_EVERY_STEP is set."""
         n = self.steps(program) - 5     # the last ones are a matter of luck: what it runs into varies a little
         self.assertGreater(n, 300)
         every = os.environ.get("WARM_EVERY_STEP")
-        for step in sorted({*range(n - 15, n), *(range(1, n) if every else random.sample(range(1, n), n_some))}):
+        for step in sorted({*range(n - n_last, n), *(range(1, n) if every else random.sample(range(1, n), n_some))}):
             self.kill_before(program, step)
         self.assertSnapshot(program)
         self.assertFine(program, "after a snapshot")
 
     def test_at_steps_with_a_program(self):
-        self.through_steps(self.start(SURVIVOR), 45)
+        self.through_steps(self.start(SURVIVOR), 60, 20)
 
     def test_at_steps_with_python(self):
-        self.through_steps(self.start(sys.executable, "-c", PYTHON), 20)
+        self.through_steps(self.start(sys.executable, "-c", PYTHON), 40, 10)
 
     def test_at_any_moment(self):
         program = self.start(SURVIVOR)
         for _ in range(30):
             moment = random.uniform(0.001, 0.02)
-            snap = Snap(program.pid)
+            snap = Snap(program.pid, *FORK)
             time.sleep(moment)
             snap.process.kill()
             snap.reports()

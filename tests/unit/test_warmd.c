@@ -124,7 +124,7 @@ static void test_config_reads_every_key(void **state)
 	(void)state;
 	assert_int_equal(parse(&config,
 	                       "# comment\n[exec]\nnever-warm = one, two\n[cache]\n max-age = 2h \n[pool]\nbudget=3M\n"
-	                       "[key]\nignore-env = FOO BAR_*\n",
+	                       "[key]\nignore-env = FOO BAR_*\n[snapshot]\nfork = always\n",
 	                       &err),
 	                 0);
 	assert_true(config_never_warm(&config, "/usr/bin/two"));
@@ -133,6 +133,7 @@ static void test_config_reads_every_key(void **state)
 	assert_int_equal(config.budget_bytes, 3 << 20);
 	assert_string_equal(config.ignore_env[1], "BAR_*");
 	assert_null(config.ignore_env[2]);
+	assert_string_equal(config.fork, "always");
 	config_fini(&config);
 }
 

@@ -130,6 +130,7 @@ def main():
         print(f"SKIP refusal {words!r}: {why}")
         skipped += 1
     harness.end_politely()
+    os.environ.setdefault("WARM_FORK", "always")    # small as they are
     daemon = harness.Daemon()
     os.chmod(daemon.dir, 0o755)
     os.mkdir(os.path.join(daemon.dir, "work"), 0o755)
