@@ -42,6 +42,8 @@ class Application:
     def fork_server(self, bench):
         """[a client's command line, to be followed by what one of the program's is]"""
         path = os.path.join(bench.scratch, f"{self.name}.forks")
+        if os.path.exists(path):
+            os.unlink(path)     # one that has ended left it
         child = bench.start([*self.argv, "--serve", path], env=self.env)
         read_some(child)
         return [os.path.join(bench.build, "bench", "forkclient"), path]
@@ -142,9 +144,9 @@ def jvm(bench, *options):
     return Server("jvm", [os.path.realpath(java), *JAVA_OPTIONS, *options, "-cp", path, "Server"], env)
 
 
-def node(bench):
+def node(bench, *options):
     program = shutil.which("node")
     folder = os.path.join(bench.build, "bench", "node")
     if not program or not os.path.exists(os.path.join(folder, "server.js")):
         raise Skip("no node with headers and npm, or `make bench-apps` was not run")
-    return Server("node", [program, os.path.join(folder, "server.js")], {})
+    return Server("node", [program, *options, os.path.join(folder, "server.js")], {})

@@ -13,7 +13,8 @@ IDLE_S = 1.5
 BACK_TO_BACK, ISOLATED = "back to back", "isolated"
 MODES = (BACK_TO_BACK, ISOLATED)
 LEARNING = 8    # launches that the daemon watches to learn what a request touches
-TRIES = 3
+TRIES = 10
+STORED_S = 12
 
 
 class Run:
@@ -60,33 +61,40 @@ class Run:
         for _ in range(TRIES):
             if name in self.snapshots:
                 return self.snapshots[name]
-            self.spawn(self.warm(application))      # may be a copy of its interpreter, which finds out about the hook
-            self.wait_for_snapshot(name)
+            since = self.bench.launches()["cold_start"]
+            self.spawn(self.warm(application))
+            # Else it was a copy of its interpreter, which has found out about the hook by now.
+            if self.bench.launches()["cold_start"] > since:
+                self.look_for_snapshot(name)
         raise Failure(f"{name}: no snapshot was taken in {TRIES} launches: see `warm exec --explain`")
 
-    def wait_for_snapshot(self, name, seconds=120):
-        def rows():
-            return [row for row in self.bench.ask("ls") if row["name"] == name]
-
-        limit = time.monotonic() + 1
-        while not rows() and time.monotonic() < limit:
-            time.sleep(0.02)
-        wait_until(lambda: all(row["state"] != "storing" for row in rows()), seconds, f"{name} is not stored")
-        for row in rows():
-            if row["state"] == "published":
+    def look_for_snapshot(self, name):
+        """Notes it once it is stored. On a busy machine the hook may have heard nothing from the daemon: then there is none."""
+        def stored():
+            rows = [row for row in self.bench.ask("ls") if row["name"] == name and row["state"] != "storing"]
+            for row in rows:
+                if row["state"] != "published":
+                    raise Failure(f"snapshot {row['id']} of {name} is {row['state']}: {row['reason']}")
                 self.snapshots[name] = row["id"]
-            else:
-                raise Failure(f"snapshot {row['id']} of {name} is {row['state']}: {row['reason']}")
+            return rows
 
-    def forget(self, *applications):
-        """Their snapshots, and the memory that these hold."""
-        for application in applications:
-            if application.name in self.snapshots:
-                self.bench.tell("rm", self.snapshots.pop(application.name))
+        limit = time.monotonic() + STORED_S
+        while not stored() and time.monotonic() < limit:
+            time.sleep(0.02)
+
+    def forget(self, application):
+        """Its snapshot, and the memory that this holds."""
+        self.forget_named([application.name])
 
     def forget_others(self, application):
-        for name in [name for name in self.snapshots if name != application.name]:
-            self.bench.tell("rm", self.snapshots.pop(name))
+        self.forget_named([name for name in self.snapshots if name != application.name])
+
+    def forget_named(self, names):
+        there = {row["id"] for row in self.bench.ask("ls")}
+        for name in names:
+            identity = self.snapshots.pop(name, None)
+            if identity in there:       # else a file of its program has changed, and it went
+                self.bench.tell("rm", identity)
 
     # ---- loops ----
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What measuring needs from the machine, and other tools that start programs fast."""
+"""What measuring needs from the machine."""
 
 import os
 

@@ -2,9 +2,9 @@
 """Many launches at once, and one after another without a pause."""
 
 import applications
+import tricks
 from errors import Failure
 from measuring import BACK_TO_BACK
-from spawner import Program
 
 
 def burst(run):
@@ -30,7 +30,10 @@ def burst_of(run, n, times):
     run.add(f"{name}, the last answer", "us", [max(each.lasts) for each in got["burst"]], got["true"])
     run.add(f"{name}, the one in the middle", "us", [sorted(each.lasts)[n // 2] for each in got["burst"]], got["true"])
     run.add(f"{name}, failed", "", [each.failed for each in got["burst"]])
-    run.note(f"{name}: " + ", ".join(f"{tier} {now[tier] - since[tier]}" for tier in now if now[tier] != since[tier]))
+    served = {tier: now[tier] - since[tier] for tier in now if now[tier] != since[tier]}
+    unseen = n * times - sum(served.values())
+    run.note(f"{name}: " + ", ".join(f"{tier} {count}" for tier, count in served.items()) +
+             (f"; {unseen} did not wait for the daemon and started cold" if unseen else ""))
 
 
 def rate(run):
@@ -38,8 +41,7 @@ def rate(run):
     a fork server that has the application loaded"""
     application = applications.django(run.bench)
     pool = run.hot(application)
-    client = application.fork_server(run.bench)
-    forked = Program([*client, *application.request], stdin=application.stdin)
+    forked = tricks.fork_server(run, application)
     seconds, times = (2, 1) if run.quick else (10, 3)
 
     def per_second(program):

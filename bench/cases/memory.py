@@ -2,6 +2,7 @@
 """Memory that is a copy's or a standby's alone: Private_Clean + Private_Dirty; page tables beside it."""
 
 import applications
+from errors import Failure
 from harness import end, wait_until
 from processes import copies, memory
 
@@ -75,7 +76,17 @@ def standby(run, name, application):
     """Each standby that waits now."""
     pool = run.hot(application)
     run.forget_others(application)
-    wait_until(lambda: len(copies(run.bench.daemon.pid)) >= pool.full, 20, f"{name}: no standby is to be found")
-    parked = [memory(pid) for pid in copies(run.bench.daemon.pid)]
+    pool.wait()
+    parked = [found for found in map(memory_of, copies(run.bench.daemon.pid)) if found]
+    if len(parked) < pool.full:
+        raise Failure(f"{name}: {len(parked)} of {pool.full} standbys are to be found")
     run.add(f"{name}, private", "MiB", [each.private / MIB for each in parked])
     run.add(f"{name}, page tables", "MiB", [each.page_tables / MIB for each in parked])
+
+
+def memory_of(pid):
+    """None: it has ended."""
+    try:
+        return memory(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return None

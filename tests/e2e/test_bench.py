@@ -45,6 +45,15 @@ class BenchCase(unittest.TestCase):
         self.assertNotIn("cold_restore", " ".join(result["notes"]))     # all were
         self.assertFalse(os.path.exists(self.history))
 
+    def test_profile(self):
+        done = self.bench("--few", "2", "--profile", "native-hot")
+        if "no tracing here" in done.stderr:
+            self.skipTest(done.stderr.strip())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for stage in ("execve", "warmd: looks up", "the standby wakes up", "restorer", "hook", "ready"):
+            self.assertIn(stage, done.stdout)
+        self.assertFalse([name for name in os.listdir("/sys/kernel/tracing/instances") if name.startswith("warm-bench")])
+
     def test_unknown_case(self):
         done = self.bench("no-such-case")
         self.assertEqual(done.returncode, 2)

@@ -13,7 +13,7 @@ const http = require("http");
 const path = require("path");
 const vm = require("vm");
 const express = require("express");
-const ts = require("typescript");
+const ts = globalThis.typescript || require("typescript"); // there already: snapshot.js
 
 const WARMING = 300;
 const port = Number(process.env.BENCH_PORT);
