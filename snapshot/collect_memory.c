@@ -17,7 +17,8 @@
 #include "snapshot/remedies.h"
 #include "snapshot/shared_internal.h"
 
-#define SMAPS_MAX (256u << 20)
+#define SMAPS_MAX  (256u << 20)
+#define SMAPS_MORE 16384 /* what comes in the moment before it stands still */
 
 struct line { /* the first line of an area in smaps */
 	uint64_t start, end, offset, ino;
@@ -234,31 +235,38 @@ static int take_area(struct subject *s, const struct line *line, char *flags, st
 	return r;
 }
 
+/* All but the first lines of areas begin with a word in capitals. */
+static bool is_first(const char *text)
+{
+	return (*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'f');
+}
+
 static int take_areas(struct subject *s, char *smaps, struct err *err)
 {
 	struct line line = {.path = ""};
-	char *save = NULL;
 
-	for (char *text = strtok_r(smaps, "\n", &save); text; text = strtok_r(NULL, "\n", &save)) {
+	for (char *text = smaps, *next; *text; text = next) {
 		unsigned long start, end, offset, ino;
-		int path_at = 0;
-		int r;
+		int path_at = 0, r = 0;
 
-		if (strncmp(text, "VmFlags: ", 9) == 0) {
-			r = take_area(s, &line, text + 9, err);
-			if (r < 0)
-				return r;
-		} else if (sscanf(text, "ProtectionKey: %u", &line.key) == 1) {
-			continue;
-		} else if (sscanf(text, "%lx-%lx %7s %lx %x:%x %lu %n", &start, &end, line.perms, &offset, &line.major,
-		                  &line.minor, &ino, &path_at) >= 7) {
+		next = strchrnul(text, '\n');
+		if (*next)
+			*next++ = '\0';
+		if (is_first(text) && sscanf(text, "%lx-%lx %7s %lx %x:%x %lu %n", &start, &end, line.perms, &offset,
+		                             &line.major, &line.minor, &ino, &path_at) >= 7) {
 			line.start = start;
 			line.end = end;
 			line.offset = offset;
 			line.ino = ino;
 			line.path = text + path_at;
 			line.key = 0;
+		} else if (strncmp(text, "VmFlags: ", 9) == 0) {
+			r = take_area(s, &line, text + 9, err);
+		} else if (strncmp(text, "ProtectionKey:", 14) == 0) {
+			line.key = (unsigned)strtoul(text + 14, NULL, 10);
 		}
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -311,10 +319,46 @@ static int collect_mm(struct subject *s, struct err *err)
 	return r;
 }
 
+/* The text has its place before anybody is stopped: it has some 800 bytes for each area, and new memory takes time. */
+int memory_prepare(struct subject *s, struct err *err)
+{
+	int r = fd_read_file_at(s->proc_fd, "smaps", SMAPS_MAX, &s->smaps, &s->smaps_room);
+	char *more;
+
+	if (r < 0)
+		return err_sys(err, -r, "areas of process %d", s->pid);
+	s->smaps_room += s->smaps_room / 4 + SMAPS_MORE;
+	more = realloc(s->smaps, s->smaps_room);
+	if (!more)
+		return err_sys(err, ENOMEM, "areas of process %d", s->pid);
+	s->smaps = more;
+	memset(s->smaps, 0, s->smaps_room);
+	return 0;
+}
+
+/* Into that place; *ret: where it is, another one if there are many more areas by now. */
+static int read_smaps(struct subject *s, char **ret, char **ret_other)
+{
+	CLEAN(fd) int fd = openat(s->proc_fd, "smaps", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -errno : s->smaps ? fd_read_full(fd, s->smaps, s->smaps_room - 1) : 0;
+
+	*ret = s->smaps;
+	if (n < 0)
+		return (int)n;
+	if (s->smaps && (size_t)n < s->smaps_room - 1) {
+		s->smaps[n] = '\0';
+		return 0;
+	}
+	n = fd_read_file_at(s->proc_fd, "smaps", SMAPS_MAX, ret_other, NULL);
+	*ret = *ret_other;
+	return (int)n;
+}
+
 int collect_memory(struct subject *s, struct err *err)
 {
-	CLEAN(free) char *smaps = NULL;
-	int r = fd_read_file_at(s->proc_fd, "smaps", SMAPS_MAX, &smaps, NULL);
+	CLEAN(free) char *other = NULL;
+	char *smaps;
+	int r = read_smaps(s, &smaps, &other);
 
 	if (r < 0)
 		return err_sys(err, -r, "areas of process %d", s->pid);

@@ -21,7 +21,6 @@
 
 #include "base/clean.h"
 #include "base/err.h"
-#include "snapshot/headroom.h"
 #include "snapshot/subject.h"
 
 #define PAGE          4096u
@@ -242,7 +241,7 @@ int keep_memory(struct subject *s, enum snapshot_fork fork, struct err *err)
 		return say_why(s, err, "its libc is not known");
 	if (sigchld_waits(s))
 		return say_why(s, err, "a SIGCHLD waited for it");
-	if (memory_left(s) < bytes)
+	if (s->memory_left < bytes)
 		return say_why(s, err, "it could write to more memory than it may have twice");
 	s->kept = calloc(1, sizeof(*s->kept));
 	if (!s->kept)

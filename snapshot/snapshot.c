@@ -2,6 +2,9 @@
 #include "snapshot/snapshot.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +14,13 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "snapshot/headroom.h"
 #include "snapshot/interrupted.h"
 #include "snapshot/keep.h"
 #include "snapshot/subject.h"
 
 #define ATTEMPTS 5
+#define HEAP     (1u << 20)
 
 static uint64_t now_us(void)
 {
@@ -92,6 +97,20 @@ static void say_if_ended(const struct subject *s, struct err *err)
 		err_set(err, ESRCH, "it ended before its snapshot was taken");
 }
 
+/* What collectors allocate is memory that is there already: a first access to a page is a fault, 10 us on some
+ * machines, to the kernel and to this process. */
+static void touch_heap(void)
+{
+	CLEAN(fd) int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	CLEAN(free) char *heap = NULL;
+
+	mallopt(M_MMAP_THRESHOLD, HEAP);
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
+	heap = malloc(HEAP - 4096);
+	if (heap && zero >= 0 && read(zero, heap, HEAP - 4096) > 0)
+		memset(heap, 0, HEAP - 4096);
+}
+
 /* Once; *stopped_us grows by the time that the application stood still. */
 static int attempt(struct subject *s, const struct snapshot_request *req,
                    void (*on_released)(void *arg, uint64_t stopped_us), void *arg, uint64_t *stopped_us,
@@ -107,11 +126,15 @@ static int attempt(struct subject *s, const struct snapshot_request *req,
 	if (r == 0)
 		r = pages_prepare(s, req->pages_fd, err);
 	if (r == 0)
+		r = memory_prepare(s, err);
+	if (r == 0)
 		r = shared_prepare(s, err);
 	if (r == 0)
 		r = inject_prepare(s, err);
 	if (r == 0 && !req->random_kept)
 		r = renew_prepare(s, err);
+	s->memory_left = memory_left(s);
+	touch_heap();
 	hold_signals(&before);
 	start = now_us();
 	if (r == 0)

@@ -115,6 +115,7 @@ void subject_close(struct subject *s)
 		tracee_release(&s->thread[i]);
 	free(s->thread);
 	free(s->area);
+	free(s->smaps);
 	free(s->unused);
 	free(s->shared_ino);
 	renew_free(s);

@@ -68,9 +68,12 @@ struct subject {
 
 	struct renewal *renewal; /* snapshot/renew.c; NULL: random numbers are kept */
 
-	struct kept *kept;   /* snapshot/keep.h; NULL: pages are read from the process itself */
-	struct aside *aside; /* snapshot/pages_internal.h; NULL: nothing lies there */
-	struct area *area;   /* of those with pages to store */
+	char *smaps; /* room for the text of /proc/PID/smaps */
+	size_t smaps_room;
+	uint64_t memory_left; /* snapshot/headroom.h */
+	struct kept *kept;    /* snapshot/keep.h; NULL: pages are read from the process itself */
+	struct aside *aside;  /* snapshot/pages_internal.h; NULL: nothing lies there */
+	struct area *area;    /* of those with pages to store */
 	size_t n_areas;
 
 	uint64_t *shared_ino; /* shared anonymous memory that only this process has */
@@ -165,6 +168,7 @@ int offer_description(struct subject *s, Warm__Image__Description *desc, uint32_
 
 int offer_process(struct subject *s, const struct plugins_place *place, struct err *err); /* plugins are loaded */
 int pages_prepare(struct subject *s, int pages_fd, struct err *err); /* before freeze: memory for the pages */
+int memory_prepare(struct subject *s, struct err *err);              /* before freeze: room for the list of areas */
 int shared_prepare(struct subject *s, struct err *err);              /* before freeze: who else has its memory? */
 int inject_prepare(struct subject *s, struct err *err);              /* before freeze: the way back */
 int renew_prepare(struct subject *s, struct err *err);               /* before freeze: whose random numbers? */
