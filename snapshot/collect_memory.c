@@ -16,9 +16,7 @@
 #include "base/fd.h"
 #include "snapshot/remedies.h"
 #include "snapshot/shared_internal.h"
-
-#define SMAPS_MAX  (256u << 20)
-#define SMAPS_MORE 16384 /* what comes in the moment before it stands still */
+#include "snapshot/smaps.h"
 
 struct line { /* the first line of an area in smaps */
 	uint64_t start, end, offset, ino;
@@ -127,7 +125,7 @@ static int take_file(struct subject *s, Warm__Image__Vma *vma, const struct line
 	    strcmp(line->path, "/dev/zero") != 0)
 		return err_refuse(err, UNMAP_IT, "memory at %#lx maps the device %s", (unsigned long)line->start,
 		                  line->path);
-	for (size_t i = 0; i < s->image->n_file; i++)
+	for (size_t i = s->image->n_file; i-- > 0;) /* the last one, most of the time */
 		if (strcmp(s->image->file[i]->path, line->path) == 0 && s->image->file[i]->writable == writable) {
 			vma->file = (uint32_t)i;
 			return 0;
@@ -319,49 +317,12 @@ static int collect_mm(struct subject *s, struct err *err)
 	return r;
 }
 
-/* The text has its place before anybody is stopped: it has some 800 bytes for each area, and new memory takes time. */
-int memory_prepare(struct subject *s, struct err *err)
-{
-	int r = fd_read_file_at(s->proc_fd, "smaps", SMAPS_MAX, &s->smaps, &s->smaps_room);
-	char *more;
-
-	if (r < 0)
-		return err_sys(err, -r, "areas of process %d", s->pid);
-	s->smaps_room += s->smaps_room / 4 + SMAPS_MORE;
-	more = realloc(s->smaps, s->smaps_room);
-	if (!more)
-		return err_sys(err, ENOMEM, "areas of process %d", s->pid);
-	s->smaps = more;
-	memset(s->smaps, 0, s->smaps_room);
-	return 0;
-}
-
-/* Into that place; *ret: where it is, another one if there are many more areas by now. */
-static int read_smaps(struct subject *s, char **ret, char **ret_other)
-{
-	CLEAN(fd) int fd = openat(s->proc_fd, "smaps", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -errno : s->smaps ? fd_read_full(fd, s->smaps, s->smaps_room - 1) : 0;
-
-	*ret = s->smaps;
-	if (n < 0)
-		return (int)n;
-	if (s->smaps && (size_t)n < s->smaps_room - 1) {
-		s->smaps[n] = '\0';
-		return 0;
-	}
-	n = fd_read_file_at(s->proc_fd, "smaps", SMAPS_MAX, ret_other, NULL);
-	*ret = *ret_other;
-	return (int)n;
-}
-
 int collect_memory(struct subject *s, struct err *err)
 {
-	CLEAN(free) char *other = NULL;
 	char *smaps;
-	int r = read_smaps(s, &smaps, &other);
+	int r = smaps_end(s, &smaps, err);
 
-	if (r < 0)
-		return err_sys(err, -r, "areas of process %d", s->pid);
-	r = take_areas(s, smaps, err);
+	if (r == 0)
+		r = take_areas(s, smaps, err);
 	return r < 0 ? r : collect_mm(s, err);
 }

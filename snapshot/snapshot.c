@@ -17,10 +17,11 @@
 #include "snapshot/headroom.h"
 #include "snapshot/interrupted.h"
 #include "snapshot/keep.h"
+#include "snapshot/smaps.h"
 #include "snapshot/subject.h"
 
 #define ATTEMPTS 5
-#define HEAP     (1u << 20)
+#define HEAP     (2u << 20)
 
 static uint64_t now_us(void)
 {
@@ -54,10 +55,12 @@ static int collect(struct subject *s, const struct snapshot_request *req, struct
 {
 	int r;
 
-	if ((r = survey(s, err)) < 0 || (r = offer_stopped(s, err)) < 0 || (r = borrow(s, err)) < 0 ||
-	    (r = collect_memory(s, err)) < 0 || (r = collect_threads(s, err)) < 0 ||
-	    (r = collect_deadlines(s, err)) < 0 || (r = collect_timers(s, err)) < 0 ||
-	    (r = collect_signals(s, err)) < 0 || (r = collect_task(s, err)) < 0 || (r = collect_files(s, err)) < 0)
+	if ((r = survey(s, err)) < 0 || (r = offer_stopped(s, err)) < 0 || (r = borrow(s, err)) < 0)
+		return r;
+	smaps_begin(s);
+	if ((r = collect_threads(s, err)) < 0 || (r = collect_timers(s, err)) < 0 ||
+	    (r = collect_signals(s, err)) < 0 || (r = collect_memory(s, err)) < 0 ||
+	    (r = collect_deadlines(s, err)) < 0 || (r = collect_task(s, err)) < 0 || (r = collect_files(s, err)) < 0)
 		return r;
 	settle_calls(s);
 	r = collect_contents(s, err);
@@ -126,7 +129,7 @@ static int attempt(struct subject *s, const struct snapshot_request *req,
 	if (r == 0)
 		r = pages_prepare(s, req->pages_fd, err);
 	if (r == 0)
-		r = memory_prepare(s, err);
+		r = smaps_prepare(s, err);
 	if (r == 0)
 		r = shared_prepare(s, err);
 	if (r == 0)

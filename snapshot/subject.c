@@ -21,6 +21,7 @@
 #include "proto/image_version.h"
 #include "snapshot/keep.h"
 #include "snapshot/pages_internal.h"
+#include "snapshot/smaps.h"
 
 #define ENDING_MS  20 /* what a killed process takes to be gone once nobody traces it */
 #define CLOSING_MS 20 /* a descriptor that is open for longer is not open for a moment */
@@ -115,7 +116,7 @@ void subject_close(struct subject *s)
 		tracee_release(&s->thread[i]);
 	free(s->thread);
 	free(s->area);
-	free(s->smaps);
+	smaps_free(s->smaps);
 	free(s->unused);
 	free(s->shared_ino);
 	renew_free(s);

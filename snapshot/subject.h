@@ -24,6 +24,7 @@ struct plugins_place;
 struct aside;
 struct kept;
 struct renewal;
+struct smaps;
 /* Memory whose bytes the program does not look at again before it has written them. */
 struct unused {
 	uint64_t start, end;
@@ -68,8 +69,7 @@ struct subject {
 
 	struct renewal *renewal; /* snapshot/renew.c; NULL: random numbers are kept */
 
-	char *smaps; /* room for the text of /proc/PID/smaps */
-	size_t smaps_room;
+	struct smaps *smaps;  /* snapshot/smaps.h */
 	uint64_t memory_left; /* snapshot/headroom.h */
 	struct kept *kept;    /* snapshot/keep.h; NULL: pages are read from the process itself */
 	struct aside *aside;  /* snapshot/pages_internal.h; NULL: nothing lies there */
@@ -168,7 +168,6 @@ int offer_description(struct subject *s, Warm__Image__Description *desc, uint32_
 
 int offer_process(struct subject *s, const struct plugins_place *place, struct err *err); /* plugins are loaded */
 int pages_prepare(struct subject *s, int pages_fd, struct err *err); /* before freeze: memory for the pages */
-int memory_prepare(struct subject *s, struct err *err);              /* before freeze: room for the list of areas */
 int shared_prepare(struct subject *s, struct err *err);              /* before freeze: who else has its memory? */
 int inject_prepare(struct subject *s, struct err *err);              /* before freeze: the way back */
 int renew_prepare(struct subject *s, struct err *err);               /* before freeze: whose random numbers? */

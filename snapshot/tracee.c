@@ -322,6 +322,7 @@ void tracee_end(pid_t pid)
 int tracee_xstate(const struct tracee *t, uint8_t **ret_data, size_t *ret_len, struct err *err)
 {
 	struct iovec iov = {malloc(XSTATE_MAX), XSTATE_MAX};
+	void *less;
 
 	if (!iov.iov_base)
 		return err_sys(err, ENOMEM, "floating-point state");
@@ -331,7 +332,8 @@ int tracee_xstate(const struct tracee *t, uint8_t **ret_data, size_t *ret_len, s
 		free(iov.iov_base);
 		return err_sys(err, code, "read floating-point state of thread %d", t->tid);
 	}
-	*ret_data = iov.iov_base;
+	less = realloc(iov.iov_base, iov.iov_len); /* others use what is there already: snapshot_run() */
+	*ret_data = less ? less : iov.iov_base;
 	*ret_len = iov.iov_len;
 	return 0;
 }
