@@ -133,6 +133,7 @@ enum control_kind {
 	                       it was snapshotted */
 	CONTROL_NETWORK = 6, /* → warm exec: with the clone's own network namespace (--net private). It goes there, too:
 	                        whoever knows the program by the pid of `warm exec` finds its network */
+	CONTROL_LOST = 7,    /* → warm exec: the pager that brings its memory has ended; the program is killed */
 };
 
 struct control {
@@ -188,6 +189,23 @@ enum make_skip {
 	MAKE_NO_TRIAL =
 	        0, /* bit set: no network namespace of its own, in which the trial binds what the original holds */
 };
+
+/*
+ * "WRML": a parked loader - a warm-restore without an image - starts a launch from disk. Descriptors: [0] the image,
+ * [1] the GO socket, [2] the supervisor's socket, then what `flags` say there is, in the order of their bits. It
+ * reports on its own socket until REPORT_DONE, from then on the two others speak as a standby's do.
+ */
+#define LOAD_MAGIC 0x4c4d5257u
+enum load_flags {
+	LOAD_TERMINAL = 1 << 0, /* as make_standby's [2] */
+	LOAD_PAGER = 1 << 1,    /* where requests to the pager go (proto/pager.h). Without it all pages are read */
+};
+struct load_image {
+	uint32_t magic;
+	uint32_t flags; /* enum load_flags */
+	char label[24]; /* the snapshot's id; NUL-terminated */
+};
+enum load_fd { LOAD_IMAGE = 0, LOAD_GO = 1, LOAD_SUP = 2, LOAD_OTHERS = 3, LOAD_FDS_MAX = 5 };
 
 /*
  * GO: the header, then n_ops struct rop (run late in the image's own phase 3, at its ROP_GO: descriptors are in place),
@@ -253,7 +271,7 @@ enum report_kind {
 	REPORT_PROGRESS = 2,       /* a worker's step: text */
 	REPORT_CAPTURED = 3,       /* warm-snap: the image is complete; value = us stopped */
 	REPORT_STORED = 4,         /* warm-store: the image is on disk; value = bytes stored */
-	REPORT_TEMPLATE_READY = 5, /* template parked; value = bytes of memory it holds */
+	REPORT_TEMPLATE_READY = 5, /* template, or loader, parked; value = bytes of memory it holds */
 	REPORT_STANDBY_PARKED = 6, /* application side of a standby parked */
 	REPORT_SUP_PARKED = 7,     /* supervisor of a standby is up */
 	REPORT_SUP_READY = 8,      /* supervisor has the control socket and the terminal */

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* warm-restore: becomes the template of one image, or prints the image's plan. The command line is in
- * docs/ARCHITECTURE.md. */
+/* warm-restore: becomes the template of one image, or a loader that waits for one, or prints an image's plan. The
+ * command line is in docs/ARCHITECTURE.md. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
 #include "proto/launch.h"
+#include "restore/loader.h"
+#include "restore/place.h"
 #include "restore/restore.h"
 
 /* On a duplicate: restore_run() moves the socket away. */
@@ -20,6 +23,14 @@ static void send_failure(int sock_fd, const struct err *err)
 	send(sock_fd, &report, sizeof(report), MSG_NOSIGNAL);
 }
 
+static int become_template(const struct restore_request *req, struct err *err)
+{
+	struct place place;
+	int r = place_ask(&place, err);
+
+	return r < 0 ? r : restore_run(req, &place, err);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -28,13 +39,23 @@ int main(int argc, char **argv)
 	        {"init", required_argument, NULL, 'n'},
 	        {"label", required_argument, NULL, 'l'},
 	        {"plan", no_argument, NULL, 'p'},
+	        {"loader", no_argument, NULL, 'L'},
+	        {"straight", no_argument, NULL, 't'},
 	        {"plugins", required_argument, NULL, 'd'},
 	        {"plugins-off", required_argument, NULL, 'x'},
 	        {0},
 	};
-	struct restore_request req = {.image_fd = -1, .sock_fd = -1, .init_fd = -1, .label = "?"};
+	struct restore_request req = {.image_fd = -1,
+	                              .sock_fd = -1,
+	                              .init_fd = -1,
+	                              .go_fd = -1,
+	                              .sup_fd = -1,
+	                              .tty_fd = -1,
+	                              .pager_fd = -1,
+	                              .label = "?"};
 	struct err err = {0};
-	int plan_only = 0, report_fd, opt, r;
+	bool plan_only = false, loader = false;
+	int report_fd, opt, r;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
 		switch (opt) {
@@ -57,19 +78,26 @@ int main(int argc, char **argv)
 			req.plugins.off = optarg;
 			break;
 		case 'p':
-			plan_only = 1;
+			plan_only = true;
+			break;
+		case 'L':
+			loader = true;
+			break;
+		case 't':
+			req.straight = true;
 			break;
 		default:
 			return 2;
 		}
-	if (req.image_fd < 0 || (!plan_only && (req.sock_fd < 0 || req.init_fd < 0))) {
-		fprintf(stderr,
-		        "usage: warm-restore --image FD --sock FD --init FD [--label TEXT] | --plan --image FD\n"
-		        "       and [--plugins DIR] [--plugins-off NAME,...]\n");
+	if ((!loader && req.image_fd < 0) || (!plan_only && (req.sock_fd < 0 || req.init_fd < 0))) {
+		fprintf(stderr, "usage: warm-restore --image FD --sock FD --init FD [--label TEXT]\n"
+		                "       warm-restore --loader --sock FD --init FD\n"
+		                "       warm-restore --plan [--straight] --image FD\n"
+		                "       and [--plugins DIR] [--plugins-off NAME,...]\n");
 		return 2;
 	}
 	report_fd = fcntl(req.sock_fd, F_DUPFD_CLOEXEC, 0);
-	r = plan_only ? restore_print_plan(&req, &err) : restore_run(&req, &err);
+	r = plan_only ? restore_print_plan(&req, &err) : loader ? loader_run(&req, &err) : become_template(&req, &err);
 	if (r < 0) {
 		fprintf(stderr, "warm-restore: %s\n", err.msg);
 		if (report_fd >= 0)

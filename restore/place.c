@@ -163,9 +163,8 @@ static int ask_xstate(struct place *place, struct err *err)
 	return r < 0 ? err_sys(err, -r, "ask for the size of a signal frame") : 0;
 }
 
-static int ask_credentials(struct place *place, const Warm__Image__Image *image, struct err *err)
+static int ask_credentials(struct place *place, struct err *err)
 {
-	const Warm__Image__Credentials *cred = image->process->cred;
 	CLEAN(fd) int self = proc_open(getpid());
 	CLEAN(free) char *filter = NULL;
 	struct proc_status status = {0};
@@ -183,17 +182,40 @@ static int ask_credentials(struct place *place, const Warm__Image__Image *image,
 	place->securebits = (uint32_t)prctl(PR_GET_SECUREBITS);
 	if (fd_read_file_at(self, "coredump_filter", 64, &filter, NULL) == 0)
 		place->coredump_filter = (uint32_t)strtoul(filter, NULL, 16);
-	if ((status.no_new_privs && !image->process->no_new_privs) || status.seccomp)
-		r = err_set(err, EPERM, "the daemon was started with %s, and what it starts cannot shed that",
-		            status.seccomp ? "a seccomp filter" : "no_new_privs");
-	place->other_groups = status.n_groups != cred->n_group ||
-	                      (cred->n_group &&
-	                       memcmp(status.groups, cred->group, cred->n_group * sizeof(uint32_t)) != 0);
+	place->no_new_privs = status.no_new_privs;
+	place->group = status.groups;
+	place->n_groups = status.n_groups;
+	status.groups = NULL;
+	if (status.seccomp)
+		r = err_set(err, EPERM,
+		            "the daemon was started with a seccomp filter, and what it starts cannot shed that");
 	place->personality = (uint32_t)personality(0xffffffff);
 	place->has_keys = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_USER_KEYRING, 0) >= 0 || errno != ENOSYS;
 	place->has_ipv6 = access("/proc/sys/net/ipv6/ip_nonlocal_bind", F_OK) == 0;
 	proc_status_fini(&status);
 	return r;
+}
+
+int place_ask(struct place *place, struct err *err)
+{
+	int r;
+
+	*place = (struct place){.sock_fd = -1, .init_fd = -1, .uffd = -1, .exe_fd = -1};
+	r = ask_xstate(place, err);
+	return r < 0 ? r : ask_credentials(place, err);
+}
+
+static int compare_credentials(struct place *place, const Warm__Image__Process *process, struct err *err)
+{
+	const Warm__Image__Credentials *cred = process->cred;
+
+	place->other_groups = place->n_groups != cred->n_group ||
+	                      (cred->n_group &&
+	                       memcmp(place->group, cred->group, cred->n_group * sizeof(uint32_t)) != 0);
+	if (place->no_new_privs && !process->no_new_privs)
+		return err_set(err, EPERM,
+		               "the daemon was started with no_new_privs, and what it starts cannot shed that");
+	return 0;
 }
 
 static int open_userfaultfd(void)
@@ -211,16 +233,13 @@ int place_find(struct place *place, const Warm__Image__Image *image, uint64_t n_
 	int max_fd = 2;
 	int r;
 
-	*place = (struct place){.sock_fd = -1, .init_fd = -1, .uffd = -1, .exe_fd = -1};
 	for (size_t i = 0; i < image->n_descriptor; i++)
 		if (image->descriptor[i]->fd > max_fd)
 			max_fd = image->descriptor[i]->fd;
 	place->fd_base = max_fd + 1 > LAUNCH_FD_END ? max_fd + 1 : LAUNCH_FD_END;
 	r = find_room(place, image, n_pages * 4096, err);
 	if (r == 0)
-		r = ask_xstate(place, err);
-	if (r == 0)
-		r = ask_credentials(place, image, err);
+		r = compare_credentials(place, image->process, err);
 	place->file_fd = calloc(image->n_file + 1, sizeof(int));
 	if (r == 0 && !place->file_fd)
 		r = err_sys(err, ENOMEM, "mapped files");
@@ -340,7 +359,8 @@ int place_open_files(struct place *place, const Warm__Image__Image *image, int s
 	place->exe_fd = open(image->mm->exe, O_RDONLY | O_CLOEXEC);
 	if (place->exe_fd < 0)
 		return err_sys(err, errno, "%s", image->mm->exe);
-	place->uffd = open_userfaultfd();
+	if (!place->lazy)
+		place->uffd = open_userfaultfd();
 	find_way_out(place, image);
 	return 0;
 }
@@ -348,5 +368,7 @@ int place_open_files(struct place *place, const Warm__Image__Image *image, int s
 void place_fini(struct place *place)
 {
 	free(place->file_fd);
+	free(place->group);
 	place->file_fd = NULL;
+	place->group = NULL;
 }

@@ -8,8 +8,11 @@
 struct err;
 struct pack;
 
-/* Finds room for arena and pages that neither this process nor the image uses; asks the kernel the rest. Opens nothing.
- */
+/* What this kernel and this process have, whatever the image is: place_fini() frees it. */
+int place_ask(struct place *place, struct err *err);
+
+/* Finds room for arena and n_pages staged ones that neither this process nor the image uses; compares what was asked.
+ * Opens nothing. */
 int place_find(struct place *place, const Warm__Image__Image *image, uint64_t n_pages, struct err *err);
 
 /* Descriptors above fd_base, mapped files opened and checked to be those of the image. sock_fd, init_fd: -1 where the

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/sigframe.h"
+#include "cache/pack.h"
 #include "proto/arena.h"
 #include "proto/image.pb-c.h"
 #include "proto/rop.h"
@@ -33,13 +34,18 @@ struct place {
 	uint64_t arena;   /* base of the arena; ARENA_ROOM bytes are free there */
 	uint64_t staging; /* the image's pages lie here, back to back, in private anonymous memory */
 	uint64_t staging_len;
+	bool straight; /* no template is wanted: the application of one launch is made of this very address space */
+	bool lazy;     /* straight, and only the first pages are staged, */
+	bool paged;    /* which are not all: a pager serves the others */
+	const struct pack_range *first; /* lazy: which they are */
+	size_t n_first;
 	uint64_t shared; /* room for the largest of Image.shared_memory, in a standby */
 	struct vdso_area vdso[4];
 	size_t n_vdso;
 	int fd_base;  /* service descriptors: */
 	int sock_fd;  /*   the template's socket */
 	int init_fd;  /*   an open warm-init */
-	int uffd;     /*   a userfaultfd with UFFDIO_MOVE, or -1: pages are copied */
+	int uffd;     /*   a userfaultfd with UFFDIO_MOVE, or -1: pages are copied. paged: the pager has it, too */
 	int *file_fd; /* for each Image.file, open as it is to be mapped */
 	int exe_fd;
 	struct way_back way; /* in the image's own code; not found: the arena stays */
@@ -47,6 +53,9 @@ struct place {
 	uint32_t uid, gid; /* credentials of the template */
 	uint64_t cap_bounding, cap_permitted, cap_effective, cap_inheritable, cap_ambient;
 	uint32_t securebits, coredump_filter;
+	uint32_t *group;
+	size_t n_groups;
+	bool no_new_privs;
 	bool has_ipv6, has_keys; /* the kernel has */
 	bool other_groups;       /* the template's supplementary groups are not the image's */
 	uint32_t personality;
@@ -143,6 +152,8 @@ void plan_network_any_address(struct plan *p);
 /* By the supervisor: the clone's own NOTIFY_SOCKET, at this number. */
 void plan_notify(struct plan *p, int fd);
 
-#define GO_FD(place) ((place)->fd_base + 40) /* a standby's end of its GO socket */
+#define GO_FD(place)        ((place)->fd_base + 40) /* a standby's end of its GO socket */
+#define UFFD_FD(place)      ((place)->fd_base + 2)  /* paged: the userfaultfd, */
+#define LIFE_FROM_FD(place) ((place)->fd_base + 3)  /* and the socket that tells the supervisor of the pager's end */
 
 #endif

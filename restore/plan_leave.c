@@ -57,11 +57,13 @@ bool plan_can_leave(const struct plan *p)
 	return true;
 }
 
-/* The 32-bit word at an address of the image: staged, or zero where nothing was stored. */
+/* The 32-bit word at an address of the image, where it is staged. */
 static bool image_word(const struct plan *p, uint64_t addr, uint32_t *ret)
 {
 	uint64_t staged = p->place->staging;
 
+	if (p->place->lazy)
+		return false; /* such a thread waits for GO like any other */
 	for (size_t i = 0; i < p->image->n_run_addr; i++) {
 		uint64_t start = p->image->run_addr[i], len = (uint64_t)p->image->run_pages[i] * 4096;
 

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/uapi.h"
 #include "plugins/warm_plugin.h"
+#include "proto/first.h"
 #include "restore/memory_internal.h"
 #include "restore/plan.h"
 
@@ -138,9 +139,12 @@ static void map_area(struct plan *p, const vma_t *vma, bool has_pages)
 	plan_area_name(p, vma);
 }
 
+/* Pages are numbered through all runs. */
 struct run_cursor {
-	size_t run;       /* the next run of pages */
-	uint64_t staging; /* where it lies */
+	size_t run;       /* the next run of pages, */
+	uint64_t page;    /* its first page's number */
+	uint64_t staging; /* where the next staged page lies */
+	size_t first;     /* lazy: the range of first pages that it is of */
 };
 
 static bool run_in(const struct plan *p, const struct run_cursor *c, const vma_t *vma)
@@ -152,43 +156,88 @@ static bool run_in(const struct plan *p, const struct run_cursor *c, const vma_t
 	       (uint64_t)image->run_pages[c->run] * PAGE <= vma->end - image->run_addr[c->run];
 }
 
-static void fill_run(struct plan *p, struct run_cursor *c, bool move)
+enum fill { FILL_MOVE, FILL_COPY, FILL_PLACE };
+
+static void fill_piece(struct plan *p, struct run_cursor *c, uint64_t addr, uint64_t len, enum fill how)
 {
-	uint64_t addr = p->image->run_addr[c->run];
-	uint64_t len = (uint64_t)p->image->run_pages[c->run] * PAGE;
+	struct uffdio_move move = {.dst = addr, .src = c->staging, .len = len};
+	struct uffdio_copy place = {.dst = addr, .src = c->staging, .len = len};
 
-	if (move) {
-		struct uffdio_move args = {.dst = addr, .src = c->staging, .len = len};
-
+	if (how == FILL_MOVE)
 		plan_op(p,
 		        (struct rop){
 		                .kind = ROP_SYSCALL,
 		                .nr = SYS_ioctl,
-		                .args = {(uint64_t)p->place->uffd, UFFDIO_MOVE, plan_data(p, &args, sizeof(args), 8)}},
+		                .args = {(uint64_t)p->place->uffd, UFFDIO_MOVE, plan_data(p, &move, sizeof(move), 8)}},
 		        "move %lu pages to %#lx", (unsigned long)(len / PAGE), (unsigned long)addr);
-	} else {
+	else if (how == FILL_PLACE)
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .nr = SYS_ioctl,
+		                     .args = {(uint64_t)p->place->uffd, UFFDIO_COPY,
+		                              plan_data(p, &place, sizeof(place), 8)}},
+		        "place %lu pages at %#lx", (unsigned long)(len / PAGE), (unsigned long)addr);
+	else
 		plan_op(p, (struct rop){.kind = ROP_COPY, .args = {addr, c->staging, len}}, "copy %lu pages to %#lx",
 		        (unsigned long)(len / PAGE), (unsigned long)addr);
-	}
 	c->staging += len;
-	c->run++;
 }
 
-static void fill_area(struct plan *p, const vma_t *vma, struct run_cursor *c)
+/* The run's next pages, at most n: those of one range of first pages, or those up to the next one. */
+static uint64_t next_piece(const struct plan *p, struct run_cursor *c, uint64_t page, uint64_t n, bool *ret_staged)
 {
-	bool move = p->place->uffd >= 0 && ((vma->kind == WARM__IMAGE__VMA_KIND__ANON && !vma->shared) ||
-	                                    vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON);
+	const struct pack_range *first = p->place->first;
+	uint64_t left;
+
+	while (c->first < p->place->n_first && first[c->first].page + first[c->first].pages <= page)
+		c->first++;
+	*ret_staged = c->first < p->place->n_first && first[c->first].page <= page;
+	if (*ret_staged)
+		left = first[c->first].page + first[c->first].pages - page;
+	else
+		left = c->first < p->place->n_first ? first[c->first].page - page : n;
+	return left < n ? left : n;
+}
+
+/* False: not all of its pages are staged. */
+static bool fill_run(struct plan *p, struct run_cursor *c, enum fill how)
+{
+	uint64_t addr = p->image->run_addr[c->run], pages = p->image->run_pages[c->run], n;
+	bool staged = true, whole = true;
+
+	for (uint64_t done = 0; done < pages; done += n) {
+		n = p->place->lazy ? next_piece(p, c, c->page + done, pages - done, &staged) : pages;
+		if (staged)
+			fill_piece(p, c, addr + done * PAGE, n * PAGE, how);
+		else
+			whole = false;
+	}
+	c->page += pages;
+	c->run++;
+	return whole;
+}
+
+static int fill_area(struct plan *p, const vma_t *vma, struct run_cursor *c, struct err *err)
+{
+	bool can_move = p->place->uffd >= 0 && ((vma->kind == WARM__IMAGE__VMA_KIND__ANON && !vma->shared) ||
+	                                        vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON);
+	enum fill how = p->place->lazy ? area_can_wait(vma) ? FILL_PLACE : FILL_COPY : can_move ? FILL_MOVE : FILL_COPY;
 	struct uffdio_register reg = {.range = {vma->start, vma->end - vma->start},
 	                              .mode = UFFDIO_REGISTER_MODE_MISSING};
+	bool whole = true;
 
-	if (move)
+	if (how != FILL_COPY)
 		PLAN_SYS(p, SYS_ioctl, "prepare the area for pages", (uint64_t)p->place->uffd, UFFDIO_REGISTER,
 		         plan_data(p, &reg, sizeof(reg), 8));
 	while (run_in(p, c, vma))
-		fill_run(p, c, move);
-	if (move)
+		whole = fill_run(p, c, how) && whole;
+	if (how == FILL_MOVE || (how == FILL_PLACE && whole))
 		PLAN_SYS(p, SYS_ioctl, "all pages are in", (uint64_t)p->place->uffd, UFFDIO_UNREGISTER,
 		         plan_data(p, &reg.range, sizeof(reg.range), 8));
+	return whole || how == FILL_PLACE
+	               ? 0
+	               : err_set(err, EBADMSG, "pages at %#lx are missing among the image's first ones",
+	                         (unsigned long)vma->start);
 }
 
 void plan_area_advice(struct plan *p, const vma_t *vma)
@@ -209,19 +258,18 @@ void plan_area_advice(struct plan *p, const vma_t *vma)
 			        "advise %s at %#lx", advice[i].flag, (unsigned long)vma->start);
 }
 
-static void plan_area(struct plan *p, const vma_t *vma, struct run_cursor *c)
+static int plan_area(struct plan *p, const vma_t *vma, struct run_cursor *c, struct err *err)
 {
 	bool has_pages = run_in(p, c, vma);
+	int r = 0;
 
 	if (vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON) {
 		map_shared(p, vma, has_pages);
-		if (has_pages)
-			fill_area(p, vma, c);
-		return;
+		return has_pages ? fill_area(p, vma, c, err) : 0;
 	}
 	map_area(p, vma, has_pages);
 	if (has_pages) {
-		fill_area(p, vma, c);
+		r = fill_area(p, vma, c, err);
 		if (filling_prot(vma, true) != vma->prot)
 			plan_op(p,
 			        (struct rop){.kind = ROP_SYSCALL,
@@ -230,6 +278,7 @@ static void plan_area(struct plan *p, const vma_t *vma, struct run_cursor *c)
 			        "protect %#lx", (unsigned long)vma->start);
 	}
 	plan_area_advice(p, vma);
+	return r;
 }
 
 /* What fork does not hand down, each standby does for itself: memory is shared with nobody, MADV_DONTFORK areas would
@@ -290,17 +339,19 @@ static void plan_mm(struct plan *p)
 
 int plan_memory(struct plan *p, struct err *err)
 {
-	struct run_cursor cursor = {0, p->place->staging};
-	int r;
+	struct run_cursor cursor = {.staging = p->place->staging};
+	int r = 0;
 
 	vacate(p);
-	for (size_t i = 0; i < p->image->n_vma; i++) {
+	for (size_t i = 0; r == 0 && i < p->image->n_vma; i++) {
 		const vma_t *vma = p->image->vma[i];
 
 		if (vma->kind == WARM__IMAGE__VMA_KIND__ANON || vma->kind == WARM__IMAGE__VMA_KIND__FILE ||
 		    vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON)
-			plan_area(p, vma, &cursor);
+			r = plan_area(p, vma, &cursor, err);
 	}
+	if (r < 0)
+		return r;
 	if (cursor.run != p->image->n_run_addr)
 		return err_set(err, EBADMSG, "the image has pages at %#lx, where it has no memory",
 		               (unsigned long)p->image->run_addr[cursor.run]);

@@ -2,6 +2,7 @@
 #include "restore/restore.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "base/kernel.h"
 #include "cache/pack.h"
 #include "restore/check.h"
+#include "restore/lazy.h"
 #include "restore/place.h"
 #include "restore/plan.h"
 
@@ -101,13 +103,14 @@ static void copy_pages(uint8_t *to, const uint8_t *from, size_t len)
 	}
 }
 
-static int build_arena(struct plan *p, uint64_t *ret_code, uint64_t *ret_stack, struct err *err)
+static int build_arena(struct plan *p, struct arena **ret_arena, uint64_t *ret_code, uint64_t *ret_stack,
+                       struct err *err)
 {
 	size_t code_len = (size_t)(_binary_restorer_bin_end - _binary_restorer_bin_start);
 	uint64_t code = plan_data(p, _binary_restorer_bin_start, code_len, 4096);
 	uint64_t ops = plan_data(p, p->op, p->n_ops * sizeof(*p->op), 64);
 	size_t used = (p->n_data + 4095) & ~(size_t)4095, len = (used > FLUSH_MAX ? used : FLUSH_MAX) + PLAN_STACK;
-	struct arena *arena;
+	struct arena *arena = NULL;
 
 	if (p->failed)
 		return err_sys(err, ENOMEM, "plan");
@@ -124,14 +127,15 @@ static int build_arena(struct plan *p, uint64_t *ret_code, uint64_t *ret_stack, 
 	arena->gadget = p->place->way.syscall_ret;
 	for (int i = 0; i < SLOT_END; i++)
 		arena->slot[i] = -1;
+	*ret_arena = arena;
 	*ret_code = code;
 	*ret_stack = p->base + len;
 	return 0;
 }
 
-static void say_ready(int sock_fd, uint64_t bytes)
+static void say(int sock_fd, enum report_kind kind, uint64_t bytes)
 {
-	struct report report = {.magic = REPORT_MAGIC, .kind = REPORT_TEMPLATE_READY, .value = (int64_t)bytes};
+	struct report report = {.magic = REPORT_MAGIC, .kind = kind, .op = -1, .value = (int64_t)bytes};
 
 	send(sock_fd, &report, sizeof(report), MSG_NOSIGNAL);
 }
@@ -154,6 +158,26 @@ static int shed_libc(struct err *err)
 	return 0;
 }
 
+/* In place of what a make_standby would have brought; from here on the launch hears of what fails on its own socket. */
+static int take_sockets(struct arena *arena, const struct restore_request *req, struct err *err)
+{
+	const struct {
+		int from;
+		enum arena_slot slot;
+	} move[] = {{req->go_fd, SLOT_MAKE_GO}, {req->sup_fd, SLOT_MAKE_SUP}, {req->tty_fd, SLOT_MAKE_TTY}};
+
+	for (size_t i = 0; i < sizeof(move) / sizeof(move[0]); i++) {
+		int fd = move[i].from >= 0 ? fcntl(move[i].from, F_DUPFD_CLOEXEC, arena->fd_base + 4) : -1;
+
+		if (move[i].from >= 0 && fd < 0)
+			return err_sys(err, errno, "descriptors of the launch");
+		arena->slot[move[i].slot] = fd;
+	}
+	arena->report_fd = arena->slot[SLOT_MAKE_GO];
+	arena->message.make.skip = 1u << MAKE_NO_TRIAL;
+	return 0;
+}
+
 /* ---- jump ------------------------------------------------------------------------------------------------------- */
 
 static __attribute__((noreturn)) void jump(uint64_t code, uint64_t stack, uint64_t arena)
@@ -165,30 +189,54 @@ static __attribute__((noreturn)) void jump(uint64_t code, uint64_t stack, uint64
 	__builtin_unreachable();
 }
 
-int restore_run(const struct restore_request *req, struct err *err)
+/* Pages and files are where the plan will look for them. */
+static int prepare(const struct restore_request *req, struct opened *o, struct place *place, struct err *err)
+{
+	uint64_t n_staged;
+	int r;
+
+	if (req->straight) {
+		place->straight = true;
+		lazy_choose(place, o->image, o->pack, req->pager_fd >= 0);
+	}
+	n_staged = place->lazy ? pack_first_pages(o->pack) : pack_n_pages(o->pack);
+	if ((r = place_find(place, o->image, n_staged, err)) < 0)
+		return r;
+	r = place->lazy ? lazy_stage(place, req->image_fd, o->pack, err) : stage_pages(o, place, err);
+	return r < 0 ? r : place_open_files(place, o->image, req->sock_fd, req->init_fd, err);
+}
+
+static int compile(struct plan *plan, const struct opened *o, const struct place *place, struct err *err)
+{
+	if (plan_init(plan, o->image, place) < 0)
+		return err_sys(err, ENOMEM, "plan");
+	plan->plugins = o->plugins;
+	return plan_compile(plan, err);
+}
+
+int restore_run(const struct restore_request *req, struct place *place, struct err *err)
 {
 	struct opened opened = {0};
-	struct place place;
+	struct arena *arena = NULL;
 	struct plan plan;
 	uint64_t code = 0, stack = 0;
 	int r;
 
-	if ((r = open_image(req, &opened, err)) < 0 ||
-	    (r = place_find(&place, opened.image, pack_n_pages(opened.pack), err)) < 0 ||
-	    (r = stage_pages(&opened, &place, err)) < 0 ||
-	    (r = place_open_files(&place, opened.image, req->sock_fd, req->init_fd, err)) < 0)
+	if ((r = open_image(req, &opened, err)) < 0 || (r = prepare(req, &opened, place, err)) < 0)
 		return r;
-	if (plan_init(&plan, opened.image, &place) < 0)
-		return err_sys(err, ENOMEM, "plan");
-	plan.plugins = opened.plugins;
-	r = plan_compile(&plan, err);
+	if (place->lazy)
+		r = lazy_register(place, opened.image, req->image_fd, req->pager_fd, req->label, err);
+	if (r == 0)
+		r = compile(&plan, &opened, place, err);
 	plugins_free(opened.plugins); /* a template has no children but its clones */
-	if (r < 0 || (r = build_arena(&plan, &code, &stack, err)) < 0 || (r = shed_libc(err)) < 0)
+	if (r < 0 || (r = build_arena(&plan, &arena, &code, &stack, err)) < 0 || (r = shed_libc(err)) < 0)
 		return r;
 	if (chdir("/") < 0)
 		return err_sys(err, errno, "stand in /");
-	say_ready(place.sock_fd, place.staging_len);
-	jump(code, stack, place.arena);
+	if (req->straight && (r = take_sockets(arena, req, err)) < 0)
+		return r;
+	say(place->sock_fd, req->straight ? REPORT_DONE : REPORT_TEMPLATE_READY, place->staging_len);
+	jump(code, stack, place->arena);
 }
 
 /* ---- the plan for people ---------------------------------------------------------------------------------------- */
@@ -218,16 +266,11 @@ int restore_print_plan(const struct restore_request *req, struct err *err)
 	int r = open_image(req, &opened, err);
 
 	if (r == 0)
-		r = place_find(&place, opened.image, pack_n_pages(opened.pack), err);
+		r = place_ask(&place, err);
 	if (r == 0)
-		r = stage_pages(&opened, &place, err); /* planners look at them: the plan must be the one that runs */
+		r = prepare(req, &opened, &place, err); /* planners look at pages: the plan must be the one that runs */
 	if (r == 0)
-		r = place_open_files(&place, opened.image, -1, -1, err);
-	if (r == 0 && plan_init(&plan, opened.image, &place) < 0)
-		r = err_sys(err, ENOMEM, "plan");
-	plan.plugins = opened.plugins;
-	if (r == 0)
-		r = plan_compile(&plan, err);
+		r = compile(&plan, &opened, &place, err);
 	for (size_t i = 0; r == 0 && i < plan.n_ops; i++)
 		print_op(&plan, i);
 	plan_fini(&plan);

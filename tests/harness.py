@@ -121,7 +121,7 @@ def end_politely():
 class Daemon:
     """A private warmd: its own root, socket and log below `dir`. Restartable; close() leaves nothing."""
 
-    def __init__(self, root=None, config=None):
+    def __init__(self, root=None, config=None, from_disk=False):
         self.dir = tempfile.mkdtemp(prefix="warm-test-")
         os.chmod(self.dir, 0o755)
         self.root = root or os.path.join(self.dir, "root")
@@ -131,6 +131,9 @@ class Daemon:
         self.process = None
         # What most tests count is their own program's snapshots: an interpreter's is wanted by name only.
         config = "[python]\nprewarm = no\n[node]\nprewarm = no\n[java]\nprewarm = no\n" if config is None else config
+        self.from_disk = from_disk  # no memory for templates and standbys: each clone is one from disk
+        if from_disk:
+            config += "[pool]\nbudget = 0\n"
         self.starter = []  # what warmd is started by: a command that executes its arguments
         self.options = ["--config", os.path.join(self.dir, "warmd.conf")]  # of warmd, besides its places
         with open(self.options[1], "w", encoding="utf-8") as file:
@@ -235,14 +238,21 @@ class Daemon:
         def there():
             rows = [row for row in self.ls() if row["state"] == "published" and
                     (command is None or row["command"][:1] == [command] or command in row["command"])]
-            return rows if len(rows) >= n and all(row["standbys"] or not standbys for row in rows) else None
+            wanted = standbys and not self.from_disk
+            return rows if len(rows) >= n and all(row["standbys"] or not wanted for row in rows) else None
         found = wait_for(there, seconds, 0.05)
         if not found:
             raise AssertionError(f"no snapshot was published within {seconds} s; cache: {self.ls()}; warmd says:\n" + self.log())
         return found
 
+    def wait_standbys(self, n, seconds=10):
+        """Waits until the newest snapshot has n standbys, where it has any."""
+        return self.from_disk or wait_for(lambda: self.ls()[0]["standbys"] >= n, seconds)
+
     def full_pool(self, seconds=5):
         """Waits until every published snapshot has a standby again, so that the next launch may be hot."""
+        if self.from_disk:
+            return True
         return wait_for(lambda: all(row["standbys"] for row in self.ls() if row["state"] == "published"), seconds)
 
 

@@ -74,7 +74,7 @@ $(T)/holder: tests/plugins/holder.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -o $@ $< $(BUILD)/libwarm.a
 
-.PHONY: tests test test-unit test-victims test-e2e test-runtimes lint lint-deep format
+.PHONY: tests test test-unit test-victims test-victims-disk test-e2e test-runtimes lint lint-deep format
 tests: all $(UNITS) $(VICTIMS) $(E2E) $(TEST_PLUGINS) ## build the tests without running them
 
 test: tests ## run every test; the last line is the total
@@ -85,6 +85,9 @@ test-unit: $(UNITS) $(BUILD)/libwarm.so $(TEST_PLUGINS) ## run the unit tests (n
 
 test-victims: all $(VICTIMS) ## take each kernel object through a snapshot (V="name name" for some)
 	@$(TESTENV) $(PYTHON) tests/victims/run.py $(V)
+
+test-victims-disk: all $(VICTIMS) ## the same, each clone from disk without a template
+	@$(TESTENV) $(PYTHON) tests/victims/run.py --disk $(V)
 
 test-e2e: all $(E2E) $(TEST_PLUGINS) ## run the end-to-end tests (V=test_file.Class.test for some)
 	@$(TESTENV) $(PYTHON) tests/e2e/run.py $(V)

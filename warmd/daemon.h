@@ -26,6 +26,7 @@ struct exec_job;
 struct first_run;
 struct learnt;
 struct listener;
+struct loaders;
 struct offered;
 struct prewarmed;
 struct recorder;
@@ -61,6 +62,7 @@ struct daemon {
 	struct watch *watch;
 	struct recorder *recorder;
 	struct listener *listener;
+	struct loaders *loaders;
 	int init_fd;                /* warm-init, for templates to execveat */
 	char claims[PATH_MAX + 16]; /* a file for warmd/claim.h to lock */
 	char notify_dir[PATH_MAX];  /* for warmd/notify.h; "": there is none */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "warmd/exec_job.h"
+#include "warmd/exec_internal.h"
 
 #include "base/clean.h"
 #include "base/err.h"
@@ -32,29 +32,6 @@
 
 #define WAIT_MAX_MS 30000 /* for a clone to be made */
 #define GO_MAX_MS   3000  /* from GO until it runs */
-
-enum exec_state { EXEC_ASKED, EXEC_MISSED, EXEC_FOUND, EXEC_STANDING, EXEC_RUNNING, EXEC_COLD, EXEC_EXITED };
-
-struct exec_job {
-	LIST_ENTRY(exec_job) link;
-	struct daemon *daemon;
-	struct client *client;
-	struct entry *entry;
-	struct standby *standby;
-	struct words *words;         /* for why the clone failed; being looked up */
-	struct recording *recording; /* of a cold start: to be ON before it begins */
-	char failure[ERR_MSG_MAX];   /* why the clone failed, or why there is none */
-	enum exec_state state;
-	struct request request;
-	int claim_fd; /* for the clone's supervisor; -1: none */
-	struct handover handover;
-	struct prewarm prewarm;
-	char env[sizeof(((struct launch_reply *)0)->env)]; /* for a cold start that is an interpreter's first run */
-	enum launch_tier tier;
-	uint64_t found_ns, go_ns, since_ms;
-	char id[24];
-	ev_timer timer; /* keep-alive, and the limit of each wait */
-};
 
 static void exec_job_move(struct exec_job *job, enum exec_state to)
 {
@@ -127,7 +104,7 @@ static void exec_job_finish(struct exec_job *job)
 		client_close(client);
 }
 
-static void exec_job_cold(struct exec_job *job, const char *reason)
+void exec_job_cold(struct exec_job *job, const char *reason)
 {
 	struct stats *stats = &job->daemon->stats;
 
@@ -166,7 +143,8 @@ static void exec_job_running(struct exec_job *job)
 		stats_fallback(&job->daemon->stats, why_not_hotter(job));
 	answer(job, LAUNCH_RUNNING, why_not_hotter(job));
 	if (job->entry) {
-		working_set_launched(job->entry, job->standby->pid);
+		if (!job->standby->straight) /* its memory says which pages it has, not which it has touched */
+			working_set_launched(job->entry, job->standby->pid);
 		entry_used(job->entry);
 		pool_launched(job->entry);
 		if (job->entry->record->conditions->interpreter[0])
@@ -217,7 +195,8 @@ static void exec_job_find_words(struct exec_job *job, const struct report *repor
 {
 	worker_reason(report, job->failure, sizeof(job->failure));
 	if (report->op >= 0 && !report->text[0])
-		job->words = words_fetch(job->daemon, job->id, report->op, report->err, exec_job_words, job);
+		job->words = words_fetch(job->daemon, job->id, job->standby && job->standby->straight, report->op,
+		                         report->err, exec_job_words, job);
 	if (!job->words) {
 		exec_job_clone_failed(job, job->failure);
 		return;
@@ -246,7 +225,7 @@ static int send_application(struct exec_job *job, struct err *err)
 	return r;
 }
 
-static void exec_job_stand(struct exec_job *job, struct standby *standby)
+void exec_job_stand(struct exec_job *job, struct standby *standby)
 {
 	struct err err;
 	int r;
@@ -325,79 +304,6 @@ void exec_job_report(struct exec_job *job, const struct report *report, bool sup
 		exec_job_cold(job, "the launcher did not wait");
 	} else {
 		exec_job_find_words(job, report);
-	}
-}
-
-/* A controlling terminal is inherited at birth or never: what stands in the pool has none. */
-static void exec_job_make_own(struct exec_job *job)
-{
-	struct err err;
-
-	job->standby = pool_make_for(job->entry, job, request_terminal(&job->request), &err);
-	if (!job->standby)
-		exec_job_cold(job, err.msg);
-}
-
-/* ---- the pool's word --------------------------------------------------------------------------------------------- */
-
-static bool exec_job_waits(const struct exec_job *job, const struct entry *entry)
-{
-	return job->state == EXEC_FOUND && job->entry == entry && !job->standby && !job->failure[0];
-}
-
-unsigned exec_jobs_waiting(const struct entry *entry)
-{
-	struct exec_job *job;
-	unsigned n = 0;
-
-	LIST_FOREACH(job, &entry->daemon->exec_jobs, link)
-	n += exec_job_waits(job, entry);
-	return n;
-}
-
-static struct exec_job *longest_waiting(const struct entry *entry)
-{
-	struct exec_job *job, *last = NULL;
-
-	LIST_FOREACH(job, &entry->daemon->exec_jobs, link) /* the newest is the first */
-	{
-		if (exec_job_waits(job, entry))
-			last = job;
-	}
-	return last;
-}
-
-void exec_jobs_serve(struct entry *entry)
-{
-	struct exec_job *job;
-
-	while ((job = longest_waiting(entry))) {
-		enum launch_tier now;
-		bool own = entry_on_terminal(entry);
-		struct standby *standby = own ? NULL : pool_get(entry, &now);
-
-		if (own && pool_template_is_ready(entry)) {
-			exec_job_make_own(job);
-		} else if (standby) {
-			exec_job_stand(job, standby);
-		} else {
-			pool_need(entry, own ? 0 : exec_jobs_waiting(entry));
-			return;
-		}
-	}
-}
-
-void exec_jobs_pool_failed(struct entry *entry, const char *reason)
-{
-	struct exec_job *job, *next;
-
-	for (job = LIST_FIRST(&entry->daemon->exec_jobs); job; job = next) {
-		next = LIST_NEXT(job, link);
-		if (job->entry != entry)
-			continue;
-		job->entry = NULL;
-		if (job->state == EXEC_FOUND)
-			exec_job_cold(job, reason);
 	}
 }
 

@@ -23,6 +23,7 @@
 #include <stddef.h>
 
 struct client;
+struct daemon;
 struct entry;
 struct exec_job;
 struct report;
@@ -39,5 +40,9 @@ void exec_job_report(struct exec_job *job, const struct report *report, bool sup
 unsigned exec_jobs_waiting(const struct entry *entry);
 void exec_jobs_serve(struct entry *entry);
 void exec_jobs_pool_failed(struct entry *entry, const char *reason);
+
+/* From the loaders: one more can be taken; none can be started. */
+void exec_jobs_loader_parked(struct daemon *daemon);
+void exec_jobs_loader_failed(struct daemon *daemon, const char *reason);
 
 #endif

@@ -16,6 +16,7 @@
 #include "warmd/first_run.h"
 #include "warmd/front.h"
 #include "warmd/listener.h"
+#include "warmd/loader.h"
 #include "warmd/log.h"
 #include "warmd/notify.h"
 #include "warmd/options.h"
@@ -226,6 +227,8 @@ static int daemon_start(struct daemon *daemon, struct err *err)
 	if (!r)
 		r = recorder_new(daemon, &daemon->recorder, err);
 	if (!r)
+		r = loaders_new(daemon, &daemon->loaders, err);
+	if (!r)
 		r = catalog_open(daemon->store, log_catalog, NULL, &daemon->catalog, err);
 	if (r)
 		return r;
@@ -286,6 +289,7 @@ static void daemon_stop(struct daemon *daemon)
 		entry_write_uses(daemon);
 	while ((entry = LIST_FIRST(&daemon->entries)))
 		entry_free(entry);
+	loaders_free(daemon->loaders);
 	retired_free(daemon);
 	prewarm_free(daemon);
 	watch_free(daemon->watch);

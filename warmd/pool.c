@@ -21,6 +21,7 @@
 #define PAUSE_MS         2000   /* after a failure */
 #define EMBEDDED_IDLE_MS 600000 /* an embedded daemon keeps an idle template for so long */
 #define MAKING_MAX       8
+#define IMAGE_PAGE       UINT64_C(4096)
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
@@ -49,6 +50,12 @@ static uint64_t bytes_left(struct daemon *daemon)
 		used += figures.template_bytes + figures.standby_bytes;
 	}
 	return used < daemon->config.budget_bytes ? daemon->config.budget_bytes - used : 0;
+}
+
+bool pool_may_build(const struct entry *entry)
+{
+	return entry->pool.tmpl || entry->trial ||
+	       bytes_left(entry->daemon) >= entry->record->summary->pages * IMAGE_PAGE;
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
@@ -93,6 +100,8 @@ void pool_need(struct entry *entry, unsigned n)
 	struct err err;
 
 	if (!pool->tmpl) {
+		if (!pool_may_build(entry))
+			return; /* a loader serves who waits */
 		pool->tmpl = template_start(entry, &err);
 		if (!pool->tmpl)
 			pool_failed(entry, err.msg);
@@ -159,7 +168,7 @@ void pool_template_ready(struct entry *entry)
 static void tell_words(struct entry *entry, const struct report *report)
 {
 	if (report->op >= 0 && !report->text[0])
-		words_fetch(entry->daemon, entry->id, report->op, report->err, NULL, NULL);
+		words_fetch(entry->daemon, entry->id, false, report->op, report->err, NULL, NULL);
 }
 
 void pool_template_failed(struct entry *entry, const struct report *report)
@@ -320,7 +329,7 @@ static void evict(struct daemon *daemon)
 		{
 			struct pool_figures figures = pool_figures(entry);
 
-			if (!entry->pool.tmpl || n == 64)
+			if (!entry->pool.tmpl || entry->trial || n == 64)
 				continue;
 			list[n] = (struct pool_template){entry->pool.history,
 			                                 figures.template_bytes + figures.standby_bytes};

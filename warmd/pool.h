@@ -47,6 +47,10 @@ struct standby *pool_get(struct entry *entry, enum launch_tier *ret_tier);
 
 bool pool_template_is_ready(const struct entry *entry);
 
+/* Whether it has, or may have, a template: the memory budget allows it, or its trial needs one. Where it may not, each
+ * launch is one from disk. */
+bool pool_may_build(const struct entry *entry);
+
 /* A standby for this launch only, with its terminal; tells exec_job_parked() or exec_job_report(). The template must be
  * ready. */
 struct standby *pool_make_for(struct entry *entry, struct exec_job *job, int tty_fd, struct err *err);

@@ -253,6 +253,7 @@ static void snap_job_publish(struct snap_job *job)
 	else
 		snap_job_done(job);
 	pool_launched(entry); /* a launch is expected */
+	pool_balance(entry->daemon);
 }
 
 static void snap_job_tried(void *arg, const char *difference)

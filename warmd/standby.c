@@ -7,6 +7,7 @@
 #include "warmd/daemon.h"
 #include "warmd/entry.h"
 #include "warmd/exec_job.h"
+#include "warmd/loader.h"
 #include "warmd/pool.h"
 #include "warmd/template.h"
 
@@ -115,33 +116,52 @@ static void standby_late(struct ev_loop *loop, ev_timer *timer, int revents)
 	standby_failed(timer->data, &report, false);
 }
 
-struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty_fd, struct err *err)
+struct sockets {
+	int go[2], sup[2]; /* ours, and its */
+};
+
+static void sockets_close(struct sockets *sockets)
+{
+	for (int i = 0; i < 2; i++) {
+		clean_fd(&sockets->go[i]);
+		clean_fd(&sockets->sup[i]);
+	}
+}
+
+static int sockets_open(struct sockets *sockets, struct err *err)
+{
+	int on = 1;
+
+	*sockets = (struct sockets){{-1, -1}, {-1, -1}};
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets->go) == 0 &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets->sup) == 0 &&
+	    setsockopt(sockets->go[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0)
+		return 0;
+	err_sys(err, errno, "make a standby");
+	sockets_close(sockets);
+	return -err->code;
+}
+
+/* Listens to what is being made behind the sockets, which are its own from here on. */
+static struct standby *standby_new(struct entry *entry, struct sockets *sockets, const struct launch_traits *traits,
+                                   struct err *err)
 {
 	struct standby *standby = calloc(1, sizeof(*standby));
-	int go[2] = {-1, -1}, sup[2] = {-1, -1}, on = 1, r = standby ? 0 : -ENOMEM;
 
-	if (r == 0 && (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, go) ||
-	               socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sup) ||
-	               setsockopt(go[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on))))
-		r = -errno;
-	if (!r)
-		r = template_make_standby(tmpl, go[1], sup[1], tty_fd);
-	clean_fd(&go[1]);
-	clean_fd(&sup[1]);
-	if (r) {
-		clean_fd(&go[0]);
-		clean_fd(&sup[0]);
-		free(standby);
-		err_sys(err, -r, "make a standby");
+	if (!standby) {
+		err_set(err, ENOMEM, "out of memory");
+		sockets_close(sockets);
 		return NULL;
 	}
+	clean_fd(&sockets->go[1]);
+	clean_fd(&sockets->sup[1]);
 	standby->bytes = working_set_bytes(&entry->pool.working_set) + STANDBY_BASE_BYTES;
 	standby->entry = entry;
 	standby->loop = entry->daemon->loop;
-	standby->go_fd = go[0];
-	standby->sup_fd = sup[0];
+	standby->go_fd = sockets->go[0];
+	standby->sup_fd = sockets->sup[0];
 	standby->started_ms = daemon_now_ms();
-	standby->traits = *template_traits(tmpl);
+	standby->traits = *traits;
 	ev_io_init(&standby->go_io, go_event, standby->go_fd, EV_READ);
 	ev_io_init(&standby->sup_io, sup_event, standby->sup_fd, EV_READ);
 	ev_timer_init(&standby->timer, standby_late, STANDBY_TIMEOUT_S, 0);
@@ -152,10 +172,72 @@ struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty
 	return standby;
 }
 
+struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty_fd, struct err *err)
+{
+	struct sockets sockets;
+	int r = sockets_open(&sockets, err);
+
+	if (r < 0)
+		return NULL;
+	r = template_make_standby(tmpl, sockets.go[1], sockets.sup[1], tty_fd);
+	if (r < 0) {
+		sockets_close(&sockets);
+		err_sys(err, -r, "make a standby");
+		return NULL;
+	}
+	return standby_new(entry, &sockets, template_traits(tmpl), err);
+}
+
+/* ---- from disk --------------------------------------------------------------------------------------------------- */
+
+struct standby *standby_load(struct entry *entry, struct exec_job *job, struct loader *loader, int tty_fd,
+                             struct err *err)
+{
+	struct standby *standby = NULL;
+	struct sockets sockets;
+	int theirs[2];
+
+	if (sockets_open(&sockets, err) < 0) {
+		loader_free(loader);
+		return NULL;
+	}
+	theirs[0] = sockets.go[1];
+	theirs[1] = sockets.sup[1];
+	sockets.go[1] = sockets.sup[1] = -1;
+	standby = standby_new(entry, &sockets, loader_traits(loader), err);
+	if (standby) {
+		standby->loader = loader;
+		standby->straight = true;
+		standby->job = job;
+		if (loader_load(loader, entry, standby, theirs[0], theirs[1], tty_fd, err) < 0) {
+			standby_free(standby);
+			standby = NULL;
+		}
+	} else {
+		loader_free(loader);
+	}
+	close(theirs[0]);
+	close(theirs[1]);
+	if (standby)
+		standby->entry = NULL; /* it may go */
+	return standby;
+}
+
+void standby_loaded(struct standby *standby)
+{
+	standby->loader = NULL;
+}
+
+void standby_load_failed(struct standby *standby, const struct report *report)
+{
+	standby_failed(standby, report, false);
+}
+
 void standby_free(struct standby *standby)
 {
 	if (!standby)
 		return;
+	loader_free(standby->loader);
 	ev_io_stop(standby->loop, &standby->go_io);
 	ev_io_stop(standby->loop, &standby->sup_io);
 	ev_timer_stop(standby->loop, &standby->timer);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A clone that waits for its launch: the application, all threads parked, and its supervisor, each on a socket of ours.
+ * A copy of a template (standby_make()), or made from disk for one launch (standby_load()).
  *
  *     standby_make() ──► MAKING ──both have reported──► PARKED ──standby_take()──► TAKEN ──► standby_free()
  *                           └─────────┴── one fails or closes ──► pool_standby_failed()
@@ -19,6 +20,8 @@
 struct entry;
 struct err;
 struct exec_job;
+struct loader;
+struct report;
 struct template;
 
 enum standby_state { STANDBY_MAKING, STANDBY_PARKED, STANDBY_TAKEN };
@@ -36,10 +39,20 @@ struct standby {
 	struct launch_traits traits;
 	ev_io go_io, sup_io;
 	ev_timer timer;
+	struct loader *loader; /* that it is becoming, from disk */
+	bool straight;         /* it is no copy of a template: its plan is another one */
 };
 
 /* tty_fd: slave of the pty that becomes its controlling terminal, or -1. It stays the caller's. */
 struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty_fd, struct err *err);
+
+/* The same from disk, without a template, for this launch. The loader is its own from here on, also on failure. */
+struct standby *standby_load(struct entry *entry, struct exec_job *job, struct loader *loader, int tty_fd,
+                             struct err *err);
+
+/* From its loader: it has ended, and left the rest to what it made; or it failed, and the launch with it. */
+void standby_loaded(struct standby *standby);
+void standby_load_failed(struct standby *standby, const struct report *report);
 
 /* Ends what is parked there (its sockets close); harmless to a clone that runs. */
 void standby_free(struct standby *standby);

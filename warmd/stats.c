@@ -6,6 +6,7 @@
 #include "warmd/daemon.h"
 #include "warmd/entry.h"
 #include "warmd/pool.h"
+#include "warmd/loader.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -91,6 +92,7 @@ void stats_send(struct daemon *daemon, struct client *client)
 		figures.template_bytes += pool.template_bytes;
 		figures.standby_bytes += pool.standby_bytes;
 	}
+	figures.loaders = loaders_parked(daemon->loaders);
 	reply.figures = &figures;
 	client_reply_last(client, &reply);
 }

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * warm-init SUPFD APPPID [NOTIFYFD]: the supervisor of one clone, pid 1 of its pid namespace and leader of its session.
+ * warm-init SUPFD APPPID [NOTIFYFD LIFEFD]: the supervisor of one clone, pid 1 of its pid namespace and leader of its
+ * session. -1: there is none.
  *
  *     PARKED ── sup_go ──► WATCHING ── the application has ended ──► REAPING ── no child left ──► exit
  *        └── EOF on SUPFD, or the application died: exit     └── EOF on control: exit
+ *
+ * Where a pager brings the clone's memory, LIFEFD is a socket to it and LIFEFD + 1 the userfaultfd, which must not be
+ * closed while anybody may read memory that has not come: EOF on LIFEFD ends the clone.
  *
  * When pid 1 exits the kernel kills whatever else is in the namespace: that is how a vanished launcher ends the
  * program. The supervisor of a first run (sdk/cli/child.c) is no pid 1, it ends the application itself. All signals
@@ -23,6 +27,7 @@ struct supervisor {
 	int claim_fd;    /* what nobody else may have while the clone lives (warmd/claim.h), or -1 */
 	int signal_fd;   /* SIGCHLD */
 	int notify_fd;   /* the application's NOTIFY_SOCKET, until the launch gets it; -1: it has none */
+	int life_fd;     /* to the pager, or -1 */
 	int app_pid;     /* the application, here in its namespace */
 	int front_group; /* who was in front of the terminal before it was sent to the background; 0: the application */
 	int group_stopped; /* a key stopped the whole group */
@@ -65,14 +70,16 @@ void init_main(long *stack)
 	static struct supervisor sup;
 	char **argv = (char **)(stack + 1);
 
-	if (stack[0] != 3 && stack[0] != 4)
+	if (stack[0] != 3 && stack[0] != 5)
 		sys_exit(2);
 
 	sup.sup_fd = decimal(argv[1]);
 	sup.app_pid = decimal(argv[2]);
 	sup.control_fd = sup.tty_fd = sup.claim_fd = -1;
-	sup.notify_fd = stack[0] == 4 ? decimal(argv[3]) : -1;
-	if (sup.sup_fd < 0 || sup.app_pid <= 1 || (sup.notify_fd >= 0 && sup.notify_fd != sup.sup_fd + 1))
+	sup.notify_fd = stack[0] == 5 ? decimal(argv[3]) : -1;
+	sup.life_fd = stack[0] == 5 ? decimal(argv[4]) : -1;
+	if (sup.sup_fd < 0 || sup.app_pid <= 1 || (sup.notify_fd >= 0 && sup.notify_fd != sup.sup_fd + 1) ||
+	    (sup.life_fd >= 0 && sup.life_fd <= sup.sup_fd + 1))
 		sys_exit(2);
 
 	prepare(&sup);
@@ -102,7 +109,11 @@ static void prepare(struct supervisor *sup)
 	sys_default_action(SIGCHLD); /* exec keeps SIG_IGN, which would swallow the application's status */
 	if (sup->sup_fd > 0)
 		sys_close_range(0, (unsigned)sup->sup_fd - 1);
-	sys_close_range((unsigned)(sup->notify_fd >= 0 ? sup->notify_fd : sup->sup_fd) + 1, ~0u);
+	if (sup->notify_fd < 0)
+		sys_close(sup->sup_fd + 1);
+	if (sup->life_fd >= 0)
+		sys_close_range((unsigned)sup->sup_fd + 2, (unsigned)sup->life_fd - 1);
+	sys_close_range((unsigned)(sup->life_fd >= 0 ? sup->life_fd : sup->sup_fd) + 2, ~0u);
 	sup->signal_fd = sys_signalfd(1ull << (SIGCHLD - 1), SFD_CLOEXEC | SFD_NONBLOCK);
 	if (sup->signal_fd < 0)
 		sys_exit(1);
@@ -111,17 +122,18 @@ static void prepare(struct supervisor *sup)
 /* Waits for the launch. Returns with control and terminal in place, or not at all. */
 static void park(struct supervisor *sup)
 {
-	struct pollfd fds[2] = {{.fd = sup->sup_fd, .events = POLLIN}, {.fd = sup->signal_fd, .events = POLLIN}};
+	struct pollfd fds[3] = {
+	        {.fd = sup->sup_fd, .events = POLLIN}, {.fd = sup->signal_fd, .events = POLLIN}, {.fd = sup->life_fd}};
 	int status = 0, err;
 
 	report(sup, REPORT_SUP_PARKED, 0);
 	for (;;) {
-		sys_poll(fds, 2, -1);
+		sys_poll(fds, 3, -1);
 		/* The launch first: a program that has ended already was launched before it could, and somebody waits
 		 * for it. */
 		if (receive_go(sup))
 			break;
-		if (fds[1].revents && children(sup, &status))
+		if (fds[2].revents || (fds[1].revents && children(sup, &status)))
 			sys_exit(1);
 	}
 
@@ -265,11 +277,17 @@ static int app_group(struct supervisor *sup)
 /* Between the launcher and the application, until the application has ended. */
 static void watch(struct supervisor *sup)
 {
-	struct pollfd fds[2] = {{.fd = sup->control_fd, .events = POLLIN}, {.fd = sup->signal_fd, .events = POLLIN}};
+	struct pollfd fds[3] = {{.fd = sup->control_fd, .events = POLLIN},
+	                        {.fd = sup->signal_fd, .events = POLLIN},
+	                        {.fd = sup->life_fd}};
 	int status;
 
 	for (;;) {
-		sys_poll(fds, 2, -1);
+		sys_poll(fds, 3, -1);
+		if (fds[2].revents) { /* nobody brings its memory any more */
+			tell(sup, CONTROL_LOST, 0, MSG_DONTWAIT);
+			end(sup);
+		}
 		if (fds[1].revents && children(sup, &status)) {
 			/* the one message that must not be lost: it may wait for a stopped launcher */
 			give_up_claim(sup);
@@ -387,12 +405,22 @@ static void end(struct supervisor *sup)
 /* The program's background children live on as after a cold run; somebody must reap them. The launcher may leave. */
 static void reap(struct supervisor *sup)
 {
+	struct pollfd fds[2] = {{.fd = sup->signal_fd, .events = POLLIN}, {.fd = sup->life_fd}};
+	struct signalfd_siginfo info;
 	int status, ret;
 
 	sys_close(sup->control_fd);
 	if (sup->tty_fd >= 0)
 		sys_close(sup->tty_fd);
-	do
-		ret = sys_wait4(-1, &status, __WALL);
-	while (ret >= 0 || ret == -EINTR);
+	for (;;) {
+		while ((ret = sys_wait4(-1, &status, __WALL | WNOHANG)) > 0)
+			;
+		if (ret < 0 && ret != -EINTR)
+			return;
+		sys_poll(fds, 2, -1);
+		if (fds[1].revents)
+			return; /* and with this process they end */
+		while (sys_read(sup->signal_fd, &info, sizeof(info)) > 0)
+			;
+	}
 }

@@ -9,14 +9,16 @@ from harness import APP, CLONE_TIERS, Daemon
 
 
 class WarmCase(unittest.TestCase):
-    """One daemon a class: its tests share it. Set `publish_app` to have app.c's snapshot there from the start."""
+    """One daemon a class: its tests share it. Set `publish_app` to have app.c's snapshot there from the start, `from_disk`
+    where no copy is to be one of a template."""
 
     publish_app = True
     config = None   # of warmd; None: as most tests want it
+    from_disk = False
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon(config=cls.config)
+        cls.daemon = Daemon(config=cls.config, from_disk=cls.from_disk)
         cls.addClassCleanup(cls.daemon.close)
         cls.daemon.start()
         if cls.publish_app:

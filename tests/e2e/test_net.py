@@ -266,7 +266,7 @@ class Taken(NetCase):
         """The others are cold starts, which fail as they would have without Warm."""
         self.stop(self.publish())
         self.daemon.warm("pool", self.daemon.ls()[0]["id"], "3")
-        self.assertTrue(harness.wait_for(lambda: self.daemon.ls()[0]["standbys"] >= 3, 10))
+        self.assertTrue(self.daemon.wait_standbys(3))
         launches = [self.daemon.popen(SERVER, *self.words, options=["--explain"]) for _ in range(3)]
         self.running += launches
         lost = []
@@ -408,7 +408,7 @@ class Private(NetCase):
     def test_each_clone_serves_on_a_loopback_of_its_own(self):
         original = self.publish(options=self.PRIVATE)
         self.daemon.warm("pool", self.daemon.ls()[0]["id"], "3")
-        self.assertTrue(harness.wait_for(lambda: self.daemon.ls()[0]["standbys"] >= 3, 10))
+        self.assertTrue(self.daemon.wait_standbys(3))
         clones = [self.start(options=("--require", *self.PRIVATE), outcome="restored") for _ in range(3)]
         pids = [harness.program_behind(clone) for clone in clones]
         self.assertEqual(len({network(pid) for pid in (os.getpid(), original.pid, *pids)}), 5)
@@ -464,7 +464,7 @@ class Private(NetCase):
         self.running.append(first)
         ident = self.daemon.published(1, command=script)[0]["id"]
         self.daemon.warm("pool", ident, "2")
-        self.assertTrue(harness.wait_for(lambda: self.daemon.ls()[0]["standbys"] >= 2, 10))
+        self.assertTrue(self.daemon.wait_standbys(2))
         copies = [self.daemon.popen(*argv, options=("--require", *options)) for _ in range(2)]
         self.running += copies
         pids = [harness.wait_for(lambda copy=copy: behind(copy)) for copy in copies]

@@ -72,6 +72,12 @@ static void hear(struct launch *l)
 		finish(l);
 		end_like(control.value);
 	}
+	if (control.kind == CONTROL_LOST) {
+		finish(l);
+		hot_fail(l, EXIT_WARM, l->options->argv[0],
+		         ": the pager that was bringing its memory from disk ended, and the program was killed",
+		         "; start it again");
+	}
 	if (control.kind == CONTROL_STOPPED)
 		stopped(l, control.value);
 	if (control.kind == CONTROL_NOTIFY && msg.msg_controllen > sizeof(aux.header)) {

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""Launches from disk: no template is there, or may be. A loader that waits becomes the program."""
+import json
+import os
+import re
+import signal
+
+import test_life
+import test_net
+import test_terminal
+from case import WarmCase, make_snapshot, write
+from harness import APP, PYTHON, alive, descendants, finish, kill_quietly, processes, program_behind, wait_for
+
+STANDS_IN = """import os
+import warm
+os.chdir({folder!r})
+print(warm.ready(), flush=True)
+"""
+FAMILY = """import os, threading
+import warm
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+warm.ready()
+with open("/proc/self/status") as status:
+    print(os.getpid(), os.getppid(), os.getsid(0) == os.getpid(), sorted(os.listdir("/proc/self/task")), flush=True)
+"""
+GROWS = """import mmap, os, subprocess
+import warm
+old = bytearray(os.urandom(6 << 20))
+copy = bytes(old)
+place = mmap.mmap(-1, 4 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+place[:] = copy[:4 << 20]
+warm.ready()
+child = os.fork()
+if child == 0:
+    os._exit(7 if bytes(old) == copy else 8)
+place.madvise(mmap.MADV_DONTNEED, 0, 1 << 20)
+print(os.waitpid(child, 0)[1] >> 8, bytes(old) == copy, place[:1 << 20] == bytes(1 << 20),
+      place[1 << 20:] == copy[1 << 20:4 << 20], subprocess.run(["/bin/echo", "child"], capture_output=True).stdout)
+"""
+
+
+def stats(daemon):
+    return json.loads(daemon.warm("--json", "stats").out)
+
+
+class Disk(WarmCase):
+    from_disk = True
+
+    def loaders(self):
+        return [pid for pid in descendants(self.daemon.process.pid) if processes().get(pid, (0, ""))[1] == "warm-restore"]
+
+    def assertFromDisk(self, result):
+        self.assertEqual((result.code, result.tier), (0, "cold_restore"), f"{result!r}\n{self.daemon.log()[-1500:]}")
+        return result
+
+    def test_no_memory_is_spent(self):
+        self.assertFromDisk(self.app("outcome"))
+        figures = stats(self.daemon)
+        self.assertEqual((figures["templates"], figures["standbys"]), (0, 0))
+        self.assertTrue(wait_for(lambda: stats(self.daemon)["loaders"] == 2, 5), stats(self.daemon))
+
+    def test_ten_at_once(self):
+        launches = [self.daemon.popen(APP, "args", str(i), options=("--explain",)) for i in range(10)]
+        for i, process in enumerate(launches):
+            self.assertEqual(self.assertFromDisk(finish(process)).out, f"{APP}|args|{i}\n")
+
+    def test_family(self):
+        script = write(os.path.join(self.daemon.dir, "family.py"), FAMILY)
+        first = self.daemon.exec(PYTHON, script)
+        self.daemon.published(command=script)
+        again = self.assertFromDisk(self.daemon.exec(PYTHON, script))
+        pid, parent, leads, tasks = re.match(r"(\d+) (\d+) (\w+) (.*)", again.out).groups()
+        self.assertEqual((pid, tasks), re.match(r"(\d+) \d+ \w+ (.*)", first.out).groups())
+        self.assertEqual((parent, leads), ("1", "False"))
+
+    def test_memory_that_grows_shrinks_and_is_forked(self):
+        script = write(os.path.join(self.daemon.dir, "grows.py"), GROWS)
+        first = self.daemon.exec(PYTHON, script)
+        self.daemon.published(command=script)
+        self.assertEqual(first.out, "7 True True True b'child\\n'\n")
+        for result in [finish(p) for p in [self.daemon.popen(PYTHON, script, options=("--explain",)) for _ in range(3)]]:
+            self.assertEqual(self.assertFromDisk(result).out, first.out)
+
+    def test_reason_of_a_failure_in_words(self):
+        folder = os.path.join(self.folder("far"), "stands-in")
+        os.mkdir(folder)
+        script = write(os.path.join(self.daemon.dir, "stands.py"), STANDS_IN.format(folder=folder))
+        make_snapshot(self.daemon, PYTHON, script)
+        os.rmdir(folder)
+        self.assertCold(self.daemon.exec(PYTHON, script), "working directory", folder, "no such file")
+        os.mkdir(folder)
+
+    def test_killed_loaders_are_replaced(self):
+        self.assertTrue(wait_for(lambda: len(self.loaders()) == 2, 5))
+        before = self.loaders()
+        for pid in before:
+            kill_quietly(pid)
+        for _ in range(2):  # whatever it finds there; behind a failure a launch is cold
+            self.assertEqual(self.app("outcome").code, 0)
+        self.assertTrue(wait_for(lambda: stats(self.daemon)["loaders"] == 2, 10), self.daemon.log()[-1000:])
+        self.assertFalse(set(before) & set(self.loaders()))
+        self.assertFromDisk(self.app("outcome"))
+
+    def test_stopped_loader_is_waited_for(self):
+        self.assertTrue(wait_for(lambda: stats(self.daemon)["loaders"] == 2, 5))
+        stopped = self.loaders()
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            process = self.daemon.popen(APP, "outcome", options=("--explain",))
+            self.assertTrue(wait_for(lambda: stats(self.daemon)["loaders"] < 2, 5))
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        self.assertFromDisk(finish(process))
+
+    def test_clone_outlives_the_daemon(self):
+        launch = self.daemon.popen(APP, "trap")
+        self.assertEqual(launch.stdout.readline(), b"trapping\n")
+        clone = program_behind(launch)
+        self.daemon.stop(signal.SIGKILL)
+        self.assertTrue(alive(clone))
+        os.kill(launch.pid, signal.SIGUSR1)
+        self.assertIn(b"signal 10 ", launch.stdout.readline())
+        os.kill(launch.pid, signal.SIGQUIT)
+        launch.communicate(timeout=5)
+        self.assertEqual(launch.returncode, 0)
+
+    def test_damaged_image_is_no_answer(self):
+        script = write(os.path.join(self.daemon.dir, "damaged.py"), STANDS_IN.format(folder="/"))
+        row = make_snapshot(self.daemon, PYTHON, script)
+        path = os.path.join(self.daemon.root, "images", row["id"] + ".warm")
+        if not os.path.exists(path):
+            path = next(os.path.join(folder, name) for folder, _, names in os.walk(self.daemon.root) for name in names
+                        if name.startswith(row["id"]))
+        with open(path, "r+b") as image:
+            image.seek(4096 + 100)
+            byte = image.read(1)
+            image.seek(4096 + 100)
+            image.write(bytes([byte[0] ^ 1]))
+        for _ in range(3):
+            result = self.assertCold(self.daemon.exec(PYTHON, script), "checksum differs")
+            self.assertEqual(result.out.split(), ["cold"])
+
+
+class First(WarmCase):
+    """The first launch behind a restart of the daemon does not wait for the template; the next ones have it."""
+
+    def test_then_hot(self):
+        self.daemon.stop()
+        self.daemon.start()
+        self.assertTrue(wait_for(lambda: stats(self.daemon)["loaders"] == 2, 5))
+        self.assertEqual(self.app("outcome").tier, "cold_restore")
+        self.daemon.full_pool()
+        self.assertEqual(self.app("outcome").tier, "hot")
+
+
+class Clones(test_life.Clones):
+    from_disk = True
+
+
+class Taken(test_net.Taken):
+    from_disk = True
+
+
+class Terminal(test_terminal.Terminal):
+    from_disk = True
