@@ -133,7 +133,7 @@ enum control_kind {
 	                       it was snapshotted */
 	CONTROL_NETWORK = 6, /* → warm exec: with the clone's own network namespace (--net private). It goes there, too:
 	                        whoever knows the program by the pid of `warm exec` finds its network */
-	CONTROL_LOST = 7,    /* → warm exec: the pager that brings its memory has ended; the program is killed */
+	CONTROL_LOST = 7,    /* → warm exec: the pager brings its memory no more; the program is killed */
 };
 
 struct control {

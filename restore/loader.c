@@ -40,7 +40,8 @@ int loader_run(struct restore_request *req, struct err *err)
 	req->sup_fd = fds[LOAD_SUP];
 	if (load.flags & LOAD_TERMINAL)
 		req->tty_fd = fds[other++];
-	if (load.flags & LOAD_PAGER)
+	req->paged = load.flags & LOAD_PAGER;
+	if (req->paged)
 		req->pager_fd = fds[other++];
 	return restore_run(req, &place, err);
 }

@@ -41,6 +41,7 @@ int main(int argc, char **argv)
 	        {"plan", no_argument, NULL, 'p'},
 	        {"loader", no_argument, NULL, 'L'},
 	        {"straight", no_argument, NULL, 't'},
+	        {"paged", no_argument, NULL, 'P'},
 	        {"plugins", required_argument, NULL, 'd'},
 	        {"plugins-off", required_argument, NULL, 'x'},
 	        {0},
@@ -86,13 +87,16 @@ int main(int argc, char **argv)
 		case 't':
 			req.straight = true;
 			break;
+		case 'P':
+			req.paged = true;
+			break;
 		default:
 			return 2;
 		}
 	if ((!loader && req.image_fd < 0) || (!plan_only && (req.sock_fd < 0 || req.init_fd < 0))) {
 		fprintf(stderr, "usage: warm-restore --image FD --sock FD --init FD [--label TEXT]\n"
 		                "       warm-restore --loader --sock FD --init FD\n"
-		                "       warm-restore --plan [--straight] --image FD\n"
+		                "       warm-restore --plan [--straight [--paged]] --image FD\n"
 		                "       and [--plugins DIR] [--plugins-off NAME,...]\n");
 		return 2;
 	}

@@ -197,7 +197,7 @@ static int prepare(const struct restore_request *req, struct opened *o, struct p
 
 	if (req->straight) {
 		place->straight = true;
-		lazy_choose(place, o->image, o->pack, req->pager_fd >= 0);
+		lazy_choose(place, o->image, o->pack, req->paged);
 	}
 	n_staged = place->lazy ? pack_first_pages(o->pack) : pack_n_pages(o->pack);
 	if ((r = place_find(place, o->image, n_staged, err)) < 0)

@@ -21,7 +21,8 @@ struct restore_request {
 	int go_fd;     /*   the launch's sockets, as in make_standby (proto/launch.h) */
 	int sup_fd;
 	int tty_fd;   /*   or -1 */
-	int pager_fd; /*   where requests to the pager go, or -1: all pages are read */
+	bool paged;   /*   pages may be left to a pager: */
+	int pager_fd; /*   where it is asked */
 };
 
 /* Does not return on success: this process has become the template, or has given its address space to the application

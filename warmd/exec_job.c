@@ -143,7 +143,8 @@ static void exec_job_running(struct exec_job *job)
 		stats_fallback(&job->daemon->stats, why_not_hotter(job));
 	answer(job, LAUNCH_RUNNING, why_not_hotter(job));
 	if (job->entry) {
-		if (!job->standby->straight) /* its memory says which pages it has, not which it has touched */
+		if (job->standby->plan ==
+		    PLAN_TEMPLATE) /* its memory says which pages it has, not which it has touched */
 			working_set_launched(job->entry, job->standby->pid);
 		entry_used(job->entry);
 		pool_launched(job->entry);
@@ -195,8 +196,8 @@ static void exec_job_find_words(struct exec_job *job, const struct report *repor
 {
 	worker_reason(report, job->failure, sizeof(job->failure));
 	if (report->op >= 0 && !report->text[0])
-		job->words = words_fetch(job->daemon, job->id, job->standby && job->standby->straight, report->op,
-		                         report->err, exec_job_words, job);
+		job->words = words_fetch(job->daemon, job->id, job->standby ? job->standby->plan : PLAN_TEMPLATE,
+		                         report->op, report->err, exec_job_words, job);
 	if (!job->words) {
 		exec_job_clone_failed(job, job->failure);
 		return;

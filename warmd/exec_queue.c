@@ -42,7 +42,7 @@ static unsigned exec_jobs_loading(const struct entry *entry)
 	unsigned n = 0;
 
 	LIST_FOREACH(job, &entry->daemon->exec_jobs, link)
-	n += job->state == EXEC_FOUND && job->entry == entry && job->standby && job->standby->straight;
+	n += job->state == EXEC_FOUND && job->entry == entry && job->standby && job->standby->plan != PLAN_TEMPLATE;
 	return n;
 }
 

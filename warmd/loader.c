@@ -10,6 +10,7 @@
 #include "warmd/entry.h"
 #include "warmd/exec_job.h"
 #include "warmd/log.h"
+#include "warmd/pager.h"
 #include "warmd/standby.h"
 #include "warmd/traits.h"
 #include "warmd/worker.h"
@@ -38,6 +39,7 @@ struct loaders {
 	struct daemon *daemon;
 	LIST_HEAD(, loader) list;
 	unsigned n;
+	struct pager *pager;
 	ev_timer refill;
 };
 
@@ -151,6 +153,11 @@ int loaders_new(struct daemon *daemon, struct loaders **ret, struct err *err)
 	LIST_INIT(&loaders->list);
 	ev_timer_init(&loaders->refill, loaders_refill, REFILL_S, 0);
 	loaders->refill.data = loaders;
+	loaders->pager = pager_new(daemon);
+	if (!loaders->pager) {
+		free(loaders);
+		return err_set(err, ENOMEM, "out of memory");
+	}
 	if (daemon->machine.hot)
 		refill_in(loaders, REFILL_S);
 	*ret = loaders;
@@ -168,6 +175,7 @@ void loaders_free(struct loaders *loaders)
 		LIST_REMOVE(loader, link);
 		loader_free(loader);
 	}
+	pager_free(loaders->pager);
 	free(loaders);
 }
 
@@ -205,6 +213,7 @@ int loader_load(struct loader *loader, const struct entry *entry, struct standby
 	struct load_image load = {.magic = LOAD_MAGIC};
 	CLEAN(fd) int image_fd = -1;
 	int fds[LOAD_FDS_MAX] = {[LOAD_GO] = go_fd, [LOAD_SUP] = sup_fd};
+	int requests_fd = pager_requests(loader->loaders->pager);
 	size_t n_fds = LOAD_OTHERS;
 	int r = store_open_image(entry->daemon->store, entry->id, &image_fd, err);
 
@@ -217,11 +226,16 @@ int loader_load(struct loader *loader, const struct entry *entry, struct standby
 		load.flags |= LOAD_TERMINAL;
 		fds[n_fds++] = tty_fd;
 	}
+	if (requests_fd >= 0) {
+		load.flags |= LOAD_PAGER;
+		fds[n_fds++] = requests_fd;
+	}
 	snprintf(load.label, sizeof(load.label), "%s", entry->id);
 	r = fd_send(worker_sock(loader->worker), &load, sizeof(load), fds, n_fds);
 	if (r < 0)
 		return err_sys(err, -r, "ask a loader for image %s", entry->id);
 	loader->standby = standby;
+	standby->plan = load.flags & LOAD_PAGER ? PLAN_PAGED : PLAN_STRAIGHT;
 	return 0;
 }
 

@@ -168,7 +168,7 @@ void pool_template_ready(struct entry *entry)
 static void tell_words(struct entry *entry, const struct report *report)
 {
 	if (report->op >= 0 && !report->text[0])
-		words_fetch(entry->daemon, entry->id, false, report->op, report->err, NULL, NULL);
+		words_fetch(entry->daemon, entry->id, PLAN_TEMPLATE, report->op, report->err, NULL, NULL);
 }
 
 void pool_template_failed(struct entry *entry, const struct report *report)

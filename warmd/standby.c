@@ -207,7 +207,6 @@ struct standby *standby_load(struct entry *entry, struct exec_job *job, struct l
 	standby = standby_new(entry, &sockets, loader_traits(loader), err);
 	if (standby) {
 		standby->loader = loader;
-		standby->straight = true;
 		standby->job = job;
 		if (loader_load(loader, entry, standby, theirs[0], theirs[1], tty_fd, err) < 0) {
 			standby_free(standby);

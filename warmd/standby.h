@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 #include "policy/launch.h"
+#include "warmd/words.h"
 
 struct entry;
 struct err;
@@ -40,7 +41,7 @@ struct standby {
 	ev_io go_io, sup_io;
 	ev_timer timer;
 	struct loader *loader; /* that it is becoming, from disk */
-	bool straight;         /* it is no copy of a template: its plan is another one */
+	enum plan_kind plan;   /* PLAN_TEMPLATE: it is a copy of one */
 };
 
 /* tty_fd: slave of the pty that becomes its controlling terminal, or -1. It stays the caller's. */

@@ -47,8 +47,8 @@ static void trial_report(void *arg, const struct report *report)
 		return;
 	worker_reason(report, trial->reason, sizeof(trial->reason));
 	if (report->op >= 0 && !report->text[0])
-		trial->words = words_fetch(trial->entry->daemon, trial->entry->id, false, report->op, report->err,
-		                           trial_words, trial);
+		trial->words = words_fetch(trial->entry->daemon, trial->entry->id, PLAN_TEMPLATE, report->op,
+		                           report->err, trial_words, trial);
 	if (!trial->words)
 		trial->cb(trial->arg, trial->reason);
 }

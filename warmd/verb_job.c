@@ -85,7 +85,7 @@ void verb_plan(struct client *client, const char *key)
 	}
 	job = verb_job_new(client);
 	if (job)
-		job->reader = plan_read(client->daemon, row.id, false, plan_line, job, &err);
+		job->reader = plan_read(client->daemon, row.id, PLAN_TEMPLATE, plan_line, job, &err);
 	if (job && !job->reader) {
 		verb_job_free(job);
 		client_fail(client, err.code, "%s", err.msg);

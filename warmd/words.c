@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define PLAN_LINE_MAX 4096
-#define N_PLAN_ARGS   6 /* before --straight and those about plugins */
+#define N_PLAN_ARGS   6 /* before --straight, --paged and those about plugins */
 
 struct plan_reader {
 	struct daemon *daemon;
@@ -71,11 +71,11 @@ static void plan_started(void *arg, pid_t pid, int pidfd)
 	clean_fd(&pidfd);
 }
 
-struct plan_reader *plan_read(struct daemon *daemon, const char *id, bool straight, plan_line_cb *cb, void *arg,
+struct plan_reader *plan_read(struct daemon *daemon, const char *id, enum plan_kind plan, plan_line_cb *cb, void *arg,
                               struct err *err)
 {
 	struct plan_reader *reader = calloc(1, sizeof(*reader));
-	const char *argv[N_PLAN_ARGS + 1 + CONFIG_PLUGIN_ARGS + 1] = {"warm-restore", "--plan", "--image", "3",
+	const char *argv[N_PLAN_ARGS + 2 + CONFIG_PLUGIN_ARGS + 1] = {"warm-restore", "--plan", "--image", "3",
 	                                                              "--label",      id};
 	size_t n_args = N_PLAN_ARGS;
 	CLEAN(fd) int image_fd = -1;
@@ -89,8 +89,10 @@ struct plan_reader *plan_read(struct daemon *daemon, const char *id, bool straig
 	if (!r) {
 		fds[0] = image_fd;
 		fds[1] = pipe_fd[1];
-		if (straight)
+		if (plan != PLAN_TEMPLATE)
 			argv[n_args++] = "--straight";
+		if (plan == PLAN_PAGED)
+			argv[n_args++] = "--paged";
 		config_plugin_args(&daemon->config, argv + n_args);
 		r = spawner_start(daemon->spawner, SPAWN_RESTORE, argv, fds, 2, 1, plan_started, reader, err);
 	}
@@ -187,7 +189,7 @@ static void words_line(void *arg, const char *line, unsigned n_lines)
 	free(words);
 }
 
-struct words *words_fetch(struct daemon *daemon, const char *id, bool straight, int op, int code, words_cb *cb,
+struct words *words_fetch(struct daemon *daemon, const char *id, enum plan_kind plan, int op, int code, words_cb *cb,
                           void *arg)
 {
 	struct words *words = calloc(1, sizeof(*words));
@@ -201,7 +203,7 @@ struct words *words_fetch(struct daemon *daemon, const char *id, bool straight, 
 	words->op = op;
 	words->code = code;
 	snprintf(words->id, sizeof(words->id), "%s", id);
-	if (!plan_read(daemon, id, straight, words_line, words, &err)) {
+	if (!plan_read(daemon, id, plan, words_line, words, &err)) {
 		log_line("%s", err.msg);
 		free(words);
 		return NULL;

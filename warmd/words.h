@@ -6,7 +6,6 @@
 #ifndef WARM_WARMD_WORDS_H
 #define WARM_WARMD_WORDS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct client;
@@ -18,8 +17,14 @@ struct words;
 /* Called for each line and, with NULL, at the end; then the reader is gone. n_lines: so many came. */
 typedef void plan_line_cb(void *arg, const char *line, unsigned n_lines);
 
-/* straight: the plan of a start from disk, without a template. */
-struct plan_reader *plan_read(struct daemon *daemon, const char *id, bool straight, plan_line_cb *cb, void *arg,
+/* Which of an image's plans. */
+enum plan_kind {
+	PLAN_TEMPLATE,
+	PLAN_STRAIGHT, /* of a start from disk, without a template */
+	PLAN_PAGED,    /* ... with a pager */
+};
+
+struct plan_reader *plan_read(struct daemon *daemon, const char *id, enum plan_kind plan, plan_line_cb *cb, void *arg,
                               struct err *err);
 void plan_reader_free(struct plan_reader *reader);
 
@@ -28,7 +33,7 @@ typedef void words_cb(void *arg, const char *text);
 
 /* Logs what the operation was and keeps it as the reason of the snapshot. cb may be NULL. NULL: no words will come, and
  * cb is not called. */
-struct words *words_fetch(struct daemon *daemon, const char *id, bool straight, int op, int code, words_cb *cb,
+struct words *words_fetch(struct daemon *daemon, const char *id, enum plan_kind plan, int op, int code, words_cb *cb,
                           void *arg);
 
 /* Whoever asked is gone: no call. NULL is fine. */

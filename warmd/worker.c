@@ -146,7 +146,7 @@ struct worker *worker_start(struct daemon *daemon, const struct worker_spec *spe
 	worker->sock = pair[0];
 	worker->pidfd = -1;
 	/* warm-snap lets go by itself of whom it holds, and undoes what it can, where it finds nobody listening. */
-	worker->harmless = spec->program != SPAWN_SNAP || spec->stops_nobody;
+	worker->harmless = (spec->program != SPAWN_SNAP || spec->stops_nobody) && !spec->outlives;
 	snprintf(worker->name, sizeof(worker->name), "%s", spec->argv[0]);
 	r = spawner_start(daemon->spawner, spec->program, spec->argv, fds, spec->n_fds, UINT32_MAX, worker_started,
 	                  worker, err);

@@ -29,6 +29,7 @@ struct worker_spec {
 	size_t n_fds;
 	unsigned timeout_s; /* 0: none */
 	bool stops_nobody;  /* a warm-snap that may be killed at any moment */
+	bool outlives;      /* ends by itself when it is not needed any more: not killed */
 	bool must_move;     /* killed where it stands still for some seconds: it holds a program that would, too */
 	worker_cb *cb;
 	void *arg;

@@ -122,8 +122,9 @@ static void prepare(struct supervisor *sup)
 /* Waits for the launch. Returns with control and terminal in place, or not at all. */
 static void park(struct supervisor *sup)
 {
-	struct pollfd fds[3] = {
-	        {.fd = sup->sup_fd, .events = POLLIN}, {.fd = sup->signal_fd, .events = POLLIN}, {.fd = sup->life_fd}};
+	struct pollfd fds[3] = {{.fd = sup->sup_fd, .events = POLLIN},
+	                        {.fd = sup->signal_fd, .events = POLLIN},
+	                        {.fd = sup->life_fd, .events = POLLIN}};
 	int status = 0, err;
 
 	report(sup, REPORT_SUP_PARKED, 0);
@@ -279,7 +280,7 @@ static void watch(struct supervisor *sup)
 {
 	struct pollfd fds[3] = {{.fd = sup->control_fd, .events = POLLIN},
 	                        {.fd = sup->signal_fd, .events = POLLIN},
-	                        {.fd = sup->life_fd}};
+	                        {.fd = sup->life_fd, .events = POLLIN}};
 	int status;
 
 	for (;;) {
@@ -405,7 +406,7 @@ static void end(struct supervisor *sup)
 /* The program's background children live on as after a cold run; somebody must reap them. The launcher may leave. */
 static void reap(struct supervisor *sup)
 {
-	struct pollfd fds[2] = {{.fd = sup->signal_fd, .events = POLLIN}, {.fd = sup->life_fd}};
+	struct pollfd fds[2] = {{.fd = sup->signal_fd, .events = POLLIN}, {.fd = sup->life_fd, .events = POLLIN}};
 	struct signalfd_siginfo info;
 	int status, ret;
 

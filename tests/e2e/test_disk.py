@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 
 import test_life
 import test_net
@@ -41,6 +42,19 @@ print(os.waitpid(child, 0)[1] >> 8, bytes(old) == copy, place[:1 << 20] == bytes
 
 def stats(daemon):
     return json.loads(daemon.warm("--json", "stats").out)
+
+
+WAITS = """import os
+import warm
+parts = [os.urandom(4096) * 64 for _ in range(100)]
+total = sum(part[::4096][0] for part in parts)
+warm.ready()
+if {fork} and (child := os.fork()):
+    os._exit(os.waitpid(child, 0)[1] >> 8)
+print("ready", flush=True)
+input()
+print(total == sum(part[::4096][0] for part in parts), len(set(parts)), flush=True)
+"""
 
 
 class Disk(WarmCase):
@@ -126,18 +140,66 @@ class Disk(WarmCase):
         launch.communicate(timeout=5)
         self.assertEqual(launch.returncode, 0)
 
+    def pagers(self):
+        """Without their guardians, which are nobody's children."""
+        return [pid for pid in descendants(self.daemon.process.pid) if processes().get(pid, (0, ""))[1] == "warm-pager"]
+
+    def waiting(self, fork):
+        """A program that has yet to read most of its memory, behind a launch that has said "ready"."""
+        script = write(os.path.join(self.daemon.dir, f"waits{fork:d}.py"), WAITS.format(fork=fork))
+        self.assertEqual(self.daemon.exec(PYTHON, script, stdin="\n").code, 0)
+        self.daemon.published(command=script)
+        whole = self.assertFromDisk(self.daemon.exec(PYTHON, script, stdin="\n"))
+        self.assertIn("True 100", whole.out)
+        launch = self.daemon.popen(PYTHON, script, options=("--require",), stdin=subprocess.PIPE)
+        self.assertEqual(launch.stdout.readline(), b"ready\n")
+        return launch, script
+
+    def assertLost(self, launch):
+        out, err = launch.communicate(b"\n", timeout=20)
+        self.assertEqual(launch.returncode, 125, (out, err))
+        self.assertNotIn(b"False", out)
+        self.assertOneLine(err.decode(), "its memory could not be brought from disk")
+
+    def test_killed_pager_ends_the_program_by_name(self):
+        for fork in (False, True):
+            with self.subTest(fork=fork):
+                launch, script = self.waiting(fork)
+                (pager,) = self.pagers()
+                kill_quietly(pager)
+                self.assertLost(launch)
+                # launches go on: all of an image is read until the pager is there again
+                self.assertIn("True 100", self.daemon.exec(PYTHON, script, stdin="\n").out)
+                self.assertTrue(wait_for(lambda: len(self.pagers()) == 1, 10), self.daemon.log()[-1000:])
+
+    def test_program_goes_on_without_the_daemon(self):
+        launch, _ = self.waiting(False)
+        self.daemon.stop(signal.SIGKILL)
+        self.assertEqual(launch.communicate(b"\n", timeout=20)[0], b"True 100\n")
+        self.daemon.start()
+
+    def flip(self, row, at):
+        path = next(os.path.join(folder, name) for folder, _, names in os.walk(self.daemon.root) for name in names
+                    if name.startswith(row["id"]))
+        at = at if at >= 0 else os.path.getsize(path) + at
+        with open(path, "r+b") as image:
+            image.seek(at)
+            byte = image.read(1)
+            image.seek(at)
+            image.write(bytes([byte[0] ^ 1]))
+
+    def test_damaged_block_ends_the_program_by_name(self):
+        launch, script = self.waiting(False)
+        (row,) = [row for row in self.daemon.ls() if script in row["command"]]
+        for share in range(1, 20):  # several of its parts: which block lies where is not known here
+            self.flip(row, row["stored_bytes"] * share // 20)
+        self.assertLost(launch)
+        self.assertIn("checksum differs", self.daemon.log())
+
     def test_damaged_image_is_no_answer(self):
         script = write(os.path.join(self.daemon.dir, "damaged.py"), STANDS_IN.format(folder="/"))
         row = make_snapshot(self.daemon, PYTHON, script)
-        path = os.path.join(self.daemon.root, "images", row["id"] + ".warm")
-        if not os.path.exists(path):
-            path = next(os.path.join(folder, name) for folder, _, names in os.walk(self.daemon.root) for name in names
-                        if name.startswith(row["id"]))
-        with open(path, "r+b") as image:
-            image.seek(4096 + 100)
-            byte = image.read(1)
-            image.seek(4096 + 100)
-            image.write(bytes([byte[0] ^ 1]))
+        self.flip(row, 4096 + 100)
         for _ in range(3):
             result = self.assertCold(self.daemon.exec(PYTHON, script), "checksum differs")
             self.assertEqual(result.out.split(), ["cold"])

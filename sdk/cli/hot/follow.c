@@ -75,8 +75,8 @@ static void hear(struct launch *l)
 	if (control.kind == CONTROL_LOST) {
 		finish(l);
 		hot_fail(l, EXIT_WARM, l->options->argv[0],
-		         ": the pager that was bringing its memory from disk ended, and the program was killed",
-		         "; start it again");
+		         ": its memory could not be brought from disk any more, and the program was killed",
+		         "; warmd's log says why; start it again");
 	}
 	if (control.kind == CONTROL_STOPPED)
 		stopped(l, control.value);
