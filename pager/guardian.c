@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,8 +21,14 @@
 #include "proto/launch.h"
 #include "proto/pager.h"
 
-#define WAIT_MIN_MS 1
-#define WAIT_MAX_MS 100
+#define WAIT_MAX_MS 64
+#define NUMBERS     512
+
+struct takeover {
+	const struct guardian *guardian;
+	unsigned n_clones;
+	int wait_ms;
+};
 
 /* Requests that nobody has read: from here on senders get EPIPE, and what lies there already is taken into the table,
  * where the descriptors are found like all others. */
@@ -41,77 +46,62 @@ static void take_requests(int requests_fd)
 	} while (len > 0 || len == -EMSGSIZE);
 }
 
-/* All that is open, by one call. */
-static size_t list_fds(int **ret_fd)
+/*
+ * The first process may have been in the middle of anything: each descriptor is asked what it is. Many numbers by one
+ * call, and without taking memory: it may be for want of it that the first process was killed.
+ */
+static void each_fd(struct takeover *takeover, void (*fn)(struct takeover *takeover, int fd))
 {
+	struct pollfd some[NUMBERS];
 	struct rlimit limit = {0};
-	struct pollfd *all;
-	size_t n = 0;
-	int *fd;
+	int end;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	all = calloc(limit.rlim_cur, sizeof(*all));
-	fd = calloc(limit.rlim_cur, sizeof(*fd));
-	if (!all || !fd)
-		pause(); /* who waits for a page waits on, and nobody reads zeroes */
-	for (size_t i = 0; i < limit.rlim_cur; i++)
-		all[i] = (struct pollfd){.fd = (int)i};
-	while (poll(all, limit.rlim_cur, 0) < 0)
-		;
-	for (size_t i = STDERR_FILENO + 1; i < limit.rlim_cur; i++)
-		if (!(all[i].revents & POLLNVAL))
-			fd[n++] = (int)i;
-	free(all);
-	*ret_fd = fd;
-	return n;
+	end = (int)limit.rlim_cur;
+	for (int from = STDERR_FILENO + 1; from < end; from += NUMBERS) {
+		nfds_t n = end - from < NUMBERS ? (nfds_t)(end - from) : NUMBERS;
+
+		for (nfds_t i = 0; i < n; i++)
+			some[i] = (struct pollfd){.fd = from + (int)i};
+		while (poll(some, n, 0) < 0)
+			;
+		for (nfds_t i = 0; i < n; i++)
+			if (!(some[i].revents & POLLNVAL))
+				fn(takeover, some[i].fd);
+	}
 }
 
-/* The first process may have been in the middle of anything: each descriptor is asked what it is. */
-static unsigned end_clones(const struct guardian *guardian, const int *fd, size_t n_fds)
+static void end_clone(struct takeover *takeover, int fd)
 {
-	unsigned n = 0;
-
-	for (size_t i = 0; i < n_fds; i++) {
-		if (fd[i] != guardian->requests_fd && fd[i] != guardian->report_fd &&
-		    fd_socket_option(fd[i], SO_DOMAIN) == AF_UNIX && shutdown(fd[i], SHUT_WR) == 0)
-			n++;
-	}
-	return n;
+	if (fd != takeover->guardian->requests_fd && fd != takeover->guardian->report_fd &&
+	    fd_socket_option(fd, SO_DOMAIN) == AF_UNIX && shutdown(fd, SHUT_WR) == 0)
+		takeover->n_clones++;
 }
 
 /* Nothing tells when an address space ends but asking. */
-static void wait_for_ends(const int *fd, size_t n_fds)
+static void wait_for_end(struct takeover *takeover, int fd)
 {
-	int wait_ms = WAIT_MIN_MS;
-
-	for (size_t i = 0; i < n_fds;) {
-		if (space_probe(fd[i]) != 0) {
-			i++;
-			continue;
-		}
-		poll(NULL, 0, wait_ms);
-		wait_ms = wait_ms * 2 < WAIT_MAX_MS ? wait_ms * 2 : WAIT_MAX_MS;
+	while (space_probe(fd) == 0) {
+		poll(NULL, 0, takeover->wait_ms);
+		if (takeover->wait_ms < WAIT_MAX_MS)
+			takeover->wait_ms *= 2;
 	}
 }
 
 static void take_over(const struct guardian *guardian)
 {
-	size_t n_fds;
-	unsigned n;
-	int *fd;
+	struct takeover takeover = {.guardian = guardian, .wait_ms = 1};
+	char text[128];
 
 	take_requests(guardian->requests_fd);
-	n_fds = list_fds(&fd);
-	n = end_clones(guardian, fd, n_fds);
-	if (n > 0) {
-		char text[128];
-
+	each_fd(&takeover, end_clone);
+	if (takeover.n_clones > 0) {
 		snprintf(text, sizeof(text),
-		         "the pager has ended, it was killed perhaps: %u clone%s that it served end%s with it", n,
-		         n == 1 ? "" : "s", n == 1 ? "s" : "");
+		         "the pager has ended, it was killed perhaps: %u clone%s that it served end%s with it",
+		         takeover.n_clones, takeover.n_clones == 1 ? "" : "s", takeover.n_clones == 1 ? "s" : "");
 		report(guardian->report_fd, REPORT_FAILED, EOWNERDEAD, "", text);
 	}
-	wait_for_ends(fd, n_fds);
+	each_fd(&takeover, wait_for_end);
 }
 
 static void guard(const struct guardian *guardian)

@@ -83,7 +83,7 @@ static int read_image(struct image *image, const char *label, struct err *err)
 {
 	CLEAN(free) uint8_t *data = NULL;
 	Warm__Image__Image *meta;
-	size_t len;
+	size_t len = 0;
 	int r = pack_open(image->fd, label, &image->pack, err);
 
 	if (r == 0)

@@ -19,7 +19,9 @@
  *   [1] the image file (cache/pack.h), open for reading
  *   [2] life: one end of a SOCK_STREAM or SOCK_SEQPACKET pair. The clone's supervisor - pid 1 of its pid namespace, so
  *       that all of the clone ends with it - holds the other end, and nobody else does.
- * The sender closes its own copies when it has sent them, and runs nothing of the application before.
+ * The sender closes its own copies when it has sent them, and runs nothing of the application before. From
+ * UFFDIO_REGISTER on, whoever unmaps, moves, discards or forks what is registered waits until the pager has heard of
+ * it.
  *
  * End of file at the pager's end of life: the clone is over. The pager goes on serving it as long as there still is an
  * address space, then forgets it. End of file at the supervisor's end: the clone can be served no longer, a block of

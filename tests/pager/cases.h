@@ -22,6 +22,7 @@ int case_forks(void);
 int case_nested_forks(void);
 int case_executing_children(void);
 int case_forks_and_faults(void);
+int case_forks_and_unmaps(void);
 int case_executed(void);
 
 /* ends.c */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -182,12 +183,18 @@ int case_nested_forks(void)
 	return with_one_clone(nested_forks);
 }
 
+/* The first by vfork(2), in effect. */
 static pid_t start_true(bool shared)
 {
-	pid_t pid = shared ? vfork() : fork();
+	static char name[] = "true";
+	static char *const argv[] = {name, NULL};
+	pid_t pid;
 
+	if (shared)
+		return posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ) ? -1 : pid;
+	pid = fork();
 	if (pid == 0) {
-		execl("/bin/true", "true", NULL);
+		execv("/bin/true", argv);
 		_exit(1);
 	}
 	return pid;
@@ -235,6 +242,49 @@ int case_forks_and_faults(void)
 		if (with_one_clone(forks_and_faults))
 			return 1;
 	return 0;
+}
+
+#define AT_ONCE 3u /* pages */
+
+static void *unmap_all(void *arg)
+{
+	struct stage *stage = arg;
+
+	for (unsigned i = 0; i + AT_ONCE <= STAGE_SPAN; i += AT_ONCE)
+		CHECK(munmap(stage_at(i), AT_ONCE * PAGE) == 0);
+	stage->shared->signal = 1;
+	return NULL;
+}
+
+/* Children of a process another thread of which is giving back its memory: what a child has it has in full. */
+static void forks_and_unmaps(struct stage *stage)
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, unmap_all, stage) == 0);
+	while (stage->shared->signal == 0) {
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		if (pid == 0) {
+			unsigned n = 0;
+
+			for (unsigned i = 0; n < 12 && i < STAGE_SPAN; i++) {
+				if (msync(stage_at(i), PAGE, MS_ASYNC) < 0)
+					continue;
+				CHECK(stage_has(stage, stage_at(i), stage->page_at[i]));
+				n++;
+			}
+			_exit(0);
+		}
+		wait_for(pid);
+	}
+	pthread_join(thread, NULL);
+}
+
+int case_forks_and_unmaps(void)
+{
+	return with_one_clone(forks_and_unmaps);
 }
 
 /* The clone itself becomes another program, as a shell does; a child of before is served on. */

@@ -26,6 +26,7 @@ static const struct {
         {"nested_forks", case_nested_forks},
         {"executing_children", case_executing_children},
         {"forks_and_faults", case_forks_and_faults},
+        {"forks_and_unmaps", case_forks_and_unmaps},
         {"executed", case_executed},
         {"damaged", case_damaged},
         {"unreadable", case_unreadable},
