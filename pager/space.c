@@ -310,7 +310,8 @@ int space_serve(struct space *space, struct images *images, struct image *image,
 		served += r == 0;
 	}
 	space->n_faults -= served;
-	memmove(space->fault, space->fault + served, space->n_faults * sizeof(space->fault[0]));
+	if (served > 0 && space->n_faults > 0)
+		memmove(space->fault, space->fault + served, space->n_faults * sizeof(space->fault[0]));
 	if (r == -ESRCH)
 		return SPACE_GONE;
 	if (full)
