@@ -287,23 +287,27 @@ int case_forks_and_unmaps(void)
 	return with_one_clone(forks_and_unmaps);
 }
 
-/* The clone itself becomes another program, as a shell does; a child of before is served on. */
+/* The clone itself becomes another program, as a shell does; a child of before is served on. That program ends when the
+ * child has. */
 static void executed(struct stage *stage)
 {
-	int go[2];
+	int go[2], done[2];
 
 	look(stage, 0, 101);
-	CHECK(pipe(go) == 0); /* open in the program that follows, until that ends */
+	CHECK(pipe2(go, O_CLOEXEC) == 0 && pipe(done) == 0);
 	if (fork() == 0) {
 		char byte;
 
 		close(go[1]);
-		CHECK(read(go[0], &byte, 1) == 0);
+		close(done[0]);
+		CHECK(read(go[0], &byte, 1) == 0); /* it is another program now */
 		look(stage, 1, 3);
 		stage->shared->signal = 1;
 		_exit(0);
 	}
-	execl("/bin/sh", "sh", "-c", "sleep 0.05; exec 0<&- 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; wait; sleep 0.3", NULL);
+	close(done[1]);
+	CHECK(dup2(done[0], STDIN_FILENO) == STDIN_FILENO);
+	execl("/bin/cat", "cat", NULL);
 	_exit(1);
 }
 
