@@ -53,7 +53,7 @@ void lazy_choose(struct place *place, const Warm__Image__Image *image, const str
 {
 	struct walk w;
 	size_t n_paged = 0;
-	bool fits = image->n_shared_memory == 0;
+	bool fits = image->n_shared_memory == 0 && image->n_guard_addr == 0; /* userfaultfd(2) tells of no guard */
 
 	place->n_first = pack_first(pack, &place->first);
 	w = walk_start(image, place->first, place->n_first);

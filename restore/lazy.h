@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A start from disk that does not wait for all pages: those that are stored first are mapped and placed, the others are
- * brought by the pager (pager/) when they are touched. Not for images with shared memory.
+ * brought by the pager (pager/) when they are touched. Not for images with shared memory, nor
+ * with guard regions.
  */
 #ifndef WARM_RESTORE_LAZY_H
 #define WARM_RESTORE_LAZY_H

@@ -57,21 +57,41 @@ bool plan_can_leave(const struct plan *p)
 	return true;
 }
 
+/* Where a page of the image lies, by its number. False: it is left to the pager. */
+static bool page_staged(const struct place *at, uint64_t page, uint64_t *ret)
+{
+	uint64_t staged = at->staging;
+
+	if (!at->lazy) {
+		*ret = staged + page * 4096;
+		return true;
+	}
+	for (size_t i = 0; i < at->n_first && at->first[i].page <= page; i++) {
+		if (page < at->first[i].page + at->first[i].pages) {
+			*ret = staged + (page - at->first[i].page) * 4096;
+			return true;
+		}
+		staged += at->first[i].pages * 4096;
+	}
+	return false;
+}
+
 /* The 32-bit word at an address of the image, where it is staged. */
 static bool image_word(const struct plan *p, uint64_t addr, uint32_t *ret)
 {
-	uint64_t staged = p->place->staging;
+	uint64_t page = 0, staged;
 
-	if (p->place->lazy)
-		return false; /* such a thread waits for GO like any other */
-	for (size_t i = 0; i < p->image->n_run_addr; i++) {
+	if (addr % sizeof(*ret))
+		return false; /* no futex */
+	for (size_t i = 0; i < p->image->n_run_addr; page += p->image->run_pages[i++]) {
 		uint64_t start = p->image->run_addr[i], len = (uint64_t)p->image->run_pages[i] * 4096;
 
-		if (addr >= start && addr + sizeof(*ret) <= start + len) {
-			memcpy(ret, (const void *)(staged + (addr - start)), sizeof(*ret));
-			return true;
-		}
-		staged += len;
+		if (addr < start || addr >= start + len)
+			continue;
+		if (!page_staged(p->place, page + (addr - start) / 4096, &staged))
+			return false; /* such a thread waits for GO like any other */
+		memcpy(ret, (const void *)(staged + addr % 4096), sizeof(*ret));
+		return true;
 	}
 	return false;
 }

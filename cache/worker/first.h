@@ -10,7 +10,8 @@
 
 struct err;
 
-/* meta: the image's description. *ret_ranges is malloc'ed and the caller's. */
-int first_pages(const void *meta, size_t meta_len, struct pack_range **ret_ranges, size_t *ret_n, struct err *err);
+/* meta: the image's description; pages_fd: its pages, back to back. *ret_ranges is malloc'ed and the caller's. */
+int first_pages(const void *meta, size_t meta_len, int pages_fd, struct pack_range **ret_ranges, size_t *ret_n,
+                struct err *err);
 
 #endif

@@ -74,7 +74,7 @@ static int pack_into(const struct order *order, int out_fd, uint64_t *ret_bytes,
 	if (ret == 0)
 		ret = read_section(order->record, "record", &record, &len[PACK_RECORD], err);
 	if (ret == 0)
-		ret = first_pages(meta, len[PACK_META], &first, &source.n_first, err);
+		ret = first_pages(meta, len[PACK_META], order->pages, &first, &source.n_first, err);
 	if (ret < 0)
 		return ret;
 	if (fstat(order->pages, &st) < 0)
