@@ -404,7 +404,7 @@ class Process(Ready):
 
     def test_ignored_signals_of_nohup_are_the_launchers(self):
         process = self.start("nohup", "perl", self.script, "nohup")
-        self.take(process)
+        self.take(process, kept=("do not ignore SIGHUP",))
         result = self.daemon.exec("perl", self.script, "nohup", options=("--require",), stdin="x\n")
         self.assertEqual(result.code, 125)
         self.assertOneLine(result.err, "HUP")
