@@ -145,10 +145,13 @@ static void orphan(struct server *server, struct clone *clone)
 
 static void fail(struct server *server, struct clone *clone, const struct err *err)
 {
+	struct space *space;
+
 	report(server->report_fd, REPORT_PROGRESS, err->code, clone->label, err->msg);
 	clone_fail(clone);
-	for (struct space *space = TAILQ_FIRST(&clone->spaces); space; space = TAILQ_NEXT(space, of_clone)) {
-		wait_no_more(server, space);
+	TAILQ_FOREACH(space, &clone->spaces, of_clone)
+	{
+		wait_no_more(server, space); /* cppcheck-suppress uninitvar ; the macro sets it */
 		unwatch(server, space->uffd);
 	}
 }
