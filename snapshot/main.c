@@ -104,6 +104,11 @@ static int parse_owner(const char *text, struct launch_owner *owner)
 	              owner->groups) == 4;
 }
 
+static enum snapshot_fork parse_fork(const char *text)
+{
+	return strcmp(text, "always") == 0 ? FORK_ALWAYS : strcmp(text, "no") == 0 ? FORK_NEVER : FORK_AUTO;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -162,9 +167,7 @@ int main(int argc, char **argv)
 			req.net_private = true;
 			break;
 		case 'F':
-			req.fork = strcmp(optarg, "always") == 0 ? FORK_ALWAYS
-			           : strcmp(optarg, "no") == 0   ? FORK_NEVER
-			                                         : FORK_AUTO;
+			req.fork = parse_fork(optarg ? optarg : "");
 			break;
 		case 'k':
 			req.random_kept = true;
