@@ -112,7 +112,7 @@ static void command_first(struct record_files *list, const char *cmd)
 	for (size_t i = 1; i < list->n; i++) {
 		Warm__Rpc__File *file = list->file[i];
 
-		if (!strcmp(file->path, cmd)) {
+		if (file && !strcmp(file->path, cmd)) {
 			list->file[i] = list->file[0];
 			list->file[0] = file;
 			return;

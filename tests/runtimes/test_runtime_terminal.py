@@ -121,7 +121,8 @@ class Terminal(RuntimeCase):
             return said
         write(path, text)
         self.assertIn("cold_start", launch(first))
-        self.published(command.split()[6])
+        self.assertTrue(wait_for(lambda: [row for row in self.daemon.ls() if row["command"] == command.split()[6:]
+                                          and row["state"] == "published"], 20), self.daemon.log()[-1000:])
         shell.type(leave)
         shell.expect("ready>")
         self.assertIn('"template"', launch(first))
