@@ -21,7 +21,7 @@
 #include <stdlib.h>
 
 #define LOADERS        2    /* that wait: more launches at once than these wait for the template */
-#define LOAD_TIMEOUT_S 30   /* from its start until it is parked, and again until it is done */
+#define LOAD_TIMEOUT_S 30   /* from its start until it is parked; what it makes has a standby's limit */
 #define REFILL_S       0.02 /* behind the launch that took one */
 #define PAUSE_S        2.0  /* after a failure */
 #define N_LOADER_ARGS  6    /* of warm-restore, before those about plugins */

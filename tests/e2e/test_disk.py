@@ -6,17 +6,13 @@ import re
 import signal
 import subprocess
 
+import test_launch
 import test_life
 import test_net
 import test_terminal
 from case import WarmCase, make_snapshot, write
 from harness import APP, PYTHON, alive, descendants, finish, kill_quietly, processes, program_behind, wait_for
 
-STANDS_IN = """import os
-import warm
-os.chdir({folder!r})
-print(warm.ready(), flush=True)
-"""
 FAMILY = """import os, threading
 import warm
 threading.Thread(target=threading.Event().wait, daemon=True).start()
@@ -94,15 +90,6 @@ class Disk(WarmCase):
         self.assertEqual(first.out, "7 True True True b'child\\n'\n")
         for result in [finish(p) for p in [self.daemon.popen(PYTHON, script, options=("--explain",)) for _ in range(3)]]:
             self.assertEqual(self.assertFromDisk(result).out, first.out)
-
-    def test_reason_of_a_failure_in_words(self):
-        folder = os.path.join(self.folder("far"), "stands-in")
-        os.mkdir(folder)
-        script = write(os.path.join(self.daemon.dir, "stands.py"), STANDS_IN.format(folder=folder))
-        make_snapshot(self.daemon, PYTHON, script)
-        os.rmdir(folder)
-        self.assertCold(self.daemon.exec(PYTHON, script), "working directory", folder, "no such file")
-        os.mkdir(folder)
 
     def test_killed_loaders_are_replaced(self):
         self.assertTrue(wait_for(lambda: len(self.loaders()) == 2, 5))
@@ -197,7 +184,7 @@ class Disk(WarmCase):
         self.assertIn("checksum differs", self.daemon.log())
 
     def test_damaged_image_is_no_answer(self):
-        script = write(os.path.join(self.daemon.dir, "damaged.py"), STANDS_IN.format(folder="/"))
+        script = write(os.path.join(self.daemon.dir, "damaged.py"), test_launch.STANDS_IN.format(folder="/"))
         row = make_snapshot(self.daemon, PYTHON, script)
         self.flip(row, 4096 + 100)
         for _ in range(3):
@@ -215,6 +202,10 @@ class First(WarmCase):
         self.assertEqual(self.app("outcome").tier, "cold_restore")
         self.daemon.full_pool()
         self.assertEqual(self.app("outcome").tier, "hot")
+
+
+class Failing(test_launch.Failing):
+    from_disk = True
 
 
 class Clones(test_life.Clones):
