@@ -41,10 +41,12 @@ struct pack_range {
 struct pack_source {
 	const void *section[PACK_N_SECTIONS];
 	size_t section_len[PACK_N_SECTIONS];
-	int pages_fd; /* n_pages, back to back from offset 0 */
+	int pages_fd;            /* n_pages, back to back from offset 0 */
+	const struct pack *from; /* or NULL: the pages come from this image, and pages_fd is not looked at */
 	uint64_t n_pages;
 	const struct pack_range *first; /* not empty, ascending, apart from each other */
 	size_t n_first;
+	unsigned n_threads; /* 0: one for each CPU */
 };
 
 /* Writes a whole image to out_fd (empty, writable). Does not fsync. ret_bytes: the size of the file. */

@@ -19,7 +19,7 @@ static void crew_fail(struct pack_crew *crew, const struct err *err)
 static void *crew_member(void *arg)
 {
 	struct pack_crew *crew = arg;
-	void *scratch = malloc(crew->scratch_len);
+	void *scratch = calloc(1, crew->scratch_len);
 	struct err err = {0};
 
 	if (!scratch) {

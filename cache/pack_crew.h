@@ -12,7 +12,7 @@
 #include "base/err.h"
 
 struct pack_crew {
-	/* scratch: scratch_len bytes, each thread's own. Negative: err is set. */
+	/* scratch: scratch_len bytes, each thread's own, zeroes at first. Negative: err is set. */
 	int (*work)(struct pack_crew *crew, void *scratch, uint64_t block, struct err *err);
 	void *arg; /* the callee's own */
 	size_t scratch_len;

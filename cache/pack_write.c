@@ -22,33 +22,71 @@ struct writing {
 	struct pack_entry *toc;
 };
 
+/* One thread's own. Blocks of the image that pages come from are asked for in ascending order, several times each. */
+struct scratch {
+	uint8_t raw[PACK_BLOCK_BYTES], out[PACK_BLOCK_BYTES], from[PACK_BLOCK_BYTES];
+	uint64_t known; /* 1 + the number of the block in `from`, 0 at first */
+};
+
+static int read_captured(const struct writing *w, uint64_t page, unsigned n, uint8_t *raw, struct err *err)
+{
+	size_t len = (size_t)n * PACK_PAGE;
+	ssize_t got = fd_pread_full(w->source->pages_fd, raw, len, page * PACK_PAGE);
+
+	if (got < 0)
+		return err_sys(err, (int)-got, "read captured pages");
+	if ((size_t)got != len)
+		return err_set(err, EIO, "captured pages end early, at page %llu", (unsigned long long)page);
+	return 0;
+}
+
+static int read_image(const struct writing *w, uint64_t page, unsigned n, uint8_t *raw, struct scratch *scratch,
+                      struct err *err)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct pack_spot spot;
+		int ret = 0;
+
+		if (!pack_find(w->source->from, page + i, &spot))
+			return err_set(err, EINVAL, "page %llu is none of the image", (unsigned long long)page + i);
+		if (scratch->known != spot.block + 1) {
+			scratch->known = 0;
+			ret = pack_block(w->source->from, spot.block, scratch->from, err);
+		}
+		if (ret < 0)
+			return ret;
+		scratch->known = spot.block + 1;
+		memcpy(raw + (size_t)i * PACK_PAGE, scratch->from + (size_t)spot.index * PACK_PAGE, PACK_PAGE);
+	}
+	return 0;
+}
+
 /* The block's pages, as they are in the source; they may come from several places. */
-static int read_block(const struct writing *w, uint64_t block, uint8_t *raw, unsigned *ret_pages, struct err *err)
+static int read_block(const struct writing *w, uint64_t block, struct scratch *scratch, unsigned *ret_pages,
+                      struct err *err)
 {
 	uint64_t position = pack_order_block(&w->order, block, ret_pages);
 	unsigned n;
+	int ret = 0;
 
-	for (unsigned at = 0; at < *ret_pages; at += n) {
+	for (unsigned at = 0; ret == 0 && at < *ret_pages; at += n) {
 		uint64_t page = pack_order_page(&w->order, position + at, *ret_pages - at, &n);
-		size_t len = (size_t)n * PACK_PAGE;
-		ssize_t got = fd_pread_full(w->source->pages_fd, raw + (size_t)at * PACK_PAGE, len, page * PACK_PAGE);
+		uint8_t *raw = scratch->raw + (size_t)at * PACK_PAGE;
 
-		if (got < 0)
-			return err_sys(err, (int)-got, "read captured pages");
-		if ((size_t)got != len)
-			return err_set(err, EIO, "captured pages end early, in block %llu", (unsigned long long)block);
+		ret = w->source->from ? read_image(w, page, n, raw, scratch, err) : read_captured(w, page, n, raw, err);
 	}
-	return 0;
+	return ret;
 }
 
 static int write_block(struct pack_crew *crew, void *scratch, uint64_t block, struct err *err)
 {
 	struct writing *w = crew->arg;
-	uint8_t *raw = scratch, *out = raw + PACK_BLOCK_BYTES;
+	struct scratch *own = scratch;
+	uint8_t *raw = own->raw, *out = own->out;
 	unsigned pages;
 	uint64_t offset;
 	size_t len;
-	int stored = 0, ret = read_block(w, block, raw, &pages, err);
+	int stored = 0, ret = read_block(w, block, own, &pages, err);
 
 	if (ret < 0)
 		return ret;
@@ -113,7 +151,7 @@ int pack_write(int out_fd, const struct pack_source *source, uint64_t *ret_bytes
 	                             .block_pages = PACK_BLOCK_PAGES,
 	                             .n_pages = source->n_pages};
 	struct writing w = {.source = source, .out_fd = out_fd, .offset = PACK_HEADER_SIZE};
-	struct pack_crew crew = {.work = write_block, .arg = &w, .scratch_len = 2 * PACK_BLOCK_BYTES};
+	struct pack_crew crew = {.work = write_block, .arg = &w, .scratch_len = sizeof(struct scratch)};
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int ret = pack_order_init(&w.order, source->n_pages, source->first, source->n_first);
 
@@ -123,7 +161,7 @@ int pack_write(int out_fd, const struct pack_source *source, uint64_t *ret_bytes
 	crew.n_blocks = pack_order_blocks(&w.order);
 	w.toc = calloc(crew.n_blocks ? crew.n_blocks : 1, sizeof(*w.toc));
 	if (w.toc)
-		ret = pack_crew_run(&crew, cpus > 0 ? (unsigned)cpus : 1, err);
+		ret = pack_crew_run(&crew, source->n_threads ? source->n_threads : cpus > 0 ? (unsigned)cpus : 1, err);
 	else
 		ret = err_sys(err, ENOMEM, "table of %llu blocks", (unsigned long long)crew.n_blocks);
 	if (ret == 0)

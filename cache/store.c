@@ -149,6 +149,17 @@ int store_delete_image(struct store *store, const char *id, struct err *err)
 	return err_sys(err, errno, "remove image %s/images/%s", store->root, name);
 }
 
+int store_replace_image(struct store *store, const char *id, struct err *err)
+{
+	char name[STORE_NAME_MAX], half[STORE_NAME_MAX + 4];
+
+	store_image_name(id, name);
+	snprintf(half, sizeof(half), "%s.tmp", name);
+	if (renameat(store->dir_fd, half, store->dir_fd, name) < 0)
+		return err_sys(err, errno, "rename image %s/images/%s", store->root, half);
+	return 0;
+}
+
 enum file_kind { FILE_FOREIGN, FILE_IMAGE, FILE_HALF };
 
 static enum file_kind classify(const char *name, char id[ID_LEN + 1])

@@ -35,6 +35,9 @@ int store_open_image(struct store *store, const char *id, int *ret_fd, struct er
 /* 0, STORE_GONE, or -errno. A half-written one of that id goes too. */
 int store_delete_image(struct store *store, const char *id, struct err *err);
 
+/* What warm-store has stored anew, and synced, under the temporary name becomes the image of that id. */
+int store_replace_image(struct store *store, const char *id, struct err *err);
+
 /* Calls fn for every whole image; a value other than 0 from fn ends the walk and is returned. */
 int store_each(struct store *store, int (*fn)(void *arg, const char *id, const struct stat *st), void *arg,
                struct err *err);

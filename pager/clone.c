@@ -12,6 +12,7 @@
 void clone_adopt(struct clone *clone, struct space *space)
 {
 	space->clone = clone;
+	space->log = &clone->log;
 	TAILQ_INSERT_HEAD(&clone->spaces, space, of_clone);
 	clone->n_spaces++;
 }
@@ -33,6 +34,7 @@ void clone_fail(struct clone *clone)
 void clone_free(struct images *images, struct clone *clone)
 {
 	image_put(images, clone->image);
+	log_fini(&clone->log);
 	close(clone->life_fd);
 	free(clone);
 }
@@ -52,12 +54,13 @@ static int check_areas(const struct pager_area *area, uint32_t n, struct err *er
 	return 0;
 }
 
-static int check_request(const struct pager_request *request, const struct pager_area *area, size_t len,
+static int check_request(const struct pager_request *request, const struct pager_area *area, size_t len, size_t n_fds,
                          struct err *err)
 {
 	if (len < sizeof(*request) || request->magic != PAGER_MAGIC || request->kind != PAGER_SERVE ||
 	    request->n_areas > PAGER_AREAS_MAX || len != sizeof(*request) + request->n_areas * sizeof(*area) ||
-	    !memchr(request->label, '\0', sizeof(request->label)))
+	    !memchr(request->label, '\0', sizeof(request->label)) ||
+	    n_fds != (request->flags & PAGER_RECORD ? PAGER_FDS_MAX : PAGER_N_FDS))
 		return err_set(err, EPROTO, "request to the pager: not understood");
 	return check_areas(area, request->n_areas, err);
 }
@@ -76,10 +79,10 @@ static int owe(const struct image *image, const struct pager_area *area, uint32_
 }
 
 static int begin(struct clone *clone, struct images *images, const struct pager_request *request, size_t len,
-                 int image_fd, struct owed *owed, struct err *err)
+                 int image_fd, size_t n_fds, struct owed *owed, struct err *err)
 {
 	const struct pager_area *area = (const struct pager_area *)(request + 1);
-	int r = check_request(request, area, len, err);
+	int r = check_request(request, area, len, n_fds, err);
 
 	if (r < 0) {
 		close(image_fd);
@@ -92,7 +95,7 @@ static int begin(struct clone *clone, struct images *images, const struct pager_
 	return r;
 }
 
-struct clone *clone_new(struct images *images, const void *request, size_t len, const int fds[PAGER_N_FDS],
+struct clone *clone_new(struct images *images, const void *request, size_t len, const int *fds, size_t n_fds,
                         struct err *err)
 {
 	struct clone *clone = calloc(1, sizeof(*clone));
@@ -104,9 +107,11 @@ struct clone *clone_new(struct images *images, const void *request, size_t len, 
 		return NULL;
 	clone->life_fd = fds[PAGER_LIFE];
 	TAILQ_INIT(&clone->spaces);
-	r = begin(clone, images, request, len, fds[PAGER_IMAGE], &owed, err);
+	log_init(&clone->log, n_fds > PAGER_LOG ? fds[PAGER_LOG] : -1);
+	r = begin(clone, images, request, len, fds[PAGER_IMAGE], n_fds, &owed, err);
 	space = space_new(fds[PAGER_UFFD], &owed);
 	if (!space) {
+		log_fini(&clone->log);
 		free(clone);
 		return NULL;
 	}

@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 
 #include "pager/image.h"
+#include "pager/log.h"
 #include "pager/space.h"
 #include "proto/pager.h"
 
@@ -26,6 +27,7 @@ struct clone {
 	char label[PAGER_LABEL];
 	int life_fd;
 	struct image *image; /* NULL: it could not be read */
+	struct log log;      /* of what it asks for */
 	struct space_list spaces;
 	size_t n_spaces;
 };
@@ -33,10 +35,10 @@ struct clone {
 LIST_HEAD(clone_list, clone);
 
 /*
- * Takes fds[], and always makes a clone of them: where the request or the image is no good *err says so, and it is one
- * that cannot be served. NULL: no memory.
+ * Takes fds[], PAGER_N_FDS or PAGER_FDS_MAX of them, and always makes a clone of them: where the request or the image
+ * is no good *err says so, and it is one that cannot be served. NULL: no memory.
  */
-struct clone *clone_new(struct images *images, const void *request, size_t len, const int fds[PAGER_N_FDS],
+struct clone *clone_new(struct images *images, const void *request, size_t len, const int *fds, size_t n_fds,
                         struct err *err);
 
 /* No address space may be left. */

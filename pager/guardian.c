@@ -35,13 +35,13 @@ struct takeover {
 static void take_requests(int requests_fd)
 {
 	char buf[PAGER_SIZE_MAX];
-	int fds[PAGER_N_FDS];
+	int fds[PAGER_FDS_MAX];
 	size_t n;
 	ssize_t len;
 
 	shutdown(requests_fd, SHUT_RD);
 	do {
-		n = PAGER_N_FDS;
+		n = PAGER_FDS_MAX;
 		len = fd_recv(requests_fd, buf, sizeof(buf), fds, &n, MSG_DONTWAIT);
 	} while (len > 0 || len == -EMSGSIZE);
 }

@@ -238,7 +238,7 @@ static void serve_waiting(struct server *server)
 
 static bool has_room(const struct server *server)
 {
-	return server->n_clones + server->images.n + server->n_spaces + FDS_SPARE < server->fds_max;
+	return 2 * server->n_clones + server->images.n + server->n_spaces + FDS_SPARE < server->fds_max; /* life, log */
 }
 
 /* A request whose descriptors find no place would lose them, and its clone its pages: it waits in the socket. */
@@ -254,10 +254,10 @@ static int pause_requests(struct server *server, bool pause, struct err *err)
 }
 
 /* Where it cannot be served its address space is kept all the same, until its supervisor has ended it. */
-static int begin(struct server *server, const void *request, size_t len, const int *fds, struct err *err)
+static int begin(struct server *server, const void *request, size_t len, const int *fds, size_t n_fds, struct err *err)
 {
 	struct err why = {0};
-	struct clone *clone = clone_new(&server->images, request, len, fds, &why);
+	struct clone *clone = clone_new(&server->images, request, len, fds, n_fds, &why);
 	struct space *space;
 	int r;
 
@@ -279,8 +279,8 @@ static int begin(struct server *server, const void *request, size_t len, const i
 static int take_request(struct server *server, struct err *err)
 {
 	_Alignas(8) char buf[PAGER_SIZE_MAX];
-	int fds[PAGER_N_FDS];
-	size_t n = PAGER_N_FDS;
+	int fds[PAGER_FDS_MAX];
+	size_t n = PAGER_FDS_MAX;
 	ssize_t len;
 
 	if (!has_room(server) && sweep(server) == 0)
@@ -293,8 +293,8 @@ static int take_request(struct server *server, struct err *err)
 		server->requests_open = false;
 		return 0;
 	}
-	if (len > 0 && n == PAGER_N_FDS)
-		return begin(server, buf, (size_t)len, fds, err);
+	if (len > 0 && n >= PAGER_N_FDS)
+		return begin(server, buf, (size_t)len, fds, n, err);
 	fd_close_all(fds, len > 0 ? n : 0);
 	report(server->report_fd, REPORT_PROGRESS, EPROTO, "", "request to the pager: not understood");
 	return 0;

@@ -10,6 +10,7 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "pager/log.h"
 
 #define PAGE           ((uint64_t)PACK_PAGE)
 #define MESSAGES       16
@@ -168,7 +169,7 @@ static int serve_page(struct space *space, struct images *images, struct image *
 	if (r < 0)
 		return r;
 	r = fill_one(space, addr, block->data + (size_t)index * PACK_PAGE);
-	if (r < 0)
+	if (r < 0 || log_page(space->log, addr))
 		return r;
 	r = fill_around(space, block, addr);
 	return r == -EAGAIN ? 0 : r;

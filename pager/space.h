@@ -20,6 +20,7 @@
 
 struct clone;
 struct err;
+struct log;
 
 #define SPACE_STREAMS 4
 
@@ -31,6 +32,7 @@ struct fault {
 struct space {
 	int kind; /* enum watched, of the loop */
 	struct clone *clone;
+	struct log *log; /* the clone's */
 	TAILQ_ENTRY(space) of_clone;
 	TAILQ_ENTRY(space) waiting; /* in the loop's list, where `waits` */
 	bool waits;

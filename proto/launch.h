@@ -199,13 +199,14 @@ enum make_skip {
 enum load_flags {
 	LOAD_TERMINAL = 1 << 0, /* as make_standby's [2] */
 	LOAD_PAGER = 1 << 1,    /* where requests to the pager go (proto/pager.h). Without it all pages are read */
+	LOAD_RECORD = 1 << 2,   /* with LOAD_PAGER: its PAGER_LOG */
 };
 struct load_image {
 	uint32_t magic;
 	uint32_t flags; /* enum load_flags */
 	char label[24]; /* the snapshot's id; NUL-terminated */
 };
-enum load_fd { LOAD_IMAGE = 0, LOAD_GO = 1, LOAD_SUP = 2, LOAD_OTHERS = 3, LOAD_FDS_MAX = 5 };
+enum load_fd { LOAD_IMAGE = 0, LOAD_GO = 1, LOAD_SUP = 2, LOAD_OTHERS = 3, LOAD_FDS_MAX = 6 };
 
 /*
  * GO: the header, then n_ops struct rop (run late in the image's own phase 3, at its ROP_GO: descriptors are in place),

@@ -19,9 +19,11 @@
  *   [1] the image file (cache/pack.h), open for reading
  *   [2] life: one end of a SOCK_STREAM or SOCK_SEQPACKET pair. The clone's supervisor - pid 1 of its pid namespace, so
  *       that all of the clone ends with it - holds the other end, and nobody else does.
- * The sender closes its own copies when it has sent them, and runs nothing of the application before. From
- * UFFDIO_REGISTER on, whoever unmaps, moves, discards or forks what is registered waits until the pager has heard of
- * it.
+ *   [3] with PAGER_RECORD: a file that is written to by appending: struct pager_served for each page that was served,
+ *       as long as PAGER_RECORD_MS and PAGER_RECORD_MAX last. Meanwhile nothing is served but what is asked for, so
+ * that the list is exact The sender closes its own copies when it has sent them, and runs nothing of the application
+ * before. From UFFDIO_REGISTER on, whoever unmaps, moves, discards or forks what is registered waits until the pager
+ * has heard of it.
  *
  * End of file at the pager's end of life: the clone is over. The pager goes on serving it as long as there still is an
  * address space, then forgets it. End of file at the supervisor's end: the clone can be served no longer, a block of
@@ -46,7 +48,17 @@
 
 enum pager_kind { PAGER_SERVE = 1 };
 
-enum pager_fd { PAGER_UFFD = 0, PAGER_IMAGE = 1, PAGER_LIFE = 2, PAGER_N_FDS = 3 };
+enum pager_fd { PAGER_UFFD = 0, PAGER_IMAGE = 1, PAGER_LIFE = 2, PAGER_N_FDS = 3, PAGER_LOG = 3, PAGER_FDS_MAX = 4 };
+
+enum pager_flags { PAGER_RECORD = 1 << 0 };
+
+#define PAGER_RECORD_MS  1000
+#define PAGER_RECORD_MAX 32768 /* pages */
+
+/* Pages of the image, in the order in which they were asked for; those of zeroes are not told. */
+struct pager_served {
+	uint64_t addr;
+};
 
 struct pager_area {
 	uint64_t start, end;
@@ -57,7 +69,7 @@ struct pager_request {
 	uint32_t kind;           /* enum pager_kind */
 	char label[PAGER_LABEL]; /* for what is said of it: the snapshot's id. NUL-terminated */
 	uint32_t n_areas;
-	uint32_t pad;
+	uint32_t flags; /* enum pager_flags */
 };
 
 #define PAGER_SIZE_MAX (sizeof(struct pager_request) + PAGER_AREAS_MAX * sizeof(struct pager_area))

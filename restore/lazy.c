@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "proto/first.h"
 #include "proto/pager.h"
+#include "restore/restore.h"
 
 /* Runs, first ranges and areas ascend, and no run reaches beyond its area: a walk through all three. */
 struct walk {
@@ -80,12 +81,16 @@ int lazy_stage(struct place *place, int image_fd, const struct pack *pack, struc
 	return pack_first_check(pack, at, err);
 }
 
-static int ask_pager(const struct place *place, const Warm__Image__Image *image, int image_fd, int life_fd,
-                     int pager_fd, const char *label, struct err *err)
+static int ask_pager(const struct place *place, const Warm__Image__Image *image, const struct restore_request *req,
+                     int life_fd, struct err *err)
 {
 	CLEAN(free) struct pager_request *request = calloc(1, PAGER_SIZE_MAX);
 	struct walk w = walk_start(image, place->first, place->n_first);
-	const int fds[PAGER_N_FDS] = {[PAGER_UFFD] = place->uffd, [PAGER_IMAGE] = image_fd, [PAGER_LIFE] = life_fd};
+	const int fds[PAGER_FDS_MAX] = {[PAGER_UFFD] = place->uffd,
+	                                [PAGER_IMAGE] = req->image_fd,
+	                                [PAGER_LIFE] = life_fd,
+	                                [PAGER_LOG] = req->log_fd};
+	size_t n_fds = req->log_fd < 0 ? PAGER_N_FDS : PAGER_FDS_MAX;
 	struct pager_area *area;
 	int r;
 
@@ -94,15 +99,16 @@ static int ask_pager(const struct place *place, const Warm__Image__Image *image,
 	area = (struct pager_area *)(request + 1);
 	request->magic = PAGER_MAGIC;
 	request->kind = PAGER_SERVE;
-	snprintf(request->label, sizeof(request->label), "%s", label);
+	request->flags = req->log_fd < 0 ? 0 : PAGER_RECORD;
+	snprintf(request->label, sizeof(request->label), "%s", req->label);
 	for (size_t i = 0; i < image->n_vma; i++)
 		if (!all_first(&w, image->vma[i]))
 			area[request->n_areas++] = (struct pager_area){image->vma[i]->start, image->vma[i]->end};
-	r = fd_send(pager_fd, request, sizeof(*request) + request->n_areas * sizeof(*area), fds, PAGER_N_FDS);
-	return r < 0 ? err_sys(err, -r, "ask the pager to serve image %s", label) : 0;
+	r = fd_send(req->pager_fd, request, sizeof(*request) + request->n_areas * sizeof(*area), fds, n_fds);
+	return r < 0 ? err_sys(err, -r, "ask the pager to serve image %s", req->label) : 0;
 }
 
-int lazy_register(struct place *place, const Warm__Image__Image *image, int image_fd, int pager_fd, const char *label,
+int lazy_register(struct place *place, const Warm__Image__Image *image, const struct restore_request *req,
                   struct err *err)
 {
 	struct uffdio_api api = {.api = UFFD_API};
@@ -127,5 +133,5 @@ int lazy_register(struct place *place, const Warm__Image__Image *image, int imag
 		return err_sys(err, errno, "descriptor %d", LIFE_FROM_FD(place));
 	}
 	close(life[0]);
-	return ask_pager(place, image, image_fd, pagers, pager_fd, label, err);
+	return ask_pager(place, image, req, pagers, err);
 }

@@ -14,6 +14,7 @@
 #include "restore/plan.h"
 
 struct err;
+struct restore_request;
 
 /* Can this image be started so? Sets place->lazy and, where some of its pages are left to a pager, place->paged. */
 void lazy_choose(struct place *place, const Warm__Image__Image *image, const struct pack *pack, bool has_pager);
@@ -22,8 +23,8 @@ void lazy_choose(struct place *place, const Warm__Image__Image *image, const str
 int lazy_stage(struct place *place, int image_fd, const struct pack *pack, struct err *err);
 
 /* The userfaultfd of this process's memory, as place->uffd; where a pager is wanted it gets it, with the image and its
- * end of the socket by which it and the supervisor know of each other's end. pager_fd: where requests go. */
-int lazy_register(struct place *place, const Warm__Image__Image *image, int image_fd, int pager_fd, const char *label,
+ * end of the socket by which it and the supervisor know of each other's end. */
+int lazy_register(struct place *place, const Warm__Image__Image *image, const struct restore_request *req,
                   struct err *err);
 
 #endif

@@ -31,7 +31,7 @@ int loader_run(struct restore_request *req, struct err *err)
 	if (len < 0)
 		return err_sys(err, (int)-len, "hear which image is wanted");
 	if (len != sizeof(load) || load.magic != LOAD_MAGIC || load.label[sizeof(load.label) - 1] ||
-	    n_fds != LOAD_OTHERS + (size_t)__builtin_popcount(load.flags & (LOAD_TERMINAL | LOAD_PAGER)))
+	    n_fds != LOAD_OTHERS + (size_t)__builtin_popcount(load.flags & (LOAD_TERMINAL | LOAD_PAGER | LOAD_RECORD)))
 		return err_set(err, EPROTO, "the loader was asked for what it does not understand");
 	req->label = load.label;
 	req->straight = true;
@@ -43,5 +43,6 @@ int loader_run(struct restore_request *req, struct err *err)
 	req->paged = load.flags & LOAD_PAGER;
 	if (req->paged)
 		req->pager_fd = fds[other++];
+	req->log_fd = load.flags & LOAD_RECORD ? fds[other++] : -1;
 	return restore_run(req, &place, err);
 }

@@ -53,6 +53,7 @@ int main(int argc, char **argv)
 	                              .sup_fd = -1,
 	                              .tty_fd = -1,
 	                              .pager_fd = -1,
+	                              .log_fd = -1,
 	                              .label = "?"};
 	struct err err = {0};
 	bool plan_only = false, loader = false;

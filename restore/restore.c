@@ -225,7 +225,7 @@ int restore_run(const struct restore_request *req, struct place *place, struct e
 	if ((r = open_image(req, &opened, err)) < 0 || (r = prepare(req, &opened, place, err)) < 0)
 		return r;
 	if (place->lazy)
-		r = lazy_register(place, opened.image, req->image_fd, req->pager_fd, req->label, err);
+		r = lazy_register(place, opened.image, req, err);
 	if (r == 0)
 		r = compile(&plan, &opened, place, err);
 	plugins_free(opened.plugins); /* a template has no children but its clones */

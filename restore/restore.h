@@ -23,6 +23,7 @@ struct restore_request {
 	int tty_fd;   /*   or -1 */
 	bool paged;   /*   pages may be left to a pager: */
 	int pager_fd; /*   where it is asked */
+	int log_fd;   /*   what it keeps a list in, or -1 */
 };
 
 /* Does not return on success: this process has become the template, or has given its address space to the application

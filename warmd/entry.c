@@ -36,6 +36,7 @@ struct entry *entry_new(struct daemon *daemon, Warm__Rpc__Record *record)
 	snprintf(entry->id, sizeof(entry->id), "%s", record->id);
 	entry->last_used = record->created;
 	pool_entry_init(entry);
+	learning_init(entry);
 	LIST_INSERT_HEAD(&daemon->entries, entry, link);
 	return entry;
 }
@@ -46,6 +47,7 @@ void entry_free(struct entry *entry)
 		return;
 	pool_entry_drop(entry, "the snapshot is no longer served");
 	working_set_fini(&entry->pool.working_set);
+	learning_fini(entry);
 	watch_set_free(entry->files);
 	LIST_REMOVE(entry, link);
 	warm__rpc__record__free_unpacked(entry->record, NULL);
@@ -201,6 +203,7 @@ void entry_retire(struct entry *entry, const char *reason)
 
 	log_line("snapshot %s of %s goes: %s", entry->id, entry->record->conditions->cmd, reason);
 	retired_note(daemon, entry->record->conditions, reason);
+	learning_fini(entry); /* it writes beside the image */
 	/* The image first: of a row without an image the next lookup rids itself, an image without a row is filed
 	 * again. */
 	if (store_delete_image(daemon->store, entry->id, &err) < 0 ||

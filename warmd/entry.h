@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "proto/rpc.pb-c.h"
+#include "warmd/learning.h"
 #include "warmd/pool.h"
 
 struct daemon;
@@ -34,6 +35,7 @@ struct entry {
 	Warm__Rpc__Record *record;
 	struct watch_set *files;
 	struct entry_pool pool;
+	struct learning learning;
 	struct snap_job *trial;
 	uint64_t stored_bytes;
 	uint64_t last_used, hits, new_hits; /* new_hits: not yet in the catalog */

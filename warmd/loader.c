@@ -207,8 +207,8 @@ unsigned loaders_parked(const struct loaders *loaders)
 	return n;
 }
 
-int loader_load(struct loader *loader, const struct entry *entry, struct standby *standby, int go_fd, int sup_fd,
-                int tty_fd, struct err *err)
+int loader_load(struct loader *loader, struct entry *entry, struct standby *standby, int go_fd, int sup_fd, int tty_fd,
+                struct err *err)
 {
 	struct load_image load = {.magic = LOAD_MAGIC};
 	CLEAN(fd) int image_fd = -1;
@@ -229,6 +229,11 @@ int loader_load(struct loader *loader, const struct entry *entry, struct standby
 	if (requests_fd >= 0) {
 		load.flags |= LOAD_PAGER;
 		fds[n_fds++] = requests_fd;
+		fds[n_fds] = learning_begin(entry);
+	}
+	if (requests_fd >= 0 && fds[n_fds] >= 0) {
+		load.flags |= LOAD_RECORD;
+		n_fds++;
 	}
 	snprintf(load.label, sizeof(load.label), "%s", entry->id);
 	r = fd_send(worker_sock(loader->worker), &load, sizeof(load), fds, n_fds);

@@ -30,8 +30,8 @@ struct loader *loader_take(struct loaders *loaders);
 
 /* Asks it for the image of this entry, for a standby on these sockets (tty_fd: -1 or the terminal it is born with).
  * They stay the caller's. Failures of its own are told to standby_load_failed(). 0 or negative. */
-int loader_load(struct loader *loader, const struct entry *entry, struct standby *standby, int go_fd, int sup_fd,
-                int tty_fd, struct err *err);
+int loader_load(struct loader *loader, struct entry *entry, struct standby *standby, int go_fd, int sup_fd, int tty_fd,
+                struct err *err);
 
 /* Limits, niceness and so on that it was born with. */
 const struct launch_traits *loader_traits(const struct loader *loader);

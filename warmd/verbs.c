@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAGE UINT64_C(4096)
+
 static uint32_t visible_uid(const struct client *client)
 {
 	return client->peer.uid == 0 ? CATALOG_ANY_UID : client->peer.uid;
@@ -74,6 +76,20 @@ void verb_end(struct client *client)
 
 /* ---- list, show -------------------------------------------------------------------------------------------------- */
 
+/* What standbys touch is known of launches since the daemon started, what is stored first of the launches from disk. */
+static void fill_working_set(const struct entry *entry, Warm__Rpc__Snapshot *msg)
+{
+	uint64_t touched;
+
+	if (!entry)
+		return;
+	touched = working_set_bytes(&entry->pool.working_set);
+	msg->learnt_launches = entry->record->learnt_launches;
+	msg->learnt_bytes = entry->record->learnt_pages * PAGE;
+	msg->last_faults = entry->learning.last_faults;
+	msg->working_set_bytes = touched > msg->learnt_bytes ? touched : msg->learnt_bytes;
+}
+
 /* The numbers of a row, with what only memory knows. The strings are the row's. */
 static void fill_snapshot(struct daemon *daemon, const struct catalog_row *row, Warm__Rpc__Snapshot *msg)
 {
@@ -94,8 +110,7 @@ static void fill_snapshot(struct daemon *daemon, const struct catalog_row *row, 
 	msg->rss_bytes = row->rss_bytes;
 	msg->stored_bytes = row->stored_bytes;
 	msg->standbys = entry ? pool_figures(entry).standbys : 0;
-	/* 0: no launch was watched since the daemon started */
-	msg->working_set_bytes = entry ? working_set_bytes(&entry->pool.working_set) : 0;
+	fill_working_set(entry, msg);
 	msg->reason = row->reason ? row->reason : (char *)"";
 }
 

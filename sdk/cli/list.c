@@ -164,6 +164,9 @@ static void show_json(const struct answer *answer)
 	json_strings(&json, "not_recorded", s->not_recorded, s->n_not_recorded);
 	json_strings(&json, "descriptors", s->descriptor, s->n_descriptor);
 	json_number(&json, "working_set_bytes", s->working_set_bytes);
+	json_number(&json, "learnt_launches", s->learnt_launches);
+	json_number(&json, "learnt_bytes", s->learnt_bytes);
+	json_number(&json, "last_faults", s->last_faults);
 	json_number(&json, "stopped_us", s->stopped_us);
 	json_optional(&json, "stopped_reason", s->stopped_reason);
 	json_open(&json, "needs", '{');

@@ -5,12 +5,13 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import test_launch
 import test_life
 import test_net
 import test_terminal
-from case import WarmCase, make_snapshot, write
+from case import WarmCase, make_snapshot, read, write
 from harness import APP, PYTHON, alive, descendants, finish, kill_quietly, processes, program_behind, wait_for
 
 FAMILY = """import os, threading
@@ -190,6 +191,106 @@ class Disk(WarmCase):
         for _ in range(3):
             result = self.assertCold(self.daemon.exec(PYTHON, script), "checksum differs")
             self.assertEqual(result.out.split(), ["cold"])
+
+
+LEARNS = """import os
+import warm
+parts = [os.urandom(4096) * 64 for _ in range(100)]
+warm.ready()
+print(hash(b"".join(part[4096 * i:4096 * i + 1] for part in parts[::2] for i in range(0, 64, 3))) is not None,
+      sum(part[4096 * i] == part[0] for part in parts[::2] for i in range(0, 64, 3)), flush=True)
+"""
+
+
+class Learning(WarmCase):
+    """What launches ask the pager for lies in front of the image when it has been stored anew."""
+
+    from_disk = True
+    publish_app = False
+
+    def show(self, row):
+        return json.loads(self.daemon.warm("--json", "show", row["id"]).out)
+
+    def launch(self, script):
+        result = self.daemon.exec(PYTHON, script, options=("--explain", "--require"))
+        self.assertEqual((result.code, result.tier, result.out), (0, "cold_restore", "True 1100\n"), self.daemon.log()[-1500:])
+
+    def learnt(self, row, launches):
+        self.assertTrue(wait_for(lambda: self.show(row)["learnt_launches"] >= launches, 20), self.daemon.log()[-1500:])
+        return self.show(row)
+
+    def image(self, row):
+        return os.path.join(self.daemon.root, "images", row["id"] + ".warm")
+
+    def published(self, name):
+        script = write(os.path.join(self.daemon.dir, name + ".py"), LEARNS)
+        self.daemon.exec(PYTHON, script)
+        self.daemon.published(command=script)
+        (row,) = [row for row in self.daemon.ls() if script in row["command"]]
+        return script, row
+
+    def test_next_launch_has_it_at_once(self):
+        script, row = self.published("learns")
+        self.launch(script)
+        shown = self.learnt(row, 1)
+        self.assertGreater(shown["last_faults"], 1000)
+        self.assertGreaterEqual(shown["working_set_bytes"], 1000 * 4096)
+        self.assertEqual(shown["working_set_bytes"], shown["learnt_bytes"])
+        self.assertEqual(shown["stored_bytes"], os.path.getsize(self.image(row)))
+        self.assertEqual(self.daemon.warm("verify", row["id"]).code, 0)
+        self.launch(script)
+        self.assertTrue(wait_for(lambda: self.show(row)["last_faults"] < 50, 10), self.show(row))
+        self.daemon.stop()
+        self.daemon.start()
+        again = self.show(row)
+        self.assertGreaterEqual((again["learnt_launches"], again["working_set_bytes"]), (1, shown["working_set_bytes"]))
+        self.launch(script)
+        self.flip(row, 4096 + 4096 * 700)   # among the first pages now
+        result = self.daemon.exec(PYTHON, script)
+        self.assertEqual(result.out, "True 1100\n")
+        self.assertCold(result, "checksum differs")
+        self.assertEqual(self.daemon.warm("verify", row["id"]).code, 1)
+
+    def flip(self, row, at):
+        with open(self.image(row), "r+b") as image:
+            image.seek(at)
+            byte = image.read(1)
+            image.seek(at)
+            image.write(bytes([byte[0] ^ 1]))
+
+    def caught(self):
+        """A warm-store, as soon as there is one; it takes some ten milliseconds."""
+        spawn = self.daemon.process.pid
+        limit = time.monotonic() + 10
+        while time.monotonic() < limit:
+            for pid in read(f"/proc/{spawn}/task/{spawn}/children").split():
+                try:
+                    if read(f"/proc/{pid}/comm") == "warm-store\n":
+                        return int(pid)
+                except OSError:
+                    pass    # it has ended
+        return self.fail(self.daemon.log()[-1000:])
+
+    def test_killed_in_the_middle(self):
+        script, row = self.published("killed")
+        before = os.stat(self.image(row))
+        self.launch(script)
+        kill_quietly(self.caught())
+        self.assertTrue(wait_for(lambda: "does not learn" in self.daemon.log(), 5), self.daemon.log()[-1000:])
+        self.assertEqual(os.stat(self.image(row)).st_ino, before.st_ino)
+        self.assertEqual(self.daemon.warm("verify", row["id"]).code, 0)
+        self.launch(script)
+        self.learnt(row, 1)
+
+    def test_removed_in_the_middle(self):
+        script, row = self.published("removed")
+        self.launch(script)
+        store = self.caught()
+        os.kill(store, signal.SIGSTOP)
+        self.assertEqual(self.daemon.warm("rm", row["id"]).code, 0)
+        self.assertTrue(wait_for(lambda: not alive(store), 5))
+        self.assertFalse(os.path.exists(self.image(row)))
+        self.assertNotIn(row["id"], [other["id"] for other in self.daemon.ls()])
 
 
 class First(WarmCase):

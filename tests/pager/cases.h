@@ -13,6 +13,8 @@ int case_changes(void);
 int case_changes_and_forks(void);
 int case_by_hand(void);
 int case_placed(void);
+int case_recorded(void);
+int case_recorded_for_a_while(void);
 int case_small_cache(void);
 
 /* crowd.c */

@@ -19,6 +19,8 @@ static const struct {
         {"changes_and_forks", case_changes_and_forks},
         {"by_hand", case_by_hand},
         {"placed", case_placed},
+        {"recorded", case_recorded},
+        {"recorded_for_a_while", case_recorded_for_a_while},
         {"small_cache", case_small_cache},
         {"threads", case_threads},
         {"calls", case_calls},

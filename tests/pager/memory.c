@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the clone does with its memory: it always has what it would have if all of it had been there from the start. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "proto/pager.h"
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
@@ -76,6 +78,55 @@ int case_random(void)
 int case_writes(void)
 {
 	return whole(write_anywhere);
+}
+
+/* Every fifth page from the end on, as the list has to have it; the holes among them are not of the image. */
+static void read_some(struct stage *stage)
+{
+	for (unsigned i = STAGE_SPAN - 1; i >= 5; i -= 5)
+		CHECK(stage_has(stage, stage_at(i), stage->page_at[i]));
+}
+
+int case_recorded(void)
+{
+	struct pager_served served[STAGE_SPAN];
+	struct stage stage;
+	size_t n = 0;
+	int r;
+
+	stage_init(&stage);
+	stage.log_fd = memfd_create("list", MFD_CLOEXEC);
+	CHECK(stage.log_fd >= 0);
+	r = serve(&stage, read_some);
+	CHECK(pread(stage.log_fd, served, sizeof(served), 0) >= 0);
+	for (unsigned i = STAGE_SPAN - 1; i >= 5; i -= 5)
+		if (stage.page_at[i] != HOLE)
+			CHECK(served[n++].addr == (uintptr_t)stage_at(i));
+	CHECK(lseek(stage.log_fd, 0, SEEK_END) == (off_t)(n * sizeof(served[0])));
+	close(stage.log_fd);
+	return r;
+}
+
+/* Behind its time nothing is told, and neighbours come along again. */
+static void read_late(struct stage *stage)
+{
+	CHECK(stage_has(stage, stage_at(0), stage->page_at[0]));
+	poll(NULL, 0, PAGER_RECORD_MS + 10);
+	read_in_order(stage);
+}
+
+int case_recorded_for_a_while(void)
+{
+	struct stage stage;
+	int r;
+
+	stage_init(&stage);
+	stage.log_fd = memfd_create("list", MFD_CLOEXEC);
+	CHECK(stage.log_fd >= 0);
+	r = serve(&stage, read_late);
+	CHECK(lseek(stage.log_fd, 0, SEEK_END) <= (off_t)sizeof(struct pager_served));
+	close(stage.log_fd);
+	return r;
 }
 
 static void read_placed(struct stage *stage)

@@ -132,7 +132,7 @@ static int make_image(struct stage *stage)
 
 void stage_init(struct stage *stage)
 {
-	*stage = (struct stage){.pager = -1};
+	*stage = (struct stage){.pager = -1, .log_fd = -1};
 	stage->shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(stage->shared != MAP_FAILED);
 	stage->image_fd = make_image(stage);
@@ -244,7 +244,7 @@ static void hand_over(const struct stage *stage, int life_fd)
 		struct pager_area area[1];
 	} msg = {.request = {.magic = PAGER_MAGIC, .kind = PAGER_SERVE, .label = "cafe", .n_areas = 1}};
 	struct uffdio_api api = {.api = UFFD_API, .features = PAGER_FEATURES};
-	int fds[PAGER_N_FDS] = {[PAGER_IMAGE] = stage->image_fd, [PAGER_LIFE] = life_fd};
+	int fds[PAGER_FDS_MAX] = {[PAGER_IMAGE] = stage->image_fd, [PAGER_LIFE] = life_fd, [PAGER_LOG] = stage->log_fd};
 	size_t len = STAGE_SPAN * PAGE / STAGE_AREAS & ~(PAGE - 1);
 
 	fds[PAGER_UFFD] = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
@@ -263,7 +263,9 @@ static void hand_over(const struct stage *stage, int life_fd)
 	if (stage->place)
 		place(stage, fds[PAGER_UFFD]);
 	msg.area[0] = (struct pager_area){STAGE_BASE, STAGE_BASE + STAGE_SPAN * PAGE};
-	CHECK(fd_send(stage->requests[0], &msg, sizeof(msg), fds, PAGER_N_FDS) == 0);
+	msg.request.flags = stage->log_fd < 0 ? 0 : PAGER_RECORD;
+	CHECK(fd_send(stage->requests[0], &msg, sizeof(msg), fds, stage->log_fd < 0 ? PAGER_N_FDS : PAGER_FDS_MAX) ==
+	      0);
 	close(fds[PAGER_UFFD]);
 	close(life_fd);
 	close(stage->image_fd);

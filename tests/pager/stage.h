@@ -36,6 +36,7 @@ struct stage {
 	pid_t pager;
 	struct shared *shared;
 	int n_pages;
+	int log_fd;              /* what the pager keeps a list in, or -1 */
 	bool place;              /* the loader puts the pages of PLACED there, and something of its own */
 	const char *cache_bytes; /* of the pager; NULL: as it likes */
 	unsigned max_fds;        /* of the pager; 0: as many as may be */

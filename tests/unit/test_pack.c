@@ -174,6 +174,52 @@ static void test_single_pages(void **state)
 	pack_close(pack);
 }
 
+/* The same pages in another order, taken from an image; a damaged page is not carried on. */
+static void test_image_is_made_of_an_image(void **state)
+{
+	static const struct pack_range other_first[] = {{0, 5}, {60, 11}, {100, 300}, {800, 1}, {998, 2}};
+	const uint64_t n_pages = 1000;
+	CLEAN(free) uint8_t *copy = NULL;
+	CLEAN(fd) int pages_fd = make_pages(n_pages, &copy);
+	CLEAN(fd) int old_fd = make_image_first(pages_fd, n_pages, some_first, NULL);
+	CLEAN(free) uint8_t *dst = malloc(n_pages * PACK_PAGE);
+	struct pack_source source = {.section = {meta_text, record_text},
+	                             .section_len = {sizeof(meta_text), sizeof(record_text)},
+	                             .pages_fd = -1,
+	                             .n_pages = n_pages,
+	                             .first = other_first,
+	                             .n_first = 5};
+	const struct pack_range *first;
+	struct pack *old = NULL, *pack = NULL;
+	struct err err = {0};
+	uint8_t byte;
+
+	(void)state;
+	assert_int_equal(pack_open(old_fd, "old", &old, &err), 0);
+	source.from = old;
+	for (source.n_threads = 1; source.n_threads < 4; source.n_threads += 2) {
+		CLEAN(fd) int fd = memfd_create("new", MFD_CLOEXEC);
+
+		assert_int_equal(pack_write(fd, &source, NULL, &err), 0);
+		assert_int_equal(pack_open(fd, "new", &pack, &err), 0);
+		assert_int_equal(pack_first(pack, &first), 5);
+		assert_int_equal(pack_first_pages(pack), 5 + 11 + 300 + 1 + 2);
+		assert_int_equal(pack_pages(pack, dst, 1, &err), 0);
+		assert_memory_equal(dst, copy, n_pages * PACK_PAGE);
+		pack_close(pack);
+	}
+	assert_int_equal(pread(old_fd, &byte, 1, 4096 + 77), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(old_fd, &byte, 1, 4096 + 77), 1);
+	{
+		CLEAN(fd) int fd = memfd_create("new", MFD_CLOEXEC);
+
+		assert_int_equal(pack_write(fd, &source, NULL, &err), -EBADMSG);
+		assert_non_null(strstr(err.msg, "image old: block 0: checksum differs"));
+	}
+	pack_close(old);
+}
+
 static void test_wrong_first_pages_are_refused(void **state)
 {
 	static const struct pack_range wrong[][2] = {
@@ -352,6 +398,7 @@ int main(void)
 	        cmocka_unit_test(test_pages_come_back_as_they_were),
 	        cmocka_unit_test(test_pages_come_back_whichever_are_first),
 	        cmocka_unit_test(test_single_pages),
+	        cmocka_unit_test(test_image_is_made_of_an_image),
 	        cmocka_unit_test(test_wrong_first_pages_are_refused),
 	        cmocka_unit_test(test_text_is_stored_smaller_and_noise_not_larger),
 	        cmocka_unit_test(test_missing_pages_are_an_error),

@@ -10,6 +10,7 @@
 
 #include "policy/file.h"
 #include "policy/histogram.h"
+#include "policy/learn.h"
 #include "policy/pool.h"
 
 #define SECOND 1000u
@@ -138,6 +139,16 @@ static unsigned want(const struct pool_history *history, uint64_t now)
 	return pool_want(history, now, 0, 5, MIB, 1000 * (uint64_t)MIB);
 }
 
+static void test_images_learn_from_few_launches_and_much_only(void **state)
+{
+	(void)state;
+	assert_true(learn_more(0) && learn_more(3));
+	assert_false(learn_more(4) || learn_more(5));
+	assert_false(learn_is_worth(0, 0) || learn_is_worth(0, 1000));
+	assert_true(learn_is_worth(1, 0) && learn_is_worth(1, 64) && learn_is_worth(16, 1024));
+	assert_false(learn_is_worth(15, 1024));
+}
+
 static void test_standbys_decay_with_disuse(void **state)
 {
 	struct pool_history history = {0};
@@ -256,6 +267,7 @@ int main(void)
 	        cmocka_unit_test(test_device_may_be_used_meanwhile),
 	        cmocka_unit_test(test_directory_is_its_names_that_count),
 	        cmocka_unit_test(test_every_name_counts_without_suffixes),
+	        cmocka_unit_test(test_images_learn_from_few_launches_and_much_only),
 	        cmocka_unit_test(test_standbys_decay_with_disuse),
 	        cmocka_unit_test(test_dense_arrivals_have_up_to_eight),
 	        cmocka_unit_test(test_budget_limits_new_standbys_only),

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An image learns from its first launches from disk: the pager tells which pages each of them asked for (PAGER_RECORD),
+ * and some time later, at low priority, warm-store writes the image anew with these pages in front, where the next
+ * launch gets them all at once. The new file takes the place of the old one; who has that open goes on with it.
+ *
+ *     IDLE ──learning_begin()──► LISTENING ──after 1.2 s──► STORING ──► IDLE
+ *
+ * Nothing depends on it: a list that is lost means that a later launch is learnt from.
+ */
+#ifndef WARM_WARMD_LEARNING_H
+#define WARM_WARMD_LEARNING_H
+
+#include <ev.h>
+#include <stdint.h>
+
+struct entry;
+struct worker;
+
+struct learning {
+	int log_fd;
+	unsigned n_launches; /* that it has learnt from: those of the image, and those that asked for nothing */
+	uint64_t last_faults;
+	struct worker *worker;
+	ev_timer due;
+};
+
+void learning_init(struct entry *entry);
+void learning_fini(struct entry *entry);
+
+/* A launch from disk begins: where its pages go, or -1. The descriptor stays ours. */
+int learning_begin(struct entry *entry);
+
+#endif
