@@ -149,13 +149,18 @@ struct control {
 
 #define SUP_MAGIC 0x534d5257u /* "WRMS" */
 
-/* Descriptors: [0] control; with LAUNCH_TTY also [1] the pty slave; last, where there is one, a claim (warmd/claim.h),
- * which is kept as long as the supervisor lives. The supervisor answers REPORT_SUP_READY. */
-#define SUP_SAID_READY (1u << 31)
+/* Descriptors: [0] control; with LAUNCH_TTY also [1] the pty slave; then, where there is one, a claim (warmd/claim.h),
+ * which is kept as long as the supervisor lives; last, folders of SUP_GROUPS() control groups into which the supervisor
+ * puts the application and itself (warmd/cgroup.h). It answers REPORT_SUP_READY, or REPORT_BROUGHT: it could not. */
+#define SUP_SAID_READY      (1u << 31)
+#define SUP_GROUPS(flags)   ((flags) >> 16 & 31)
+#define SUP_GROUPS_FLAGS(n) ((uint32_t)(n) << 16)
+#define SUP_GROUPS_MAX      16
 
 struct sup_go {
 	uint32_t magic;
-	uint32_t flags; /* LAUNCH_TTY, _BACKGROUND, _NOTIFY, _NET_PRIVATE; SUP_SAID_READY: as in CONTROL_NOTIFY */
+	uint32_t flags; /* LAUNCH_TTY, _BACKGROUND, _NOTIFY, _NET_PRIVATE; SUP_SAID_READY: as in CONTROL_NOTIFY;
+	                   SUP_GROUPS() */
 };
 
 /* ---- warmd → template, → application ---------------------------------------------------------------------------- */
@@ -282,7 +287,8 @@ enum report_kind {
 	REPORT_RELEASED = 12,      /* warm-snap: the application runs again (answer its hook); value = us stopped */
 	REPORT_HELD = 13,          /* a held object cannot be taken: value = its bit; op and err as in REPORT_FAILED */
 	REPORT_WATCHING = 14,      /* warm-opened: value = the run; err, text: it is not watched */
-	REPORT_BROUGHT = 16,       /* what the launch brings cannot be set: value = number of the system call, err */
+	REPORT_BROUGHT = 16,       /* what the launch brings cannot be set: value = number of the system call, err; of a
+	                              supervisor: its control groups */
 	REPORT_LISTED = 15,        /* warm-opened: value = the run; err, text: what it opened is not known */
 };
 

@@ -43,6 +43,7 @@ struct machine {
 	uint64_t mnt_ns, root_dev, root_ino; /* warmd's own: files are looked at from here */
 	bool labels;                         /* a security module labels processes: */
 	char label[LABEL_MAX];               /* ... its label of this one */
+	char cgroup[CGROUP_TEXT_MAX];        /* the control groups that it and all that it starts are in */
 	bool records;                        /* opened files can be recorded */
 	bool hot;                            /* nothing that hot launches need is missing */
 	char cold_reason[200];               /* else: what is */

@@ -4,6 +4,7 @@
 #include "base/clean.h"
 #include "base/proc.h"
 #include "base/uapi.h"
+#include "warmd/cgroup.h"
 #include "warmd/client.h"
 #include "warmd/daemon.h"
 
@@ -205,6 +206,8 @@ static const struct probe {
         {"inotify", probe_inotify, true, "changed files would be missed: every program starts cold"},
         {"network", probe_network, false, "no network of one's own: launches with --net private fail"},
         {"fanotify", probe_fanotify, false, NOT_RECORDED NOR_SNAPSHOTS},
+        {"cgroups", cgroups_probe, false,
+         "copies cannot be put into control groups: a launch from another one than the daemon's starts cold"},
         {"userfaultfd-move", probe_userfaultfd, false,
          "templates are filled by copying: the first launch takes longer"},
         {"pagemap-scan", probe_pagemap_scan, false, "dirty pages are found page by page: snapshots take longer"},
@@ -258,6 +261,8 @@ void doctor_examine(struct daemon *daemon)
 		machine->root_dev = root.st_dev;
 		machine->root_ino = root.st_ino;
 	}
+	if (dir_fd >= 0)
+		cgroups_read(dir_fd, machine->cgroup);
 	machine->labels = have_labels();
 	if (machine->labels && dir_fd >= 0)
 		peer_label(dir_fd, machine->label);

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "proto/launch.h"
+#include "warmd/cgroup.h"
 #include "warmd/exec_job.h"
 #include "warmd/handover.h"
 #include "warmd/prewarm.h"
@@ -27,7 +28,8 @@ struct exec_job {
 	char failure[ERR_MSG_MAX];   /* why the clone failed, or why there is none */
 	enum exec_state state;
 	struct request request;
-	int claim_fd; /* for the clone's supervisor; -1: none */
+	int claim_fd;           /* for the clone's supervisor; -1: none */
+	struct cgroups cgroups; /* of the caller, where they are not warmd's */
 	struct handover handover;
 	struct prewarm prewarm;
 	char env[sizeof(((struct launch_reply *)0)->env)]; /* for a cold start that is an interpreter's first run */

@@ -61,6 +61,7 @@ static void exec_job_free(struct exec_job *job)
 	prewarm_fini(&job->prewarm);
 	request_fini(&job->request);
 	clean_fd(&job->claim_fd);
+	cgroups_fini(&job->cgroups);
 	LIST_REMOVE(job, link);
 	free(job);
 }
@@ -226,6 +227,12 @@ static int send_application(struct exec_job *job, struct err *err)
 	return r;
 }
 
+/* The application has to have its terminal, and to be where its caller is, before it runs. */
+static bool supervisor_first(const struct exec_job *job)
+{
+	return job->request.head.flags & LAUNCH_TTY || job->cgroups.n;
+}
+
 void exec_job_stand(struct exec_job *job, struct standby *standby)
 {
 	struct err err;
@@ -234,8 +241,8 @@ void exec_job_stand(struct exec_job *job, struct standby *standby)
 	exec_job_move(job, EXEC_STANDING);
 	standby_take(standby, job);
 	job->standby = standby;
-	r = go_supervisor(standby, job->entry, &job->request, job->claim_fd, &err);
-	if (!r && !(job->request.head.flags & LAUNCH_TTY)) /* else behind REPORT_SUP_READY */
+	r = go_supervisor(standby, job->entry, &job->request, job->claim_fd, &job->cgroups, &err);
+	if (!r && !supervisor_first(job)) /* else behind REPORT_SUP_READY */
 		r = send_application(job, &err);
 	if (r) {
 		exec_job_cold(job, err.msg);
@@ -276,11 +283,11 @@ static void exec_job_cannot_take(struct exec_job *job, const struct report *repo
 }
 
 /* Nor is this: the next launch may bring something else. */
-static void exec_job_cannot_set(struct exec_job *job, const struct report *report)
+static void exec_job_cannot_set(struct exec_job *job, const char *what, int err)
 {
 	char reason[ERR_MSG_MAX];
 
-	snprintf(reason, sizeof(reason), "%s of this launch: %s", launch_words(report->value), strerror(report->err));
+	snprintf(reason, sizeof(reason), "%s of this launch: %s", what, strerror(err));
 	if (job->entry)
 		pool_refill_soon(job->entry);
 	exec_job_cold(job, reason);
@@ -291,7 +298,7 @@ void exec_job_report(struct exec_job *job, const struct report *report, bool sup
 	struct err err;
 
 	if (supervisor && report->kind == REPORT_SUP_READY) {
-		if (job->request.head.flags & LAUNCH_TTY && send_application(job, &err))
+		if (supervisor_first(job) && send_application(job, &err))
 			exec_job_cold(job, err.msg);
 	} else if (supervisor && report->kind == REPORT_FAILED && report->err == EPIPE && job->go_ns) {
 		return; /* it closes its socket once it has what it needs */
@@ -299,8 +306,8 @@ void exec_job_report(struct exec_job *job, const struct report *report, bool sup
 		exec_job_running(job);
 	} else if (!supervisor && report->kind == REPORT_HELD) {
 		exec_job_cannot_take(job, report);
-	} else if (!supervisor && report->kind == REPORT_BROUGHT) {
-		exec_job_cannot_set(job, report);
+	} else if (report->kind == REPORT_BROUGHT) {
+		exec_job_cannot_set(job, supervisor ? "the control group" : launch_words(report->value), report->err);
 	} else if (!supervisor && report->kind == REPORT_TOKEN_GONE) {
 		exec_job_cold(job, "the launcher did not wait");
 	} else {
@@ -397,7 +404,8 @@ static void exec_job_found(struct exec_job *job)
 	}
 	if (handover_find(entry, &job->request, job->client->peer.pid, &job->handover, &err) ||
 	    go_check(entry, &job->request, &job->handover, &err) ||
-	    claim_take(job->daemon, entry->record, &job->claim_fd, &err)) {
+	    claim_take(job->daemon, entry->record, &job->claim_fd, &err) ||
+	    cgroups_find(&job->daemon->machine, &job->client->caller, &job->cgroups, &err)) {
 		exec_job_cold(job, err.msg);
 		return;
 	}

@@ -3,8 +3,9 @@
  * One launch, from the request until the clone runs or the command is told to start cold itself.
  *
  *     ASKED ──snapshot found──► FOUND ──standby──► STANDING ──REPORT_RUNNING──► RUNNING ─► EXITED
- *       │                         │ waits for one:    │ GO is sent; with a terminal
- *       │ miss                    │ LAUNCH_PENDING    │ the supervisor goes first
+ *       │                         │ waits for one:    │ GO is sent; with a terminal,
+ *       │ miss                    │ LAUNCH_PENDING    │ or from another control group,
+ *       │                         │                   │ the supervisor goes first
  *       │                         │ (on a terminal: for its own)
  *       └─────────────────────────┴─── failure ───────┴─────────► COLD ─► EXITED
  *

@@ -8,6 +8,7 @@
 #include "policy/launch.h"
 #include "proto/launch.h"
 #include "proto/rpc.pb-c.h"
+#include "warmd/cgroup.h"
 #include "warmd/entry.h"
 #include "warmd/handover.h"
 #include "warmd/prewarm.h"
@@ -50,12 +51,12 @@ int go_check(const struct entry *entry, const struct request *request, const str
 }
 
 int go_supervisor(const struct standby *standby, const struct entry *entry, const struct request *request, int claim,
-                  struct err *err)
+                  const struct cgroups *groups, struct err *err)
 {
 	struct sup_go go = {.magic = SUP_MAGIC,
 	                    .flags = request->head.flags &
 	                             (LAUNCH_TTY | LAUNCH_BACKGROUND | LAUNCH_NOTIFY | LAUNCH_NET_PRIVATE)};
-	int fds[3] = {request->fds[REQUEST_CONTROL]};
+	int fds[3 + SUP_GROUPS_MAX] = {request->fds[REQUEST_CONTROL]};
 	size_t n_fds = 1;
 	int r;
 
@@ -65,6 +66,9 @@ int go_supervisor(const struct standby *standby, const struct entry *entry, cons
 		fds[n_fds++] = request_terminal(request);
 	if (claim >= 0)
 		fds[n_fds++] = claim;
+	for (size_t i = 0; i < groups->n; i++)
+		fds[n_fds++] = groups->fd[i];
+	go.flags |= SUP_GROUPS_FLAGS(groups->n);
 	r = fd_send(standby->sup_fd, &go, sizeof(go), fds, n_fds);
 	return r ? err_sys(err, -r, "send GO to the supervisor") : 0;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct cgroups;
 struct entry;
 struct err;
 struct launch_traits;
@@ -20,9 +21,10 @@ struct standby;
 int go_check(const struct entry *entry, const struct request *request, const struct handover *handover,
              struct err *err);
 
-/* claim: kept by the supervisor as long as the clone lives, or -1 (warmd/claim.h). */
+/* claim: kept by the supervisor as long as the clone lives, or -1 (warmd/claim.h). Where there are groups, the clone is
+ * in them when the supervisor has answered. */
 int go_supervisor(const struct standby *standby, const struct entry *entry, const struct request *request, int claim,
-                  struct err *err);
+                  const struct cgroups *groups, struct err *err);
 
 /* launcher: the process that LISTEN_PID means, as the clone's own environment has to say. */
 struct go_launch {

@@ -217,6 +217,9 @@ int caller_look(struct caller *caller, const struct peer *peer, const struct mac
 		r = fill_priority(caller, peer->pid);
 	if (r)
 		return r;
+	r = cgroups_read(dir_fd, caller->cgroup);
+	if (r)
+		return r;
 	if (machine->labels)
 		peer_label(dir_fd, caller->label);
 	caller->msg.label = caller->label;

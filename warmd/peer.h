@@ -11,6 +11,7 @@
 #include "base/proc.h"
 #include "policy/launch.h"
 #include "proto/rpc.pb-c.h"
+#include "warmd/cgroup.h"
 
 struct machine;
 struct request;
@@ -43,6 +44,7 @@ struct caller {
 	uint32_t stdio[3];
 	char cmd[4096];
 	char label[LABEL_MAX];
+	char cgroup[CGROUP_TEXT_MAX];
 	uint64_t mnt_ns;
 };
 

@@ -21,13 +21,15 @@
 #include "restore/init/sys.h"
 
 struct supervisor {
-	int sup_fd;      /* to warmd, until the launch is taken over */
-	int control_fd;  /* to `warm exec` */
-	int tty_fd;      /* slave of the launch's pty, or -1 */
-	int claim_fd;    /* what nobody else may have while the clone lives (warmd/claim.h), or -1 */
-	int signal_fd;   /* SIGCHLD */
-	int notify_fd;   /* the application's NOTIFY_SOCKET, until the launch gets it; -1: it has none */
-	int life_fd;     /* to the pager, or -1 */
+	int sup_fd;                   /* to warmd, until the launch is taken over */
+	int control_fd;               /* to `warm exec` */
+	int tty_fd;                   /* slave of the launch's pty, or -1 */
+	int claim_fd;                 /* what nobody else may have while the clone lives (warmd/claim.h), or -1 */
+	int signal_fd;                /* SIGCHLD */
+	int notify_fd;                /* the application's NOTIFY_SOCKET, until the launch gets it; -1: it has none */
+	int life_fd;                  /* to the pager, or -1 */
+	int group_fd[SUP_GROUPS_MAX]; /* folders of the control groups of the launch */
+	unsigned n_groups;
 	int app_pid;     /* the application, here in its namespace */
 	int front_group; /* who was in front of the terminal before it was sent to the background; 0: the application */
 	int group_stopped; /* a key stopped the whole group */
@@ -44,6 +46,8 @@ static void hand_over_notify(struct supervisor *sup);
 static void hand_over_network(struct supervisor *sup);
 static void hand_over(struct supervisor *sup, unsigned kind, int value, int fd);
 static int receive_go(struct supervisor *sup);
+static int enter_groups(struct supervisor *sup);
+static int enter_group(struct supervisor *sup, int dir_fd);
 static int take_terminal(struct supervisor *sup);
 static void set_foreground(struct supervisor *sup, int foreground);
 static int app_group(struct supervisor *sup);
@@ -138,6 +142,11 @@ static void park(struct supervisor *sup)
 			sys_exit(1);
 	}
 
+	err = enter_groups(sup);
+	if (err) {
+		report(sup, REPORT_BROUGHT, err);
+		end(sup);
+	}
 	err = sup->flags & LAUNCH_TTY ? take_terminal(sup) : 0;
 	report(sup, err ? REPORT_FAILED : REPORT_SUP_READY, err);
 	if (err)
@@ -204,12 +213,12 @@ static int receive_go(struct supervisor *sup)
 	struct sup_go go = {0};
 	struct {
 		struct cmsghdr header;
-		int fd[4];
+		int fd[3 + SUP_GROUPS_MAX];
 	} aux = {0};
 	struct iovec iov = {.iov_base = &go, .iov_len = sizeof(go)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &aux, .msg_controllen = sizeof(aux)};
 	long n = sys_recvmsg(sup->sup_fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	size_t n_fds;
+	size_t n_fds, n_groups;
 
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;
@@ -217,8 +226,13 @@ static int receive_go(struct supervisor *sup)
 	    aux.header.cmsg_type != SCM_RIGHTS)
 		end(sup);
 	n_fds = (aux.header.cmsg_len - sizeof(aux.header)) / sizeof(int);
-	if (n_fds < 1 || (go.flags & LAUNCH_TTY && n_fds < 2))
+	n_groups = SUP_GROUPS(go.flags);
+	if (n_groups > SUP_GROUPS_MAX || n_fds < n_groups + (go.flags & LAUNCH_TTY ? 2 : 1))
 		end(sup);
+	n_fds -= n_groups;
+	for (size_t i = 0; i < n_groups; i++)
+		sup->group_fd[i] = aux.fd[n_fds + i];
+	sup->n_groups = (unsigned)n_groups;
 
 	sup->flags = go.flags;
 	sup->control_fd = aux.fd[0];
@@ -227,6 +241,34 @@ static int receive_go(struct supervisor *sup)
 	if (n_fds > (go.flags & LAUNCH_TTY ? 2 : 1))
 		sup->claim_fd = aux.fd[n_fds - 1];
 	return 1;
+}
+
+/* Of the launch's caller, where they are not warmd's. Returns a positive errno. */
+static int enter_groups(struct supervisor *sup)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < sup->n_groups && !err; i++) {
+		err = enter_group(sup, sup->group_fd[i]);
+		sys_close(sup->group_fd[i]);
+	}
+	return err;
+}
+
+static int enter_group(struct supervisor *sup, int dir_fd)
+{
+	char digits[12], *at = digits + sizeof(digits);
+	int fd = sys_open_to_write(dir_fd, "cgroup.procs"), ret;
+
+	if (fd < 0)
+		return -fd;
+	for (int left = sup->app_pid; left; left /= 10)
+		*--at = (char)('0' + left % 10);
+	ret = (int)sys_write(fd, at, (size_t)(digits + sizeof(digits) - at));
+	if (ret > 0)
+		ret = (int)sys_write(fd, "0", 1); /* this process */
+	sys_close(fd);
+	return ret < 0 ? -ret : 0;
 }
 
 /*

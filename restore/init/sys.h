@@ -43,6 +43,11 @@ static inline int sys_open(const char *path)
 	return (int)sys6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
 }
 
+static inline int sys_open_to_write(int dir_fd, const char *name)
+{
+	return (int)sys6(SYS_openat, dir_fd, (long)name, O_WRONLY | O_CLOEXEC, 0, 0, 0);
+}
+
 static inline int sys_close(int fd)
 {
 	return (int)sys6(SYS_close, fd, 0, 0, 0, 0, 0);
@@ -56,6 +61,11 @@ static inline int sys_close_range(unsigned first, unsigned last)
 static inline long sys_read(int fd, void *buf, size_t size)
 {
 	return sys6(SYS_read, fd, (long)buf, (long)size, 0, 0, 0);
+}
+
+static inline long sys_write(int fd, const void *buf, size_t size)
+{
+	return sys6(SYS_write, fd, (long)buf, (long)size, 0, 0, 0);
 }
 
 static inline long sys_send(int fd, const void *buf, size_t size, int flags)

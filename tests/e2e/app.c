@@ -13,6 +13,7 @@
  *     hold               prints "holding" and waits for ever
  *     line               reads one line and prints it in brackets
  *     flood              writes to stdout until that fails
+ *     fork               makes a child that ends, and prints "forked", or why it could not
  *
  * With SETUP_FILE=FILE that file is read before the hook, and declared: `setup` prints what was read.
  */
@@ -23,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,6 +121,18 @@ static void sleep_ms(long ms)
 		;
 }
 
+static void fork_once(void)
+{
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	if (child < 0)
+		printf("fork: %s\n", strerror(errno));
+	else if (waitpid(child, NULL, 0) == child)
+		puts("forked");
+}
+
 /* One word of the arguments; returns how many were used up. */
 static int obey(int argc, char **argv, int outcome)
 {
@@ -160,6 +174,8 @@ static int obey(int argc, char **argv, int outcome)
 	else if (!strcmp(word, "hold"))
 		for (puts("holding"), fflush(stdout);;)
 			pause();
+	else if (!strcmp(word, "fork"))
+		fork_once();
 	else if (!strcmp(word, "flood"))
 		while (write(1, setup, sizeof setup) > 0)
 			;

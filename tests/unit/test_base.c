@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/cgroup.h"
 #include "base/clean.h"
 #include "base/cpu.h"
 #include "base/content.h"
@@ -374,6 +375,48 @@ static void test_identities_are_stable_and_ids_are_not(void **state)
 	assert_false(id_valid("0123456789aG") || id_valid("") || id_valid("0123456789ab0") || id_valid("../45678901a"));
 }
 
+static const char groups[] = "12:cpu,cpuacct:/a/b\n4:memory:/a\n1:name=systemd:/\n0::/../x\n";
+
+static const char mounts[] = "30 23 0:26 / /cg rw - tmpfs tmpfs rw,mode=755\n"
+                             "31 30 0:27 /a /cg/cpu rw,nosuid shared:9 master:1 - cgroup cgroup rw,cpuset\n"
+                             "32 30 0:28 /other /cg/part rw - cgroup cgroup rw,cpu,cpuacct\n"
+                             "33 30 0:28 /a /cg/cpuacct,cpu rw shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
+                             "34 30 0:29 / /cg/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
+                             "35 30 0:30 / /cg/unified rw - cgroup2 cgroup2 rw,nsdelegate\n"
+                             "36 30 0:31 /aa /cg/memory rw - cgroup cgroup rw,memory\n";
+
+static void test_control_groups_are_found_where_they_are_mounted(void **state)
+{
+	static const struct {
+		int r;
+		const char *folder;
+	} want[] = {{0, "/cg/cpuacct,cpu/b"}, {-EXDEV, NULL}, {0, "/cg/systemd/"}, {-EXDEV, NULL}};
+	struct cgroup_line line, same;
+	const char *text = groups;
+	char folder[64];
+	size_t n = 0;
+
+	(void)state;
+	for (; cgroup_next(&text, &line); n++) {
+		assert_true(n < 4);
+		assert_int_equal(cgroup_folder(mounts, &line, folder, sizeof(folder)), want[n].r);
+		if (!want[n].r)
+			assert_string_equal(folder, want[n].folder);
+		assert_true(cgroup_same(groups, &line, &same) && same.path == line.path);
+	}
+	assert_int_equal(n, 4);
+	text = groups;
+	assert_true(cgroup_next(&text, &line));
+	assert_int_equal(cgroup_folder(mounts, &line, folder, 8), -ENAMETOOLONG);
+	assert_int_equal(cgroup_folder("", &line, folder, sizeof(folder)), -ENODEV);
+	assert_int_equal(cgroup_folder("31 30 0:27 / /cg", &line, folder, sizeof(folder)), -ENODEV);
+	assert_false(cgroup_same("12:cpu:/\n", &line, &same));
+	text = "4:memory";
+	assert_false(cgroup_next(&text, &line));
+	text = "memory\n";
+	assert_false(cgroup_next(&text, &line));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +436,7 @@ int main(void)
 	        cmocka_unit_test(test_any_bit_shows_in_a_digest_of_words),
 	        cmocka_unit_test(test_content_is_that_of_a_range_and_of_one_file),
 	        cmocka_unit_test(test_identities_are_stable_and_ids_are_not),
+	        cmocka_unit_test(test_control_groups_are_found_where_they_are_mounted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
