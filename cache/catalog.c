@@ -17,12 +17,14 @@
 #include "cache/adopt.h"
 #include "cache/store.h"
 
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 #define TEXT_(number)  #number
 #define TEXT(number)   TEXT_(number)
 #define ASIDE_MAX      (PATH_MAX + 64)
 #define COLUMNS                                                                                                        \
-	"id, name, state, uid, command, created, last_used, hits, processes, threads, rss_bytes, stored_bytes, reason"
+	"id, name, state, uid, command, created, last_used, hits, processes, threads, rss_bytes, stored_bytes, "       \
+	"reason, "                                                                                                     \
+	"arrivals"
 
 struct catalog {
 	sqlite3 *db;
@@ -32,7 +34,7 @@ static const char table[] =
         "CREATE TABLE snapshot (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, state INTEGER NOT NULL,"
         " uid INTEGER NOT NULL, command BLOB NOT NULL, created INTEGER NOT NULL, last_used INTEGER NOT NULL,"
         " hits INTEGER NOT NULL, processes INTEGER NOT NULL, threads INTEGER NOT NULL, rss_bytes INTEGER NOT NULL,"
-        " stored_bytes INTEGER NOT NULL, reason TEXT) WITHOUT ROWID";
+        " stored_bytes INTEGER NOT NULL, reason TEXT, arrivals BLOB) WITHOUT ROWID";
 
 static const char set_version[] = "PRAGMA user_version = " TEXT(SCHEMA_VERSION);
 
@@ -266,7 +268,8 @@ static void bind_command(sqlite3_stmt *stmt, int at, const struct catalog_row *r
 int catalog_insert(struct catalog *catalog, const struct catalog_row *row, struct err *err)
 {
 	CLEAN_STMT sqlite3_stmt *stmt = NULL;
-	int ret = prepare(catalog, "INSERT INTO snapshot (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", &stmt, err);
+	int ret = prepare(catalog, "INSERT INTO snapshot (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,NULL)", &stmt,
+	                  err);
 
 	if (ret < 0)
 		return ret;
@@ -330,8 +333,9 @@ int catalog_touch(struct catalog *catalog, const struct catalog_use *use, size_t
 
 	if (n_use == 0)
 		return 0;
-	ret = prepare(catalog, "UPDATE snapshot SET hits = hits + ?, last_used = max(last_used, ?) WHERE id = ?", &stmt,
-	              err);
+	ret = prepare(catalog,
+	              "UPDATE snapshot SET hits = hits + ?, last_used = max(last_used, ?), arrivals = ? WHERE id = ?",
+	              &stmt, err);
 	if (ret < 0)
 		return ret;
 	if (sqlite3_exec(catalog->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
@@ -339,7 +343,8 @@ int catalog_touch(struct catalog *catalog, const struct catalog_use *use, size_t
 	for (size_t i = 0; ret == 0 && i < n_use; i++) {
 		sqlite3_bind_int64(stmt, 1, (sqlite3_int64)use[i].hits);
 		sqlite3_bind_int64(stmt, 2, (sqlite3_int64)use[i].last_used);
-		bind_text(stmt, 3, use[i].id);
+		sqlite3_bind_blob(stmt, 3, use[i].arrivals, (int)use[i].n_arrivals, SQLITE_TRANSIENT);
+		bind_text(stmt, 4, use[i].id);
 		ret = finish(catalog, stmt, "touch", err);
 		sqlite3_reset(stmt);
 	}
@@ -359,6 +364,7 @@ void catalog_row_fini(struct catalog_row *row)
 	for (size_t i = 0; i < row->n_command; i++)
 		free(row->command[i]);
 	free(row->command);
+	free(row->arrivals);
 	memset(row, 0, sizeof(*row));
 }
 
@@ -387,6 +393,7 @@ static int read_row(sqlite3_stmt *stmt, struct catalog_row *row, struct err *err
 	const char *reason = (const char *)sqlite3_column_text(stmt, 12);
 	int state = sqlite3_column_int(stmt, 2);
 	const char *command = sqlite3_column_blob(stmt, 4);
+	const void *arrivals = sqlite3_column_blob(stmt, 13);
 
 	memset(row, 0, sizeof(*row));
 	snprintf(row->id, sizeof(row->id), "%s", id ? id : "");
@@ -402,7 +409,11 @@ static int read_row(sqlite3_stmt *stmt, struct catalog_row *row, struct err *err
 	row->stored_bytes = (uint64_t)sqlite3_column_int64(stmt, 11);
 	row->name = strdup(name ? name : "");
 	row->reason = reason ? strdup(reason) : NULL;
-	if (!row->name || (reason && !row->reason) ||
+	row->n_arrivals = arrivals ? (size_t)sqlite3_column_bytes(stmt, 13) : 0;
+	row->arrivals = malloc(row->n_arrivals + 1);
+	if (row->arrivals && arrivals)
+		memcpy(row->arrivals, arrivals, row->n_arrivals);
+	if (!row->name || !row->arrivals || (reason && !row->reason) ||
 	    split_command(row, command, (size_t)sqlite3_column_bytes(stmt, 4)) < 0) {
 		catalog_row_fini(row);
 		return err_sys(err, ENOMEM, "catalog: read a row");

@@ -33,12 +33,16 @@ struct catalog_row {
 	uint64_t hits;
 	uint32_t processes, threads;
 	uint64_t rss_bytes, stored_bytes;
+	void *arrivals; /* how its launches come: warmd's, n_arrivals bytes, 0 where nothing is known */
+	size_t n_arrivals;
 };
 
 struct catalog_use { /* what was launched since the last catalog_touch() */
 	char id[ID_LEN + 1];
 	uint64_t hits; /* to be added */
 	uint64_t last_used;
+	const void *arrivals; /* in place of what there was */
+	size_t n_arrivals;
 };
 
 const char *catalog_state_name(enum catalog_state state); /* "published", ... */

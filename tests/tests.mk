@@ -18,7 +18,7 @@ $(T)/libunder.a: $(UNDER)
 
 $(T)/unit/%: tests/unit/%.c $(T)/libunder.a | $(GEN_H)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(HOSTED) -MF $@.d -o $@ $< $(T)/libunder.a $(LIBS) -lev -lcmocka -lpthread -lrt
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(HOSTED) -MF $@.d -o $@ $< $(T)/libunder.a $(LIBS) -lev -lcmocka -lpthread -lrt -lm
 
 # Victims and the application of the end-to-end tests are what a user would write: the SDK and libc, no sanitizer.
 $(T)/victims/%: tests/victims/%.c $(BUILD)/libwarm.a

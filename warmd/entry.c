@@ -249,6 +249,7 @@ struct found_row {
 	char *cmd; /* as it was called: the record may not be readable */
 	uint32_t uid;
 	uint64_t hits, last_used, stored_bytes;
+	struct arrivals arrivals;
 };
 STAILQ_HEAD(found_rows, found_row);
 
@@ -272,6 +273,8 @@ static int note_row(void *arg, const struct catalog_row *row)
 	found->hits = row->hits;
 	found->last_used = row->last_used;
 	found->stored_bytes = row->stored_bytes;
+	if (row->n_arrivals)
+		arrivals_unpack(&found->arrivals, row->arrivals, row->n_arrivals); /* else it is learnt anew */
 	STAILQ_INSERT_TAIL(rows, found, link);
 	return 0;
 }
@@ -301,6 +304,7 @@ static void load_one(struct daemon *daemon, const struct found_row *row)
 	entry->hits = row->hits;
 	entry->last_used = row->last_used;
 	entry->stored_bytes = row->stored_bytes;
+	pool_remember(entry, &row->arrivals, (uint64_t)time(NULL));
 	if (!*record->conditions->interpreter)
 		prewarm_learn_conditions(daemon, record->conditions);
 	if (record->monotonic_ns > daemon_now_ns())
@@ -334,7 +338,7 @@ static bool too_old(const struct entry *entry)
 
 bool entry_is_swept(const struct entry *entry)
 {
-	return daemon_now_ms() <= entry->pool.history.last_ms + SWEPT_MS;
+	return daemon_now_ms() <= entry->pool.history.arrivals.last_ms + SWEPT_MS;
 }
 
 /* Whether it may be launched now. Where it may not it is gone on return, and *reason says why. */
@@ -427,6 +431,7 @@ void entry_used(struct entry *entry)
 
 void entry_write_uses(struct daemon *daemon)
 {
+	uint8_t arrivals[USES_MAX][ARRIVALS_PACKED];
 	struct catalog_use use[USES_MAX];
 	struct entry *entry;
 	size_t n = 0;
@@ -438,7 +443,10 @@ void entry_write_uses(struct daemon *daemon)
 			continue;
 		memcpy(use[n].id, entry->id, sizeof(use[n].id));
 		use[n].hits = entry->new_hits;
-		use[n++].last_used = entry->last_used;
+		use[n].last_used = entry->last_used;
+		arrivals_pack(&entry->pool.history.arrivals, arrivals[n]);
+		use[n].arrivals = arrivals[n];
+		use[n++].n_arrivals = ARRIVALS_PACKED;
 		entry->new_hits = 0;
 	}
 	if (n && catalog_touch(daemon->catalog, use, n, &err) < 0)

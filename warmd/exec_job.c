@@ -148,7 +148,7 @@ static void exec_job_running(struct exec_job *job)
 		    PLAN_TEMPLATE) /* its memory says which pages it has, not which it has touched */
 			working_set_launched(job->entry, job->standby->pid);
 		entry_used(job->entry);
-		pool_launched(job->entry);
+		pool_refill_soon(job->entry);
 		if (job->entry->record->conditions->interpreter[0])
 			prewarm_running(job->daemon, job->standby->pid, &job->prewarm);
 	}
@@ -410,6 +410,7 @@ static void exec_job_found(struct exec_job *job)
 		return;
 	}
 	exec_job_move(job, EXEC_FOUND);
+	pool_asked(entry);
 	job->tier = pool_template_is_ready(entry) ? TIER_TEMPLATE : TIER_COLD_RESTORE;
 	if (!entry_on_terminal(entry))
 		standby = pool_get(entry, &job->tier);
@@ -419,7 +420,6 @@ static void exec_job_found(struct exec_job *job)
 	}
 	answer(job, LAUNCH_PENDING, "");
 	ev_timer_again(job->daemon->loop, &job->timer);
-	pool_note_launch(&entry->pool.history, daemon_now_ms());
 	exec_jobs_serve(entry); /* the job may be gone on return */
 }
 

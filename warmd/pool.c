@@ -22,6 +22,10 @@
 #define EMBEDDED_IDLE_MS 600000 /* an embedded daemon keeps an idle template for so long */
 #define MAKING_MAX       8
 #define IMAGE_PAGE       UINT64_C(4096)
+#define STANDBY_GUESS    (UINT64_C(4) << 20) /* bytes, until one was made */
+#define MAKE_GUESS_MS    5
+#define BUSY_MS          60000 /* a template that was of use so lately makes no room for another one's */
+#define TEMPLATES_MAX    64    /* that are looked at when memory is short */
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
@@ -38,7 +42,7 @@ struct pool_figures pool_figures(const struct entry *entry)
 	return figures;
 }
 
-static uint64_t bytes_left(struct daemon *daemon)
+static uint64_t bytes_used(struct daemon *daemon)
 {
 	struct entry *entry;
 	uint64_t used = 0;
@@ -49,13 +53,84 @@ static uint64_t bytes_left(struct daemon *daemon)
 
 		used += figures.template_bytes + figures.standby_bytes;
 	}
+	return used;
+}
+
+static uint64_t bytes_left(struct daemon *daemon)
+{
+	uint64_t used = bytes_used(daemon);
+
 	return used < daemon->config.budget_bytes ? daemon->config.budget_bytes - used : 0;
+}
+
+/* What its template needs: as the last one, or as its image says. */
+static uint64_t needed_bytes(const struct entry *entry)
+{
+	uint64_t last = entry->pool.template_bytes;
+
+	return last ? last : entry->record->summary->pages * IMAGE_PAGE;
 }
 
 bool pool_may_build(const struct entry *entry)
 {
-	return entry->pool.tmpl || entry->trial ||
-	       bytes_left(entry->daemon) >= entry->record->summary->pages * IMAGE_PAGE;
+	return entry->pool.tmpl || entry->trial || bytes_left(entry->daemon) >= needed_bytes(entry);
+}
+
+struct candidates {
+	struct pool_template list[TEMPLATES_MAX];
+	struct entry *of[TEMPLATES_MAX];
+	size_t n;
+	uint64_t bytes;
+};
+
+/* Templates that may go for this entry's: who was not launched for a while, and longer than this one (two that are both
+ * wanted do not drive each other out). NULL: for none in particular, any. */
+static void find_candidates(struct daemon *daemon, const struct entry *wanting, struct candidates *ret)
+{
+	uint64_t now = daemon_now_ms();
+	struct entry *entry;
+
+	ret->n = ret->bytes = 0;
+	LIST_FOREACH(entry, &daemon->entries, link)
+	{
+		const struct pool_history *history = &entry->pool.history;
+		struct pool_figures figures = pool_figures(entry);
+
+		if (!entry->pool.tmpl || entry->trial || ret->n == TEMPLATES_MAX)
+			continue;
+		if (wanting && (now - history->arrivals.last_ms < BUSY_MS ||
+		                history->arrivals.last_ms >= wanting->pool.history.arrivals.last_ms))
+			continue;
+		ret->list[ret->n] = (struct pool_template){*history, figures.template_bytes + figures.standby_bytes};
+		ret->bytes += history->pinned ? 0 : ret->list[ret->n].bytes;
+		ret->of[ret->n++] = entry;
+	}
+}
+
+static bool evict_one(struct daemon *daemon, const struct candidates *candidates)
+{
+	int i = pool_evict(candidates->list, candidates->n, daemon_now_ms());
+
+	if (i < 0)
+		return false;
+	log_line("snapshot %s gives its template back: the budget of %llu MiB is used up", candidates->of[i]->id,
+	         (unsigned long long)(daemon->config.budget_bytes >> 20));
+	pool_entry_drop(candidates->of[i], "its template was given up: the memory budget is used up");
+	return true;
+}
+
+/* What has been of no use for a while goes for what is wanted now, if that is enough. */
+static bool make_room(struct entry *entry)
+{
+	struct candidates candidates;
+
+	while (!pool_may_build(entry)) {
+		find_candidates(entry->daemon, entry, &candidates);
+		if (bytes_left(entry->daemon) + candidates.bytes < needed_bytes(entry) ||
+		    !evict_one(entry->daemon, &candidates))
+			return false;
+	}
+	return true;
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
@@ -100,7 +175,7 @@ void pool_need(struct entry *entry, unsigned n)
 	struct err err;
 
 	if (!pool->tmpl) {
-		if (!pool_may_build(entry))
+		if (!make_room(entry))
 			return; /* a loader serves who waits */
 		pool->tmpl = template_start(entry, &err);
 		if (!pool->tmpl)
@@ -111,15 +186,29 @@ void pool_need(struct entry *entry, unsigned n)
 		make_standbys(entry, n - pool_have(entry));
 }
 
-static unsigned wanted(struct entry *entry)
+struct pool_wish pool_wish(const struct entry *entry)
 {
-	struct entry_pool *pool = &entry->pool;
-	unsigned waiting = exec_jobs_waiting(entry) + (entry->trial != NULL), policy;
+	const struct entry_pool *pool = &entry->pool;
+	const struct pool_costs costs = {
+	        .template_bytes = needed_bytes(entry),
+	        .standby_bytes = pool->standby_bytes ? pool->standby_bytes : STANDBY_GUESS,
+	        .worth = pool_worth(entry->daemon->config.budget_bytes),
+	};
+	struct pool_wish wish = pool_want(&pool->history, &costs, daemon_now_ms(), pool->tmpl != NULL);
 
 	if (entry_on_terminal(entry)) /* a standby in the pool has none, and no launch could use it */
-		return entry->trial != NULL;
-	policy = pool_want(&pool->history, daemon_now_ms(), pool_have(entry), pool->make_ms, pool->standby_bytes,
-	                   bytes_left(entry->daemon));
+		wish.standbys = 0;
+	return wish;
+}
+
+static unsigned wanted(struct entry *entry)
+{
+	const struct entry_pool *pool = &entry->pool;
+	unsigned waiting = entry_on_terminal(entry) ? 0 : exec_jobs_waiting(entry);
+	unsigned policy = pool_afford(pool_wish(entry).standbys, pool_have(entry), pool->standby_bytes,
+	                              bytes_left(entry->daemon));
+
+	waiting += entry->trial != NULL;
 	return waiting > policy ? waiting : policy;
 }
 
@@ -146,16 +235,34 @@ void pool_refill_soon(struct entry *entry)
 	ev_timer_start(loop, &entry->pool.refill);
 }
 
-void pool_launched(struct entry *entry)
+void pool_asked(struct entry *entry)
 {
-	pool_note_launch(&entry->pool.history, daemon_now_ms());
+	struct entry_pool *pool = &entry->pool;
+
+	pool_note_launch(&pool->history, daemon_now_ms(), pool->make_ms ? pool->make_ms : MAKE_GUESS_MS);
+}
+
+void pool_published(struct entry *entry)
+{
+	pool_note_published(&entry->pool.history, daemon_now_ms());
 	pool_refill_soon(entry);
+}
+
+void pool_remember(struct entry *entry, const struct arrivals *arrivals, uint64_t now)
+{
+	struct pool_history *history = &entry->pool.history;
+	uint64_t ago_ms = now > entry->last_used ? (now - entry->last_used) * 1000 : 0, now_ms = daemon_now_ms();
+
+	history->arrivals = *arrivals;
+	history->arrivals.last_ms = ago_ms < now_ms ? now_ms - ago_ms : 1;
+	history->before = true;
 }
 
 /* ---- what templates and standbys say ----------------------------------------------------------------------------- */
 
 void pool_template_ready(struct entry *entry)
 {
+	entry->pool.template_bytes = template_bytes(entry->pool.tmpl);
 	if (entry->trial)
 		pool_need(entry, 1);
 	else if (exec_jobs_waiting(entry))
@@ -182,13 +289,19 @@ void pool_template_failed(struct entry *entry, const struct report *report)
 	pool_failed(entry, reason);
 }
 
+/* Smoothed: one that was made beside others, or on a busy machine, took longer. */
+static void note_made(struct entry_pool *pool, uint64_t ms)
+{
+	pool->make_ms = pool->make_ms ? (pool->make_ms * 3 + ms) / 4 : ms + 1;
+}
+
 void pool_standby_parked(struct standby *standby)
 {
 	struct entry *entry = standby->entry;
 
 	entry->pool.n_making--;
 	entry->pool.n_parked++;
-	entry->pool.make_ms = daemon_now_ms() - standby->started_ms;
+	note_made(&entry->pool, daemon_now_ms() - standby->started_ms);
 	entry->pool.standby_bytes = standby->bytes;
 	if (entry->trial) {
 		entry->pool.n_parked--;
@@ -314,48 +427,37 @@ void pool_renew(struct entry *entry)
 
 static bool idle_for(const struct entry *entry, uint64_t ms)
 {
-	return !entry->pool.history.pinned && daemon_now_ms() > entry->pool.history.last_ms + ms;
+	return !entry->pool.history.pinned && daemon_now_ms() > entry->pool.history.arrivals.last_ms + ms;
 }
 
-static void evict(struct daemon *daemon)
+static void balance(struct entry *entry)
 {
-	while (!bytes_left(daemon)) {
-		struct pool_template list[64];
-		struct entry *entry, *of[64];
-		size_t n = 0;
-		int i;
+	struct entry_pool *pool = &entry->pool;
+	bool kept = pool_wish(entry).kept || exec_jobs_waiting(entry) || pool->n_making;
 
-		LIST_FOREACH(entry, &daemon->entries, link)
-		{
-			struct pool_figures figures = pool_figures(entry);
-
-			if (!entry->pool.tmpl || entry->trial || n == 64)
-				continue;
-			list[n] = (struct pool_template){entry->pool.history,
-			                                 figures.template_bytes + figures.standby_bytes};
-			of[n++] = entry;
-		}
-		i = pool_evict(list, n, daemon_now_ms());
-		if (i < 0)
-			return;
-		log_line("snapshot %s gives its template back: the budget of %llu MiB is used up", of[i]->id,
-		         (unsigned long long)(daemon->config.budget_bytes >> 20));
-		pool_entry_drop(of[i], "its template was given up: the memory budget is used up");
-	}
+	if (entry->daemon->embedded && idle_for(entry, EMBEDDED_IDLE_MS))
+		kept = false;
+	if (pool->tmpl && !kept)
+		pool_empty(entry);
+	else if (pool->tmpl)
+		shrink(entry);
+	else if (kept && daemon_now_ms() >= pool->paused_until_ms)
+		pool_need(entry, 0);
 }
 
 void pool_balance(struct daemon *daemon)
 {
-	struct entry *entry;
+	struct candidates candidates;
+	struct entry *entry, *next;
 
-	LIST_FOREACH(entry, &daemon->entries, link)
-	{
-		if (entry->state != ENTRY_PUBLISHED || !entry->pool.tmpl)
-			continue;
-		if (daemon->embedded && idle_for(entry, EMBEDDED_IDLE_MS))
-			pool_empty(entry);
-		else
-			shrink(entry);
+	for (entry = LIST_FIRST(&daemon->entries); entry; entry = next) {
+		next = LIST_NEXT(entry, link); /* what cannot have a template may be set aside for that */
+		if (entry->state == ENTRY_PUBLISHED)
+			balance(entry);
 	}
-	evict(daemon);
+	while (bytes_used(daemon) > daemon->config.budget_bytes) {
+		find_candidates(daemon, NULL, &candidates);
+		if (!evict_one(daemon, &candidates))
+			return;
+	}
 }

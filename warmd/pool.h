@@ -26,8 +26,9 @@ struct entry_pool {
 	LIST_HEAD(, standby) standbys; /* parked or being made */
 	unsigned n_parked, n_making;
 	struct pool_history history;
-	uint64_t make_ms, standby_bytes; /* of the last one made */
-	uint64_t paused_until_ms;        /* after a failure */
+	uint64_t make_ms;                       /* a standby takes so long, smoothed */
+	uint64_t standby_bytes, template_bytes; /* of the last one made */
+	uint64_t paused_until_ms;               /* after a failure */
 	ev_timer refill;
 	struct working_set working_set;
 };
@@ -58,8 +59,18 @@ struct standby *pool_make_for(struct entry *entry, struct exec_job *job, int tty
 /* n launches (or a trial) wait: makes what is missing for them. */
 void pool_need(struct entry *entry, unsigned n);
 
+/* A launch found this snapshot: noted, whatever serves it. */
+void pool_asked(struct entry *entry);
+
+void pool_published(struct entry *entry);
+
+/* What an earlier daemon has seen of its launches; entry->last_used is known. now: seconds since 1970. */
+void pool_remember(struct entry *entry, const struct arrivals *arrivals, uint64_t now);
+
+/* What policy/ wants now, and why. */
+struct pool_wish pool_wish(const struct entry *entry);
+
 /* A standby was taken, or the wish changed: refill soon, off the launch path. */
-void pool_launched(struct entry *entry);
 void pool_refill_soon(struct entry *entry);
 
 /* More of the working set is known: parked standbys that have not touched it are made anew. */

@@ -252,7 +252,7 @@ static void snap_job_publish(struct snap_job *job)
 		snap_job_end_process(job);
 	else
 		snap_job_done(job);
-	pool_launched(entry); /* a launch is expected */
+	pool_published(entry); /* a launch is expected */
 	pool_balance(entry->daemon);
 }
 

@@ -90,8 +90,9 @@ static void fill_working_set(const struct entry *entry, Warm__Rpc__Snapshot *msg
 	msg->working_set_bytes = touched > msg->learnt_bytes ? touched : msg->learnt_bytes;
 }
 
-/* The numbers of a row, with what only memory knows. The strings are the row's. */
-static void fill_snapshot(struct daemon *daemon, const struct catalog_row *row, Warm__Rpc__Snapshot *msg)
+/* The numbers of a row, with what only memory knows. The strings are the row's, and pool. */
+static void fill_snapshot(struct daemon *daemon, const struct catalog_row *row, char pool[POOL_WORDS_MAX],
+                          Warm__Rpc__Snapshot *msg)
 {
 	struct entry *entry = verb_entry(daemon, row->id);
 
@@ -109,6 +110,14 @@ static void fill_snapshot(struct daemon *daemon, const struct catalog_row *row, 
 	msg->threads = row->threads;
 	msg->rss_bytes = row->rss_bytes;
 	msg->stored_bytes = row->stored_bytes;
+	pool[0] = '\0';
+	if (entry && entry->state == ENTRY_PUBLISHED) {
+		struct pool_wish wish = pool_wish(entry);
+
+		pool_words(&wish, pool, POOL_WORDS_MAX);
+		msg->standbys_wanted = wish.standbys;
+	}
+	msg->pool = pool;
 	msg->standbys = entry ? pool_figures(entry).standbys : 0;
 	fill_working_set(entry, msg);
 	msg->reason = row->reason ? row->reason : (char *)"";
@@ -119,8 +128,9 @@ static int send_snapshot(void *arg, const struct catalog_row *row)
 	struct client *client = arg;
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
 	Warm__Rpc__Snapshot msg, *list = &msg;
+	char pool[POOL_WORDS_MAX];
 
-	fill_snapshot(client->daemon, row, &msg);
+	fill_snapshot(client->daemon, row, pool, &msg);
 	reply.snapshot = &list;
 	reply.n_snapshot = 1;
 	client_reply(client, &reply);
@@ -163,8 +173,9 @@ static void show_record(struct client *client, const struct catalog_row *row, co
 	Warm__Rpc__Reply reply = WARM__RPC__REPLY__INIT;
 	Warm__Rpc__Snapshot msg, *list = &msg;
 	const Warm__Rpc__Conditions *conditions = record->conditions;
+	char pool[POOL_WORDS_MAX];
 
-	fill_snapshot(client->daemon, row, &msg);
+	fill_snapshot(client->daemon, row, pool, &msg);
 	msg.file = conditions->file;
 	msg.n_file = conditions->n_file < FILES_A_MESSAGE ? conditions->n_file : FILES_A_MESSAGE;
 	msg.descriptor = record->summary->descriptor;
@@ -329,14 +340,18 @@ static int pool_line(void *arg, const struct catalog_row *row)
 	struct client *client = arg;
 	const struct entry *entry = verb_entry(client->daemon, row->id);
 	struct pool_figures figures;
+	char words[POOL_WORDS_MAX];
+	struct pool_wish wish;
 
 	if (!entry || entry->state != ENTRY_PUBLISHED)
 		return 0;
 	figures = pool_figures(entry);
-	verb_line(client, "%s  %u standbys%s  %u template  %llu KiB  %s", row->id, figures.standbys,
-	          entry->pool.history.pinned ? " (pinned)" : "", figures.templates,
+	wish = pool_wish(entry);
+	pool_words(&wish, words, sizeof(words));
+	verb_line(client, "%s  %u of %u standbys  %u template  %llu KiB  %s  (%s)", row->id, figures.standbys,
+	          wish.standbys, figures.templates,
 	          (unsigned long long)((figures.template_bytes + figures.standby_bytes) >> 10),
-	          row->n_command ? row->command[0] : "");
+	          row->n_command ? row->command[0] : "", words);
 	return 0;
 }
 

@@ -167,6 +167,8 @@ static void show_json(const struct answer *answer)
 	json_number(&json, "learnt_launches", s->learnt_launches);
 	json_number(&json, "learnt_bytes", s->learnt_bytes);
 	json_number(&json, "last_faults", s->last_faults);
+	json_number(&json, "standbys_wanted", s->standbys_wanted);
+	json_optional(&json, "pool", s->pool);
 	json_number(&json, "stopped_us", s->stopped_us);
 	json_optional(&json, "stopped_reason", s->stopped_reason);
 	json_open(&json, "needs", '{');
@@ -198,7 +200,8 @@ static void show_text(const struct answer *answer)
 	printf("memory       %s\n", size_words(s->rss_bytes, size));
 	printf("stored       %s\n", size_words(s->stored_bytes, size));
 	printf("working set  %s\n", size_words(s->working_set_bytes, size));
-	printf("standbys     %" PRIu32 "\n", s->standbys);
+	printf("standbys     %" PRIu32 " of %" PRIu32 "%s%s\n", s->standbys, s->standbys_wanted, *s->pool ? "; " : "",
+	       s->pool);
 	printf("stopped      %.1f ms while it was taken%s%s\n", (double)s->stopped_us / 1000,
 	       *s->stopped_reason ? ", while its memory was copied: " : "", printable(s->stopped_reason));
 	printf("needs        kernel %s\n             cpu %s\n", s->kernel, s->cpu);

@@ -197,7 +197,9 @@ static void test_another_user_does_not_find_it(void **state)
 static void test_state_uses_and_deletion(void **state)
 {
 	struct fixture *fix = *state;
-	struct catalog_use use[] = {{"aaaa00000001", 3, 50}, {"cccc00000000", 1, 60}, {"aaaa00000001", 1, 40}};
+	struct catalog_use use[] = {{"aaaa00000001", 3, 50, "first", 5},
+	                            {"cccc00000000", 1, 60, "other", 5},
+	                            {"aaaa00000001", 1, 40, "last", 4}};
 	struct catalog_row row;
 	struct err err = {0};
 
@@ -209,6 +211,8 @@ static void test_state_uses_and_deletion(void **state)
 	assert_int_equal(catalog_find(fix->catalog, "web", 0, &row, &err), 0);
 	assert_int_equal(row.hits, 4);
 	assert_int_equal(row.last_used, 50);
+	assert_int_equal(row.n_arrivals, 4);
+	assert_memory_equal(row.arrivals, "last", 4);
 	assert_int_equal(row.stored_bytes, 99);
 	assert_int_equal(row.state, CATALOG_QUARANTINED);
 	assert_string_equal(row.reason, "it crashed");
@@ -344,7 +348,7 @@ static void test_catalog_of_another_version_is_set_aside(void **state)
 	catalog_close(fix->catalog);
 	set_user_version(fix, 9);
 	open_catalog(fix);
-	assert_non_null(strstr(fix->log, "has version 9, this warmd knows version 5: it was set aside as "));
+	assert_non_null(strstr(fix->log, "has version 9, this warmd knows version 6: it was set aside as "));
 	assert_true(there(fix, "catalog.db.version-9"));
 	check_filed_again(fix);
 }

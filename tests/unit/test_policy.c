@@ -11,11 +11,6 @@
 #include "policy/file.h"
 #include "policy/histogram.h"
 #include "policy/learn.h"
-#include "policy/pool.h"
-
-#define SECOND 1000u
-#define MINUTE (60 * SECOND)
-#define MIB    (1024u * 1024u)
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
 
@@ -132,12 +127,7 @@ static void test_every_name_counts_without_suffixes(void **state)
 	assert_memory_not_equal(&a, &b, sizeof(a));
 }
 
-/* ---- pools ------------------------------------------------------------------------------------------------------ */
-
-static unsigned want(const struct pool_history *history, uint64_t now)
-{
-	return pool_want(history, now, 0, 5, MIB, 1000 * (uint64_t)MIB);
-}
+/* ---- what is learnt ------------------------------------------------------------------------------------------- */
 
 static void test_images_learn_from_few_launches_and_much_only(void **state)
 {
@@ -147,76 +137,6 @@ static void test_images_learn_from_few_launches_and_much_only(void **state)
 	assert_false(learn_is_worth(0, 0) || learn_is_worth(0, 1000));
 	assert_true(learn_is_worth(1, 0) && learn_is_worth(1, 64) && learn_is_worth(16, 1024));
 	assert_false(learn_is_worth(15, 1024));
-}
-
-static void test_standbys_decay_with_disuse(void **state)
-{
-	struct pool_history history = {0};
-	uint64_t now = 1000 * (uint64_t)MINUTE;
-
-	(void)state;
-	assert_int_equal(want(&history, now), 0);
-	pool_note_launch(&history, now);
-	assert_int_equal(want(&history, now), 3);
-	assert_int_equal(want(&history, now + 9 * MINUTE), 3);
-	assert_int_equal(want(&history, now + 11 * MINUTE), 1);
-	assert_int_equal(want(&history, now + 61 * MINUTE), 0);
-	assert_int_equal(pool_next_change_ms(&history, now), 10 * MINUTE);
-	assert_int_equal(pool_next_change_ms(&history, now + 10 * MINUTE), 50 * MINUTE);
-	assert_true(pool_next_change_ms(&history, now + 60 * MINUTE) == UINT64_MAX);
-}
-
-static void test_dense_arrivals_have_up_to_eight(void **state)
-{
-	struct pool_history history = {0};
-	uint64_t now = 1000 * (uint64_t)MINUTE;
-
-	(void)state;
-	for (int i = 0; i < 10; i++)
-		pool_note_launch(&history, now += 2);
-	assert_int_equal(want(&history, now), 8);
-	assert_int_equal(want(&history, now + 5 * SECOND), 3);
-	for (int i = 0; i < 20; i++)
-		pool_note_launch(&history, now += SECOND);
-	assert_int_equal(want(&history, now), 3);
-}
-
-static void test_budget_limits_new_standbys_only(void **state)
-{
-	struct pool_history history = {0};
-
-	(void)state;
-	pool_note_launch(&history, 1000);
-	assert_int_equal(pool_want(&history, 1000, 0, 5, 10, 25), 2);
-	assert_int_equal(pool_want(&history, 1000, 2, 5, 10, 5), 2);
-	assert_int_equal(pool_want(&history, 1000, 3, 5, 10, 0), 3);
-}
-
-static void test_pinned_number_holds(void **state)
-{
-	struct pool_history history = {.pinned = 5 + 1};
-
-	(void)state;
-	assert_int_equal(want(&history, 1000), 5);
-	history.pinned = 0 + 1;
-	pool_note_launch(&history, 1000);
-	assert_int_equal(want(&history, 1000), 0);
-}
-
-static void test_least_useful_template_goes_first(void **state)
-{
-	struct pool_template templates[] = {
-	        {.history = {.last_ms = 100 * SECOND}, .bytes = 10},
-	        {.history = {.last_ms = 1 * SECOND}, .bytes = 10},
-	        {.history = {.last_ms = 100 * SECOND}, .bytes = 10000},
-	        {.history = {.last_ms = 1, .pinned = 2}, .bytes = 1u << 30},
-	};
-
-	(void)state;
-	assert_int_equal(pool_evict(templates, 2, 101 * SECOND), 1);
-	assert_int_equal(pool_evict(templates, 4, 101 * SECOND), 2);
-	assert_int_equal(pool_evict(templates + 3, 1, 101 * SECOND), -1);
-	assert_int_equal(pool_evict(NULL, 0, 1), -1);
 }
 
 /* ---- histogram -------------------------------------------------------------------------------------------------- */
@@ -268,11 +188,6 @@ int main(void)
 	        cmocka_unit_test(test_directory_is_its_names_that_count),
 	        cmocka_unit_test(test_every_name_counts_without_suffixes),
 	        cmocka_unit_test(test_images_learn_from_few_launches_and_much_only),
-	        cmocka_unit_test(test_standbys_decay_with_disuse),
-	        cmocka_unit_test(test_dense_arrivals_have_up_to_eight),
-	        cmocka_unit_test(test_budget_limits_new_standbys_only),
-	        cmocka_unit_test(test_pinned_number_holds),
-	        cmocka_unit_test(test_least_useful_template_goes_first),
 	        cmocka_unit_test(test_quantiles_are_within_a_sixteenth),
 	        cmocka_unit_test(test_one_value_is_every_quantile),
 	        cmocka_unit_test(test_absurd_latency_lands_in_the_last_bucket),

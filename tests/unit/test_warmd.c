@@ -676,14 +676,14 @@ static void test_a_launch_after_a_long_time_looks_at_everything(void **state)
 	daemon->watch = place->watch;
 	daemon->config.max_age_s = 1000;
 	entry = publish(place, &conditions);
-	entry->pool.history.last_ms = daemon_now_ms();
+	entry->pool.history.arrivals.last_ms = daemon_now_ms();
 	assert_ptr_equal(entry_find(daemon, &conditions, reason, sizeof(reason)), entry);
 
 	area = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(area, MAP_FAILED);
 	area[0] = 'C';
 	assert_ptr_equal(entry_find(daemon, &conditions, reason, sizeof(reason)), entry); /* the sweep's to see */
-	entry->pool.history.last_ms = daemon_now_ms() - 610000;
+	entry->pool.history.arrivals.last_ms = daemon_now_ms() - 610000;
 	assert_null(entry_find(daemon, &conditions, reason, sizeof(reason)));
 	assert_non_null(strstr(reason, "lib.py changed"));
 	munmap(area, 1);
