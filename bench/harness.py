@@ -13,8 +13,12 @@ import time
 
 from errors import Failure
 from places import build_directory
-from processes import writer_of_pipe
+from processes import descendants, writer_of_pipe
 from spawner import Program, Spawner, join
+
+POOL_S = 5          # a pool has so long to be full again
+POOL_MOST_S = 30    # and so long at first
+POOL_USUAL = 3      # of a daemon that does not say how many it wants
 
 
 class Bench:
@@ -54,9 +58,15 @@ class Bench:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def end_children(self):
-        """All that was started but the first spawner."""
+        """All that was started but the first spawner; and what a fork server has made."""
         for child in reversed(self.children):
+            family = descendants(child.pid)
             end(child)
+            for pid in family:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
         self.children.clear()
 
     def show_logs(self):
@@ -127,6 +137,15 @@ class Bench:
     def exec(self, *command):
         return [self.warm, "exec", *command]
 
+    def explain(self, argv):
+        """What `warm exec --explain` says of a launch whose standard streams are of the kinds that the spawner gives."""
+        path = os.path.join(self.scratch, "explained")
+        with open(path, "wb") as errors:
+            subprocess.run(self.exec("--explain", "--", *argv), env=self.environment, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=errors, timeout=60, check=True)
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return json.loads([line for line in file if line.startswith("{")][-1])
+
     def spawn(self, argv, cwd="", stdin="", out="", env=None):
         return self.spawner.spawn(Program(argv, cwd, stdin, out, env or {}))
 
@@ -162,32 +181,25 @@ def program_behind(child):
 
 
 class Pool:
-    """Knows how many standbys a snapshot has when it is left alone, and waits for that many."""
+    """Waits until a snapshot has the standbys that the daemon wants it to have now."""
 
     def __init__(self, bench, snapshot):
         self.bench = bench
         self.snapshot = snapshot
-        self.full = 0
         self.short = 0      # launches that began with fewer, because they did not come back within the limit
-        since = time.monotonic()
-        while time.monotonic() - since < 1 or (not self.full and time.monotonic() - since < 20):
-            n = self.standbys()
-            if n > self.full:
-                self.full, since = n, time.monotonic()
-            time.sleep(0.02)
-        if not self.full:
-            raise Failure(f"snapshot {snapshot} has no standby after 20 s: see `warm ls`, `warm stats`")
+        wait_until(lambda: self.missing() <= 0, POOL_MOST_S, f"snapshot {snapshot} has not its standbys: see `warm pool`")
 
-    def standbys(self):
-        return self.bench.snapshot(self.snapshot)["standbys"]
+    def missing(self):
+        row = self.bench.snapshot(self.snapshot)
+        return max(1, row.get("standbys_wanted", POOL_USUAL)) - row["standbys"]
 
     def wait(self):
-        limit = time.monotonic() + 2
-        while self.standbys() < self.full:
+        limit = time.monotonic() + POOL_S
+        while self.missing() > 0:
             if time.monotonic() > limit:
                 self.short += 1
                 return
-            time.sleep(0.001)
+            time.sleep(0.005)   # asking takes processor time from who makes them
 
 
 def wait_until(condition, seconds, what):

@@ -4,7 +4,7 @@
 import time
 
 from errors import Failure
-from harness import Pool, wait_until
+from harness import POOL_S, Pool, wait_until
 from places import TRUE
 from rows import make_row, text_of
 from spawner import Program
@@ -30,6 +30,7 @@ class Run:
         self.rows = []
         self.notes = []
         self.snapshots = {}
+        self.learnt = {}        # {id of a snapshot: pid of the daemon that has seen it launched}
 
     # ---- what comes out ----
 
@@ -84,17 +85,17 @@ class Run:
 
     def forget(self, application):
         """Its snapshot, and the memory that this holds."""
-        self.forget_named([application.name])
+        identity = self.snapshots.pop(application.name, None)
+        if identity in {row["id"] for row in self.bench.ask("ls")}:     # else a file of its program has changed, and it went
+            self.bench.tell("rm", identity)
 
     def forget_others(self, application):
-        self.forget_named([name for name in self.snapshots if name != application.name])
-
-    def forget_named(self, names):
-        there = {row["id"] for row in self.bench.ask("ls")}
-        for name in names:
-            identity = self.snapshots.pop(name, None)
-            if identity in there:       # else a file of its program has changed, and it went
-                self.bench.tell("rm", identity)
+        """Whoever's they are, and the standbys that they had."""
+        kept = self.snapshot_of(application)
+        for row in self.bench.ask("ls"):
+            if row["id"] != kept:
+                self.bench.tell("rm", row["id"])
+        self.snapshots = {application.name: kept}
 
     # ---- loops ----
 
@@ -111,10 +112,14 @@ class Run:
 
     def hot(self, application):
         """A pool that is as full as it gets; the daemon knows what a request touches."""
-        snapshot = self.snapshot_of(application)
-        for _ in range(LEARNING):
+        return self.pool(application, self.snapshot_of(application))
+
+    def pool(self, application, snapshot):
+        """The same of a snapshot that serves it, whosever it is."""
+        for _ in range(LEARNING if self.learnt.get(snapshot) != self.bench.daemon.pid else 1):
             self.spawn(self.warm(application))
             wait_until(lambda: self.bench.snapshot(snapshot)["standbys"], 20, f"{application.name}: no standby")
+        self.learnt[snapshot] = self.bench.daemon.pid
         return Pool(self.bench, snapshot)
 
     def expect_tier(self, name, tier, launches, since):
@@ -125,7 +130,7 @@ class Run:
 
     def note_short(self, name, pool):
         if pool.short:
-            self.note(f"{name}: the pool was not full again within 2 s, {pool.short} times")
+            self.note(f"{name}: the pool was not full again within {POOL_S} s, {pool.short} times")
 
 
 def checked(program, times):

@@ -2,7 +2,6 @@
 """Memory that is a copy's or a standby's alone: Private_Clean + Private_Dirty; page tables beside it."""
 
 import applications
-from errors import Failure
 from harness import end, wait_until
 from processes import copies, memory
 
@@ -25,8 +24,6 @@ def django(run):
     for _ in range(CLONES):
         held.append(fork())
         forks.append(memory(held[-1][1]))
-    for child, _ in held:
-        end(child)
     clones = held_copies(run, "django-memory", application, beside=1)
     run.add("django-memory, private, against a fork", "MiB", [each.private / MIB for each in clones],
             [each.private / MIB for each in forks])
@@ -74,19 +71,11 @@ def held_copies(run, name, application, beside):
 
 def standby(run, name, application):
     """Each standby that waits now."""
-    pool = run.hot(application)
     run.forget_others(application)
-    pool.wait()
-    parked = [found for found in map(memory_of, copies(run.bench.daemon.pid)) if found]
-    if len(parked) < pool.full:
-        raise Failure(f"{name}: {len(parked)} of {pool.full} standbys are to be found")
+    run.hot(application)
+    snapshot = run.snapshot_of(application)
+    wait_until(lambda: len(copies(run.bench.daemon.pid)) == run.bench.snapshot(snapshot)["standbys"], 20,
+               f"{name}: its standbys are not the only ones")
+    parked = [memory(pid) for pid in copies(run.bench.daemon.pid)]
     run.add(f"{name}, private", "MiB", [each.private / MIB for each in parked])
     run.add(f"{name}, page tables", "MiB", [each.page_tables / MIB for each in parked])
-
-
-def memory_of(pid):
-    """None: it has ended."""
-    try:
-        return memory(pid)
-    except (FileNotFoundError, ProcessLookupError):
-        return None

@@ -8,7 +8,7 @@ import subprocess
 import applications
 from applications import Application
 from errors import Skip
-from harness import Pool, wait_until
+from harness import wait_until
 from measuring import MODES
 from places import PYTHON
 
@@ -34,7 +34,7 @@ def script_first_line(run, name, argv):
     """a script that knows nothing of Warm, in a pre-warmed interpreter: from posix_spawn of `warm exec` to its first line"""
     application = Application(name, argv, [])
     cold = [run.spawn(application.program()).first for _ in range(run.few)]
-    pool = Pool(run.bench, prewarmed(run, application))
+    pool = run.pool(application, prewarmed(run, application))
     for mode in MODES:
         got = hot_pairs(run, f"{name}, {mode}", application, pool, mode)
         run.add(f"{name}, {mode}", "us", [launch.first for launch in got["launch"]], got["true"])
@@ -42,15 +42,16 @@ def script_first_line(run, name, argv):
 
 
 def prewarmed(run, application):
-    """The id of the interpreter's snapshot that serves this program; taken now if there is none."""
-    def found():
-        return [row["id"] for row in run.bench.ask("ls") if row["state"] == "published" and row["name"] == "pre-warmed"
-                and row["command"][0] == application.argv[0]]
+    """The id of the interpreter's snapshot that serves this program; taken now if there is none. There may be others, of the
+    same interpreter on other kinds of standard streams."""
+    explained = {}
 
-    if not found():
-        run.spawn(run.warm(application))
-        wait_until(found, 30, "the interpreter was not snapshotted")
-    return found()[0]
+    def served():
+        explained.update(run.bench.explain(application.argv))
+        return explained["snapshot"]
+
+    wait_until(served, 30, "the interpreter was not snapshotted")
+    return explained["snapshot"]
 
 
 def script(run, name, text):
