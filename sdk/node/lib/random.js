@@ -7,7 +7,7 @@ const UUIDS_AHEAD = 128; // randomUUID() draws so many at once,
 const INTS_AHEAD = 1024; // and randomInt(),
 const INT_BYTES = 6; // from so many bytes each
 
-const { look } = require("./inspector");
+const { closedOver } = require("./inspector");
 
 let originals = null;
 
@@ -64,22 +64,12 @@ function settle() {
   return left.uuidBatch === 0 && left.randomCacheOffset === INT_BYTES * INTS_AHEAD;
 }
 
-// Where node stands in what it has drawn: the variables that its function closes over.
+// Where node stands in what it has drawn: variables of its own.
 function counters() {
-  const key = Symbol.for("warm.random");
-  globalThis[key] = takeOriginals().randomUUID;
   try {
-    return look((post) => {
-      const own = (objectId) => post("Runtime.getProperties", { objectId, ownProperties: true });
-      const { result: fn } = post("Runtime.evaluate", { expression: 'globalThis[Symbol.for("warm.random")]' });
-      const scopes = own(fn.objectId).internalProperties.find(({ name }) => name === "[[Scopes]]").value;
-      const closure = own(scopes.objectId).result.find(({ name }) => name === "0").value;
-      return Object.fromEntries(own(closure.objectId).result.map(({ name, value }) => [name, value?.value]));
-    }) ?? {};
+    return closedOver(takeOriginals().randomUUID, ["uuidBatch", "randomCacheOffset"]);
   } catch {
     return {};
-  } finally {
-    delete globalThis[key];
   }
 }
 

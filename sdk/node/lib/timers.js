@@ -4,12 +4,19 @@
 // help every timer would be due at once. They keep their distance instead.
 //
 // Timers of one duration are a linked list (_idleNext, _idlePrev) whose head has the time that the list is due (expiry);
-// the heads are in a queue that node does not show. So timers are found by their prototype, and heads from them.
+// the heads are in a map that only node's own functions see.
 
-const { look } = require("./inspector");
+const { look, closedOver } = require("./inspector");
 
 // All heads of lists with timers that run.
 function find() {
+  const { timerListMap } = closedOver(require("node:timers").clearTimeout, ["timerListMap"]);
+  return timerListMap ? new Set(Object.values(timerListMap)) : search();
+}
+
+// Where that map is not found: all timers by their prototype, and heads from them. V8 collects the whole heap for that, and
+// throws away much of the code that it has compiled.
+function search() {
   const heads = new Set();
   for (const timer of instances()) {
     const head = headOf(timer);
