@@ -3,103 +3,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "snapshot/holder.h"
 #include "snapshot/subject.h"
 
-#define PAGE          4096u
-#define FORK_FROM     (UINT64_C(8) << 20) /* bytes: 4 MiB are copied in the time that a fork of them takes */
-#define HOLD_LIMIT_MS 1000
-#define SIGCHLD_BIT   (UINT64_C(1) << (SIGCHLD - 1))
-
-/* ---- the holder -------------------------------------------------------------------------------------------------- */
-
-struct holder {
-	pthread_t thread;
-	bool runs;
-	atomic_int failed;
-	int uffd;
-	char *page; /* that is not there */
-	int mem;
-	uint64_t at; /* a byte of that memory */
-};
-
-static void *hold(void *arg)
-{
-	struct holder *holder = arg;
-
-	if (pread(holder->mem, holder->page, 1, (off_t)holder->at) < 0) {
-		atomic_store(&holder->failed, errno);
-		*(volatile char *)holder->page = 0; /* that is heard, too */
-	}
-	return NULL;
-}
-
-static void holder_free(struct holder *holder)
-{
-	struct uffdio_range range = {(uint64_t)holder->page, PAGE};
-
-	if (holder->runs) {
-		ioctl(holder->uffd, UFFDIO_UNREGISTER, &range); /* whoever waits there goes on */
-		pthread_join(holder->thread, NULL);
-	}
-	if (holder->page)
-		munmap(holder->page, PAGE);
-	if (holder->uffd >= 0)
-		close(holder->uffd);
-	free(holder);
-}
-
-static int prepare_page(struct holder *holder)
-{
-	struct uffdio_api api = {.api = UFFD_API};
-	struct uffdio_register reg = {.mode = UFFDIO_REGISTER_MODE_MISSING};
-	void *page;
-
-	holder->uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (holder->uffd < 0 || ioctl(holder->uffd, UFFDIO_API, &api) < 0)
-		return -errno;
-	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED)
-		return -errno;
-	holder->page = page;
-	reg.range = (struct uffdio_range){(uint64_t)page, PAGE};
-	return ioctl(holder->uffd, UFFDIO_REGISTER, &reg) < 0 ? -errno : 0;
-}
-
-/* Returns 0 when it holds the memory, which has something at that address. */
-static int start_holding(struct holder *holder, int mem, uint64_t at)
-{
-	struct pollfd fault = {.fd = holder->uffd, .events = POLLIN};
-	int r;
-
-	holder->mem = mem;
-	holder->at = at;
-	r = pthread_create(&holder->thread, NULL, hold, holder);
-	if (r)
-		return -r;
-	holder->runs = true;
-	do
-		r = poll(&fault, 1, HOLD_LIMIT_MS);
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : r == 0 ? -ETIMEDOUT : -atomic_load(&holder->failed);
-}
+#define FORK_FROM   (UINT64_C(8) << 20) /* bytes: 4 MiB are copied in the time that a fork of them takes */
+#define SIGCHLD_BIT (UINT64_C(1) << (SIGCHLD - 1))
 
 /* ---- the fork ---------------------------------------------------------------------------------------------------- */
 
@@ -188,7 +108,7 @@ static int hold_fork(struct kept *kept, pid_t pid, uint64_t at)
 {
 	kept->mem = open_of(pid, "mem");
 	kept->pagemap = open_of(pid, "pagemap");
-	return kept->mem < 0 || kept->pagemap < 0 ? -errno : start_holding(kept->holder, kept->mem, at);
+	return kept->mem < 0 || kept->pagemap < 0 ? -errno : holder_hold(kept->holder, kept->mem, at);
 }
 
 static int say_why(struct subject *s, struct err *err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -214,10 +134,11 @@ static int keep_by_fork(struct subject *s, struct err *err)
 	struct kept *kept = s->kept;
 	struct birth birth = {0};
 	long ret = 0;
-	int held, r = prepare_page(kept->holder);
+	int held, r;
 
-	if (r < 0)
-		return say_why(s, err, "userfaultfd(2): %s", strerror(-r));
+	kept->holder = holder_new();
+	if (!kept->holder)
+		return say_why(s, err, "userfaultfd(2): %s", strerror(errno));
 	r = give_birth(s, &birth, &ret, err);
 	if (r < 0)
 		return r;
@@ -247,10 +168,6 @@ int keep_memory(struct subject *s, enum snapshot_fork fork, struct err *err)
 	if (!s->kept)
 		return err_sys(err, ENOMEM, "memory of process %d", s->pid);
 	s->kept->mem = s->kept->pagemap = -1;
-	s->kept->holder = calloc(1, sizeof(*s->kept->holder));
-	if (!s->kept->holder)
-		return err_sys(err, ENOMEM, "memory of process %d", s->pid);
-	s->kept->holder->uffd = -1;
 	r = keep_by_fork(s, err);
 	if (r < 0 || s->summary->stopped_reason[0])
 		keep_end(s);
@@ -264,8 +181,7 @@ void keep_end(struct subject *s)
 	s->kept = NULL;
 	if (!kept)
 		return;
-	if (kept->holder)
-		holder_free(kept->holder);
+	holder_free(kept->holder);
 	if (kept->mem >= 0)
 		close(kept->mem);
 	if (kept->pagemap >= 0)

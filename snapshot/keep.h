@@ -8,9 +8,7 @@
  *     holder                          pread(2) of its memory ───────────────────────────────────┤ its pages are free
  *     warm-snap                                               reads the pages
  *
- * The holder is a thread of this process in the middle of a pread(2) of /proc/PID/mem. That call has the memory in use
- * until it ends, whatever becomes of the process, and it does not end before the page is there that it reads into: one
- * that userfaultfd(2) is waited for. With this process everything ends, at whatever moment.
+ * The holder: snapshot/holder.h.
  */
 #ifndef WARM_SNAPSHOT_KEEP_H
 #define WARM_SNAPSHOT_KEEP_H

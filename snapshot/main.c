@@ -225,7 +225,7 @@ int main(int argc, char **argv)
 		return run_trial(&trial);
 	}
 	if (req.pid > 0 && touched_fd >= 0) {
-		if (touched_record(req.pid, touched_fd, &n_touched, &err) < 0)
+		if (touched_record(req.pid, report_fd, touched_fd, &n_touched, &err) < 0)
 			send_report(REPORT_FAILED, err.code, 0, err.msg);
 		else
 			send_report(REPORT_DONE, 0, (int64_t)n_touched, "recorded");

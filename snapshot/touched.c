@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "base/fd.h"
 #include "base/proc.h"
 #include "proto/launch.h"
+#include "snapshot/holder.h"
 
 #define PAGE         4096u
 #define PM_PRESENT   (UINT64_C(1) << 63)
@@ -36,8 +38,10 @@ struct seen {
 	uint8_t *first[N_KINDS];
 };
 
+/* Its memory stays in use, so that what there was in the end can be seen when it has ended. */
 struct record {
-	int proc_fd;
+	int proc_fd, maps, pagemap, mem;
+	struct holder *holder;
 	uint8_t look; /* number of the current one, from 1 on */
 	struct seen *area;
 	size_t n_areas;
@@ -90,13 +94,12 @@ static void look_at_area(struct seen *seen, int pagemap, uint8_t look)
 
 static int look(struct record *rec)
 {
-	CLEAN(fd) int pagemap = openat(rec->proc_fd, "pagemap", O_RDONLY | O_CLOEXEC);
 	CLEAN(free) char *maps = NULL;
 	char *save = NULL;
 
 	rec->look++;
-	if (pagemap < 0 || fd_read_file_at(rec->proc_fd, "maps", 64u << 20, &maps, NULL) < 0)
-		return 0; /* it has ended */
+	if (lseek(rec->maps, 0, SEEK_SET) != 0 || fd_read_all(rec->maps, 64u << 20, &maps, NULL) < 0)
+		return 0; /* its memory is gone */
 	for (char *line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		unsigned long start, end;
 		char perms[8], name[64] = "";
@@ -109,7 +112,7 @@ static int look(struct record *rec)
 		seen = area_seen(rec, start, end);
 		if (!seen)
 			return -ENOMEM;
-		look_at_area(seen, pagemap, rec->look);
+		look_at_area(seen, rec->pagemap, rec->look);
 	}
 	return 0;
 }
@@ -164,7 +167,8 @@ static uint64_t n_writes(int proc_fd)
 /*
  * Looks every millisecond at first, then more and more seldom. What a program that ends touches after its last word is
  * its tidying up (an interpreter writes to most of its heap then) and no working set: of such a program only the looks
- * before that word was noticed count. ret_last: the last look that does.
+ * before that word was noticed count. Of one that is gone within a millisecond all counts: there is but the memory that
+ * it left. ret_last: the last look that does.
  */
 static int watch(struct record *rec, int pidfd, uint8_t *ret_last)
 {
@@ -181,7 +185,7 @@ static int watch(struct record *rec, int pidfd, uint8_t *ret_last)
 		if (!ended && now != before)
 			last_word = rec->look;
 		before = now;
-		if (ended || (ms >= DENSE_MS && ms < next_ms))
+		if (ended ? rec->look > 0 : ms >= DENSE_MS && ms < next_ms)
 			continue;
 		r = look(rec);
 		next_ms = ms < next_ms ? next_ms : next_ms * 2;
@@ -190,27 +194,92 @@ static int watch(struct record *rec, int pidfd, uint8_t *ret_last)
 	return r;
 }
 
-int touched_record(pid_t pid, int out_fd, size_t *ret_n, struct err *err)
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
+
+static int open_of(const struct record *rec, const char *name)
+{
+	return openat(rec->proc_fd, name, O_RDONLY | O_CLOEXEC);
+}
+
+static uint64_t first_readable(int maps)
+{
+	CLEAN(free) char *text = NULL;
+	unsigned long start;
+	char perms[8];
+
+	if (fd_read_all(maps, 64u << 20, &text, NULL) < 0)
+		return 0;
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, "%lx-%*x %7s", &start, perms) == 2 && perms[0] == 'r')
+			return start;
+	}
+	return 0;
+}
+
+/* Where its memory cannot be held, what it leaves is not seen; all else is. */
+static bool attach(struct record *rec, pid_t pid)
+{
+	rec->proc_fd = proc_open(pid);
+	if (rec->proc_fd < 0)
+		return false;
+	rec->maps = open_of(rec, "maps");
+	rec->pagemap = open_of(rec, "pagemap");
+	rec->mem = open_of(rec, "mem");
+	if (rec->maps < 0 || rec->pagemap < 0 || rec->mem < 0)
+		return false;
+	rec->holder = holder_new();
+	if (rec->holder && holder_hold(rec->holder, rec->mem, first_readable(rec->maps)) < 0) {
+		holder_free(rec->holder);
+		rec->holder = NULL;
+	}
+	return true;
+}
+
+static void detach(struct record *rec)
+{
+	holder_free(rec->holder);
+	for (size_t i = 0; i < rec->n_areas; i++)
+		for (int kind = 0; kind < N_KINDS; kind++)
+			free(rec->area[i].first[kind]);
+	free(rec->area);
+	clean_fd(&rec->mem);
+	clean_fd(&rec->pagemap);
+	clean_fd(&rec->maps);
+	clean_fd(&rec->proc_fd);
+}
+
+/* False: it has ended before, or nobody will say the word any more. */
+static bool wait_for_launch(int report_fd, int pidfd)
+{
+	struct pollfd fds[] = {{.fd = report_fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+	struct report word;
+
+	if (report_fd < 0)
+		return true;
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return false;
+	return recv(report_fd, &word, sizeof(word), MSG_DONTWAIT) == sizeof(word);
+}
+
+int touched_record(pid_t pid, int report_fd, int out_fd, size_t *ret_n, struct err *err)
 {
 	static struct stretches out;
 	CLEAN(fd) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	CLEAN(fd) int proc_fd = proc_open(pid);
-	struct record rec = {.proc_fd = proc_fd};
+	struct record rec = {.proc_fd = -1, .maps = -1, .pagemap = -1, .mem = -1};
 	uint8_t last = 0;
-	int r;
+	int r = 0;
 
 	*ret_n = 0;
-	if (pidfd < 0 || proc_fd < 0)
-		return 0; /* it has ended already */
-	r = watch(&rec, pidfd, &last);
-	if (r == 0) {
-		gather(&rec, &out, FILE_PAGE, last, MADV_POPULATE_READ, FILE_GAP);
-		gather(&rec, &out, OWN, last, MADV_POPULATE_WRITE, 0);
+	if (pidfd >= 0 && attach(&rec, pid) && wait_for_launch(report_fd, pidfd)) {
+		r = watch(&rec, pidfd, &last);
+		if (r == 0) {
+			gather(&rec, &out, FILE_PAGE, last, MADV_POPULATE_READ, FILE_GAP);
+			gather(&rec, &out, OWN, last, MADV_POPULATE_WRITE, 0);
+		}
 	}
-	for (size_t i = 0; i < rec.n_areas; i++)
-		for (int kind = 0; kind < N_KINDS; kind++)
-			free(rec.area[i].first[kind]);
-	free(rec.area);
+	detach(&rec);
 	if (r == 0)
 		r = fd_write_full(out_fd, out.touch, out.n * sizeof(out.touch[0]));
 	if (r < 0)

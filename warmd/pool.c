@@ -311,10 +311,12 @@ void pool_standby_parked(struct standby *standby)
 	}
 	if (entry->state != ENTRY_PUBLISHED)
 		return;
-	if (exec_jobs_waiting(entry))
+	if (exec_jobs_waiting(entry)) {
 		exec_jobs_serve(entry);
-	else
-		pool_refill_soon(entry);
+		return;
+	}
+	working_set_parked(entry, standby->pid);
+	pool_refill_soon(entry);
 }
 
 static void standby_drop(struct standby *standby)
@@ -360,15 +362,19 @@ bool pool_template_is_ready(const struct entry *entry)
 
 struct standby *pool_get(struct entry *entry, enum launch_tier *ret_tier)
 {
-	struct standby *standby;
+	struct standby *standby, *found = NULL;
 
 	LIST_FOREACH(standby, &entry->pool.standbys, link)
 	{
 		if (standby->state != STANDBY_PARKED)
 			continue;
+		if (!found || working_set_watches(&entry->pool.working_set, standby->pid))
+			found = standby;
+	}
+	if (found) {
 		entry->pool.n_parked--;
 		*ret_tier = TIER_HOT;
-		return standby;
+		return found;
 	}
 	*ret_tier = pool_template_is_ready(entry) ? TIER_TEMPLATE : TIER_COLD_RESTORE;
 	return NULL;

@@ -15,10 +15,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define RECORDS          4 /* launches that are watched: what one look comes too late for, the next may see */
-#define TRIES            8
-#define RECORD_TIMEOUT_S 10
-#define PAGE             4096u
+#define RECORDS 4 /* launches that are watched: what one look comes too late for, the next may see */
+#define TRIES   8
+#define PAGE    4096u
 
 void working_set_init(struct working_set *set)
 {
@@ -120,32 +119,53 @@ static void recorded(void *arg, const struct report *report)
 	set->fd = -1;
 }
 
-void working_set_launched(struct entry *entry, pid_t pid)
+static bool knows_enough(const struct working_set *set)
+{
+	return set->n_records >= RECORDS || set->n_tries >= TRIES;
+}
+
+/* It waits for the launch as long as there is the standby. */
+void working_set_parked(struct entry *entry, pid_t pid)
 {
 	struct working_set *set = &entry->pool.working_set;
 	char pid_text[16];
 	const char *const argv[] = {"warm-snap", "--pid", pid_text, "--touched", "3", "--report", "4", NULL};
-	struct worker_spec spec = {.program = SPAWN_SNAP,
-	                           .argv = argv,
-	                           .n_fds = 2,
-	                           .timeout_s = RECORD_TIMEOUT_S,
-	                           .cb = recorded,
-	                           .arg = entry};
+	struct worker_spec spec = {
+	        .program = SPAWN_SNAP, .argv = argv, .n_fds = 2, .stops_nobody = true, .cb = recorded, .arg = entry};
 	int fds[2] = {-1, -1};
 	struct err err;
 
-	if (pid <= 0 || set->worker || set->n_records >= RECORDS || set->n_tries >= TRIES)
+	if (pid <= 0 || set->worker || knows_enough(set))
 		return;
-	set->n_tries++;
 	snprintf(pid_text, sizeof(pid_text), "%d", pid);
 	set->fd = fds[0] = memfd_create("working set", MFD_CLOEXEC);
 	if (set->fd < 0)
 		return;
 	spec.fds = fds;
 	set->worker = worker_start(entry->daemon, &spec, &err);
+	set->watched = pid;
+	set->launched = false;
 	if (!set->worker) {
 		clean_fd(&set->fd);
 		set->fd = -1;
 		log_line("the working set of %s is not recorded: %s", entry->id, err.msg);
 	}
+}
+
+bool working_set_watches(const struct working_set *set, pid_t pid)
+{
+	return set->worker && set->watched == pid && !set->launched;
+}
+
+void working_set_launched(struct entry *entry, pid_t pid)
+{
+	static const struct report launched = {.magic = REPORT_MAGIC, .kind = REPORT_RUNNING, .op = -1};
+	struct working_set *set = &entry->pool.working_set;
+
+	working_set_parked(entry, pid);
+	if (!working_set_watches(set, pid))
+		return;
+	set->launched = true;
+	set->n_tries++;
+	fd_send(worker_sock(set->worker), &launched, sizeof(launched), NULL, 0);
 }
