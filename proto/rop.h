@@ -25,7 +25,7 @@ enum rop_kind {
 	ROP_SIGRETURN = 9, /* become the application thread whose signal frame is at args[0] */
 	ROP_JUMP = 10,     /* go on at op args[0] */
 	ROP_GO = 11,       /* run the ops that came with GO */
-	ROP_TOUCH = 14,    /* touch the working set that came with make_standby */
+	ROP_TOUCH = 14,    /* touch what came with make_standby, then the args[1] struct touch at args[0] */
 	ROP_GATHER = 12,   /* wait until the word at args[1] has reached args[0] (threads that are parked, or gone) */
 	ROP_LEAVE = 13, /* as ROP_SIGRETURN, frame at `expect`, on the application's own stack; on the way out, and no
 	                   longer in the arena, system call nr(args) is made: the arena can go */

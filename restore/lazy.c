@@ -50,13 +50,12 @@ static struct walk walk_start(const Warm__Image__Image *image, const struct pack
 	return (struct walk){.image = image, .first = first, .n_first = n_first};
 }
 
-void lazy_choose(struct place *place, const Warm__Image__Image *image, const struct pack *pack, bool has_pager)
+void lazy_choose(struct place *place, const Warm__Image__Image *image, bool has_pager)
 {
 	struct walk w;
 	size_t n_paged = 0;
 	bool fits = image->n_shared_memory == 0 && image->n_guard_addr == 0; /* userfaultfd(2) tells of no guard */
 
-	place->n_first = pack_first(pack, &place->first);
 	w = walk_start(image, place->first, place->n_first);
 	for (size_t i = 0; i < image->n_vma; i++) {
 		bool whole = all_first(&w, image->vma[i]);

@@ -17,7 +17,7 @@ struct err;
 struct restore_request;
 
 /* Can this image be started so? Sets place->lazy and, where some of its pages are left to a pager, place->paged. */
-void lazy_choose(struct place *place, const Warm__Image__Image *image, const struct pack *pack, bool has_pager);
+void lazy_choose(struct place *place, const Warm__Image__Image *image, bool has_pager);
 
 /* Maps the first pages at place->staging (place_find() made room for them) and verifies them. */
 int lazy_stage(struct place *place, int image_fd, const struct pack *pack, struct err *err);

@@ -37,7 +37,7 @@ struct place {
 	bool straight; /* no template is wanted: the application of one launch is made of this very address space */
 	bool lazy;     /* straight, and only the first pages are staged, */
 	bool paged;    /* which are not all: a pager serves the others */
-	const struct pack_range *first; /* lazy: which they are */
+	const struct pack_range *first; /* which they are; of the image, lazy or not */
 	size_t n_first;
 	uint64_t shared; /* room for the largest of Image.shared_memory, in a standby */
 	struct vdso_area vdso[4];
@@ -119,6 +119,7 @@ void plan_timers_arm(struct plan *p);
 void plan_deadlines(struct plan *p);
 void plan_random(struct plan *p); /* phase 2: memory that is every clone's own */
 void plan_signals_redraw(struct plan *p);
+void plan_touch(struct plan *p);                         /* the working set, as the last thing before a standby parks */
 void plan_task_place(struct plan *p);                    /* working directory */
 void plan_task_root(struct plan *p);                     /* root directory, when all is opened */
 void plan_task_last(struct plan *p);                     /* what would be in the restorer's own way */

@@ -121,23 +121,6 @@ int plan_threads(struct plan *p, struct err *err)
 
 /* ---- GO: phase 3 ------------------------------------------------------------------------------------------------ */
 
-/* Nobody sees in page tables whether a clone reads the clock without a system call, but most do. rt_sigprocmask(2)
- * reads the mask before it finds that it knows no such change; where there is no page it says EFAULT. */
-static void touch_clock(struct plan *p)
-{
-	for (size_t i = 0; i < p->image->n_vma; i++) {
-		const Warm__Image__Vma *vma = p->image->vma[i];
-
-		if (vma->kind == WARM__IMAGE__VMA_KIND__VVAR || vma->kind == WARM__IMAGE__VMA_KIND__VVAR_VCLOCK)
-			plan_op(p,
-			        (struct rop){.kind = ROP_SYSCALL,
-			                     .want = WANT_ANY,
-			                     .nr = SYS_rt_sigprocmask,
-			                     .args = {(uint64_t)-1, vma->start, 0, 8}},
-			        "touch the clock at %#lx", (unsigned long)vma->start);
-	}
-}
-
 int plan_go(struct plan *p, struct err *err)
 {
 	const thread_t *t = p->image->thread[0];
@@ -155,8 +138,7 @@ int plan_go(struct plan *p, struct err *err)
 	plan_plugin_ops(p, WARM_STANDBY); /* with the program's own rights */
 	plan_random(p);
 	plan_task_last(p);
-	plan_op(p, (struct rop){.kind = ROP_TOUCH}, "touch the working set");
-	touch_clock(p);
+	plan_touch(p);
 	plan_op(p, (struct rop){.kind = ROP_STANDBY, .args = {(uint64_t)GO_FD(at)}}, "park as standby");
 	plan_task_place(p);
 	plan_files_open(p);

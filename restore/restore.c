@@ -195,9 +195,10 @@ static int prepare(const struct restore_request *req, struct opened *o, struct p
 	uint64_t n_staged;
 	int r;
 
+	place->n_first = pack_first(o->pack, &place->first);
 	if (req->straight) {
 		place->straight = true;
-		lazy_choose(place, o->image, o->pack, req->paged);
+		lazy_choose(place, o->image, req->paged);
 	}
 	n_staged = place->lazy ? pack_first_pages(o->pack) : pack_n_pages(o->pack);
 	if ((r = place_find(place, o->image, n_staged, err)) < 0)

@@ -274,11 +274,9 @@ static void run_go_ops(struct arena *a, uint32_t op)
  * What cannot be touched now, the application touches itself. Populating fills the page tables of this kernel; under a
  * hypervisor that shadows them, only a real access fills those, too (a third of Django's first answer).
  */
-static void touch(const struct arena *a)
+static void touch(const struct touch *t, uint64_t n)
 {
-	const struct touch *t = (const struct touch *)(a->message.bytes + sizeof(struct make_standby));
-
-	for (uint32_t i = 0; i < a->message.make.n_touch; i++) {
+	for (uint64_t i = 0; i < n; i++) {
 		unsigned char *page = (unsigned char *)t[i].addr;
 
 		if (sys3(SYS_madvise, (long)t[i].addr, (long)t[i].pages * 4096, t[i].advice) != 0)
@@ -340,7 +338,9 @@ __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)
 			run_go_ops(a, op);
 			break;
 		case ROP_TOUCH:
-			touch(a);
+			touch((const struct touch *)(a->message.bytes + sizeof(struct make_standby)),
+			      a->message.make.n_touch);
+			touch((const struct touch *)rop->args[0], rop->args[1]);
 			break;
 		case ROP_DEADLINE:
 			shift_deadline(a, rop, op);
