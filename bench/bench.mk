@@ -3,7 +3,7 @@
 
 B := $(BUILD)/bench
 
-all: $(addprefix $(B)/,spawnbench native crowd forkclient)
+all: $(addprefix $(B)/,spawnbench native crowd tiles forkclient)
 
 SPAWNBENCH := $(call objs,bench/spawnbench)
 $(B)/spawnbench: $(SPAWNBENCH)
@@ -12,7 +12,7 @@ $(B)/spawnbench: $(SPAWNBENCH)
 $(SPAWNBENCH): HOSTED :=
 
 # What a user would write: the SDK and libc.
-$(B)/native $(B)/crowd: $(B)/%: bench/apps/%.c $(BUILD)/libwarm.a
+$(B)/native $(B)/crowd $(B)/tiles: $(B)/%: bench/apps/%.c $(BUILD)/libwarm.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MF $@.d -Isdk/c -o $@ $< $(BUILD)/libwarm.a -lpthread
 $(B)/forkclient: bench/apps/forkclient.c

@@ -18,7 +18,6 @@ from spawner import Program, Spawner, join
 
 POOL_S = 5          # a pool has so long to be full again
 POOL_MOST_S = 30    # and so long at first
-POOL_USUAL = 3      # of a daemon that does not say how many it wants
 
 
 class Bench:
@@ -191,7 +190,7 @@ class Pool:
 
     def missing(self):
         row = self.bench.snapshot(self.snapshot)
-        return max(1, row.get("standbys_wanted", POOL_USUAL)) - row["standbys"]
+        return max(1, row["standbys_wanted"]) - row["standbys"]
 
     def wait(self):
         limit = time.monotonic() + POOL_S

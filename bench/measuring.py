@@ -26,6 +26,7 @@ class Run:
         self.quick = quick
         self.pairs = {BACK_TO_BACK: few or (30 if quick else 200), ISOLATED: few or (4 if quick else 40)}
         self.idle_s = 0.05 if few else IDLE_S
+        self.only_tries = bool(few)
         self.few = few or (3 if quick else 10)
         self.rows = []
         self.notes = []

@@ -80,9 +80,9 @@ def table(runs):
     lines = []
     for name, (run, row) in latest.items():
         verdict = "" if "limit" not in row else "reached" if row["reached"] else "MISSED"
-        cells = [html.escape(name), row["unit"], row["n"], row["p50"], row["p99"], row.get("ratio", ""), row.get("limit", ""),
+        cells = [html.escape(name), row["unit"], row["n"], row["p50"], row["p90"], row["p99"], row.get("ratio", ""), row.get("limit", ""),
                  verdict, run["commit"] + ("+" if run["dirty"] else ""), run["date"][:16], "quick" if run["quick"] else "",
                  run["load"]]
         lines.append(f"<tr{' class=missed' if verdict == 'MISSED' else ''}>" + "".join(f"<td>{cell}" for cell in cells))
-    heads = ("", "unit", "n", "p50", "p99", "ratio", "limit", "", "commit", "date", "", "load")
+    heads = ("", "unit", "n", "p50", "p90", "p99", "ratio", "limit", "", "commit", "date", "", "load")
     return "<table><tr>" + "".join(f"<th>{head}" for head in heads) + "\n" + "\n".join(lines) + "</table>\n"

@@ -2,7 +2,7 @@
 """All cases by name, in the order in which a whole run takes them. Each is a function that adds rows to a Run; its text says
 what is measured from where to where."""
 
-from cases import bursts, cold, hot, memory, scripts, starts, stopped
+from cases import bursts, cold, hot, memory, scripts, serverless, starts, stopped
 
 CASES = {
     "true": hot.true,
@@ -33,6 +33,7 @@ CASES = {
     "burst": bursts.burst,
     "burst-1000": bursts.burst_1000,
     "rate": bursts.rate,
+    "serverless": serverless.serverless,
     "django-memory": memory.django,
     "node-memory": memory.node,
     "jvm-memory": memory.jvm,
