@@ -133,6 +133,7 @@ static void summary_json(struct json *json, const Warm__Rpc__Snapshot *s)
 	json_number(json, "rss_bytes", s->rss_bytes);
 	json_number(json, "stored_bytes", s->stored_bytes);
 	json_number(json, "standbys", s->standbys);
+	json_number(json, "standbys_wanted", s->standbys_wanted);
 	json_optional(json, "reason", s->reason);
 }
 
@@ -167,7 +168,6 @@ static void show_json(const struct answer *answer)
 	json_number(&json, "learnt_launches", s->learnt_launches);
 	json_number(&json, "learnt_bytes", s->learnt_bytes);
 	json_number(&json, "last_faults", s->last_faults);
-	json_number(&json, "standbys_wanted", s->standbys_wanted);
 	json_optional(&json, "pool", s->pool);
 	json_number(&json, "stopped_us", s->stopped_us);
 	json_optional(&json, "stopped_reason", s->stopped_reason);
