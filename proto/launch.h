@@ -45,6 +45,7 @@ enum launch_flags {
 	LAUNCH_BACKGROUND = 1 << 4,  /* the program starts in the background of that pty (see supervisor) */
 	LAUNCH_NOTIFY = 1 << 5,      /* the caller has a NOTIFY_SOCKET: what the program says to its own comes back */
 	LAUNCH_OFFER = 1 << 6,       /* --ready sdk: a first run gets a NOTIFY_SOCKET where the caller has none */
+	LAUNCH_EXPLAIN = 1 << 7,     /* --explain: the reply is to have taken_us */
 };
 
 /*
@@ -91,8 +92,8 @@ struct launch_reply {
 	uint32_t tier;      /* enum launch_tier */
 	uint32_t lookup_us; /* accept → snapshot found */
 	uint32_t go_us;     /* accept → GO sent */
-	uint32_t pad;
-	uint64_t go_ns; /* CLOCK_MONOTONIC when GO was sent */
+	uint32_t taken_us;  /* accept → the request was read; 0: nobody wants to know */
+	uint64_t go_ns;     /* CLOCK_MONOTONIC when GO was sent */
 	char snapshot[24];
 	char reason[240]; /* why not hotter; "" = hot */
 	char env[256]; /* LAUNCH_COLD_START, LAUNCH_RELAY: "NAME=VALUE" and a separator, put in front of what NAME is;

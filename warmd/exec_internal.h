@@ -34,7 +34,7 @@ struct exec_job {
 	struct prewarm prewarm;
 	char env[sizeof(((struct launch_reply *)0)->env)]; /* for a cold start that is an interpreter's first run */
 	enum launch_tier tier;
-	uint64_t found_ns, go_ns, since_ms;
+	uint64_t taken_ns, found_ns, go_ns, since_ms; /* taken_ns: LAUNCH_EXPLAIN */
 	char id[24];
 	ev_timer timer; /* keep-alive, and the limit of each wait */
 };

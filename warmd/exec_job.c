@@ -79,6 +79,7 @@ static struct launch_reply reply_of(const struct exec_job *job, enum launch_answ
 
 	reply.lookup_us = since_accept_us(job, job->found_ns);
 	reply.go_us = since_accept_us(job, job->go_ns);
+	reply.taken_us = since_accept_us(job, job->taken_ns);
 	snprintf(reply.snapshot, sizeof(reply.snapshot), "%s", job->id);
 	snprintf(reply.reason, sizeof(reply.reason), "%s", reason);
 	if (kind == LAUNCH_COLD_START || kind == LAUNCH_RELAY)
@@ -493,6 +494,8 @@ void exec_job_start(struct client *client, const void *msg, size_t len, const in
 	ev_timer_init(&job->timer, exec_job_tick, 0, LAUNCH_KEEPALIVE_MS / 1000.0);
 	job->timer.data = job;
 	r = request_parse(&job->request, msg, len, fds, n_fds, &err);
+	if (job->request.head.flags & LAUNCH_EXPLAIN)
+		job->taken_ns = daemon_now_ns();
 	if (r == -ECANCELED)
 		client_free(client); /* and the job with it */
 	else if (r)

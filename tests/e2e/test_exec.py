@@ -327,6 +327,18 @@ class Explain(WarmCase):
             self.assertIsInstance(explained["us"][part], int)
         self.assertEqual(explained["reason"] is None, explained["tier"] == "hot")
 
+    def test_moments_of_a_launch_in_their_order(self):
+        before = time.monotonic_ns()
+        at = self.app("outcome").explained["at_ns"]
+        self.assertEqual(list(at), ["start", "accepted", "sent", "taken", "found", "go", "running"])
+        self.assertLess(before, at["start"])
+        self.assertLess(at["running"], time.monotonic_ns())
+        for one, other in (("start", "sent"), ("start", "accepted"), ("accepted", "taken"), ("taken", "found"), ("found", "go"),
+                           ("go", "running"), ("sent", "running")):
+            self.assertLessEqual(at[one], at[other] + 1000, at)     # some are whole microseconds
+        explained = self.app("outcome", options=("--explain", "--cold")).explained
+        self.assertEqual(list(explained["at_ns"]), ["start"])
+
     def test_hot_when_a_standby_stands(self):
         tiers = []
         for _ in range(10):

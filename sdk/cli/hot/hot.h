@@ -92,11 +92,12 @@ struct launch {
 	int control_gone; /* no supervisor has the other end any more */
 	int have_reply;
 	struct launch_reply reply;
-	int init_fd;         /* LAUNCH_RELAY: an open warm-init */
-	int notify_fd;       /* the program's NOTIFY_SOCKET, or -1 */
-	int notify_to;       /* ours, connected to, or -1 */
-	int program_fd;      /* a pidfd of the program, where it is a child of ours and no clone; else 0 */
-	int32_t program_pid; /* ... and its number */
+	uint64_t sent_ns, heard_ns; /* --explain: the request was sent; a clone runs */
+	int init_fd;                /* LAUNCH_RELAY: an open warm-init */
+	int notify_fd;              /* the program's NOTIFY_SOCKET, or -1 */
+	int notify_to;              /* ours, connected to, or -1 */
+	int program_fd;             /* a pidfd of the program, where it is a child of ours and no clone; else 0 */
+	int32_t program_pid;        /* ... and its number */
 	void (*notified)(struct launch *l); /* that program itself has said READY=1; NULL: nobody wants to know */
 };
 

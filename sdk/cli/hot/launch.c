@@ -82,6 +82,8 @@ const char *launch_ask(struct launch *l)
 
 	ret = send_request(l, &request, pair[1]);
 	sys_close(pair[1]);
+	if (l->options->explain)
+		l->sent_ns = sys_now_ns();
 	if (ret == -EAGAIN)
 		return "the daemon has too much to do";
 	return ret < 0 ? "the request could not be sent to the daemon" : NULL;
@@ -164,6 +166,8 @@ const char *launch_await(struct launch *l)
 			l->reply.env[sizeof(l->reply.env) - 1] = '\0';
 			if (l->reply.kind == LAUNCH_RUNNING) {
 				l->have_reply = 1;
+				if (l->options->explain)
+					l->heard_ns = sys_now_ns();
 				return NULL;
 			}
 			if (l->reply.kind == LAUNCH_COLD_START || l->reply.kind == LAUNCH_RELAY) {

@@ -43,6 +43,7 @@ enum options_kind options_parse(char **argv, char **env, struct exec_options *o)
 			return OPTIONS_OTHER;
 		if (text_equal(*at, "--explain")) {
 			o->explain = 1;
+			o->flags |= LAUNCH_EXPLAIN;
 			continue;
 		}
 		if (text_equal(*at, "--require")) {

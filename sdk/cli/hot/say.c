@@ -28,6 +28,35 @@ void hot_fail_parts(const struct launch *l, int code, const char *const *part)
 	sys_exit(code);
 }
 
+/* Moments of one launch, CLOCK_MONOTONIC, in their order; those that did not come to pass are left out. */
+static void add_moments(struct text *text, const struct launch *l)
+{
+	const struct launch_reply *reply = &l->reply;
+	uint64_t accepted = reply->go_ns - reply->go_us * 1000ull;
+	int went = l->have_reply && reply->go_ns;
+	const struct {
+		const char *name;
+		uint64_t ns;
+	} moment[] = {
+	        {"{\"start\":", l->options->started_ns},
+	        {",\"accepted\":", went ? accepted : 0},
+	        {",\"sent\":", l->sent_ns},
+	        {",\"taken\":", went && reply->taken_us ? accepted + reply->taken_us * 1000ull : 0},
+	        {",\"found\":", went ? accepted + reply->lookup_us * 1000ull : 0},
+	        {",\"go\":", went ? reply->go_ns : 0},
+	        {",\"running\":", l->heard_ns},
+	};
+
+	text_add(text, ",\"at_ns\":");
+	for (unsigned i = 0; i < sizeof(moment) / sizeof(*moment); i++) {
+		if (!moment[i].ns)
+			continue;
+		text_add(text, moment[i].name);
+		text_number(text, moment[i].ns);
+	}
+	text_add(text, "}");
+}
+
 void hot_explain(const struct launch *l, const char *cold_reason)
 {
 	static const char *const tiers[] = {"hot", "template", "cold_restore", "cold_start"};
@@ -61,6 +90,8 @@ void hot_explain(const struct launch *l, const char *cold_reason)
 	text_number(&text, l->have_reply ? reply->lookup_us : 0);
 	text_add(&text, ",\"go\":");
 	text_number(&text, l->have_reply ? reply->go_us : 0);
-	text_add(&text, "}}\n");
+	text_add(&text, "}");
+	add_moments(&text, l);
+	text_add(&text, "}\n");
 	say(l, &text);
 }
