@@ -24,10 +24,10 @@ class Run:
     def __init__(self, bench, quick, few=None):
         self.bench = bench
         self.quick = quick
-        self.pairs = {BACK_TO_BACK: few or (30 if quick else 200), ISOLATED: few or (4 if quick else 40)}
+        self.pairs = {BACK_TO_BACK: few or (20 if quick else 200), ISOLATED: few or (3 if quick else 30)}
         self.idle_s = 0.05 if few else IDLE_S
         self.only_tries = bool(few)
-        self.few = few or (3 if quick else 10)
+        self.few = few or (2 if quick else 10)
         self.rows = []
         self.notes = []
         self.snapshots = {}
