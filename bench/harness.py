@@ -102,6 +102,13 @@ class Bench:
             end(self.daemon)
             self.daemon = None
 
+    def begin_anew(self):
+        """Behind a failure: whatever has ended is there again."""
+        self.restart_daemon()
+        if self.spawner.child.poll() is not None:
+            end(self.spawner.child)
+            self.spawner = Spawner(self.build, self.environment, self.errors)
+
     def restart_daemon(self):
         """Its templates and standbys are gone, and what it had learnt."""
         self.stop_daemon()
@@ -218,5 +225,8 @@ def end(child):
             child.kill()
             child.wait()
     for pipe in (child.stdin, child.stdout):
-        if pipe and not pipe.closed:
-            pipe.close()
+        try:
+            if pipe:
+                pipe.close()
+        except BrokenPipeError:     # what it had not read
+            pass

@@ -23,9 +23,13 @@ class Spawner:
                                           preexec_fn=lambda: join(cgroups))
 
     def request(self, *fields):
-        self.child.stdin.write("\t".join(fields).encode() + b"\n")
-        self.child.stdin.flush()
-        answer = self.child.stdout.readline().split()
+        answer = b""
+        try:
+            self.child.stdin.write("\t".join(fields).encode() + b"\n")
+            self.child.stdin.flush()
+            answer = self.child.stdout.readline().split()
+        except BrokenPipeError:
+            pass
         if not answer:
             raise Failure(f"spawnbench ended while it ran {' '.join(fields[-6:])}")
         return [float(word) if b"." in word else int(word) for word in answer]
