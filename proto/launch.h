@@ -33,7 +33,7 @@
 #define LAUNCH_FD_END       900 /* a descriptor with this number or a higher one starts cold: the restorer's are there */
 #define LAUNCH_SILENCE_MS   100 /* no word from warmd for so long: take the token, start cold */
 #define NOTIFY_PATH_MAX     108 /* with its NUL: what fits into a struct sockaddr_un */
-#define LAUNCH_KEEPALIVE_MS 30  /* so often warmd says LAUNCH_PENDING while a clone is being made */
+#define LAUNCH_KEEPALIVE_MS 50  /* so often warmd says LAUNCH_PENDING while a clone is being made */
 
 /* ---- warm exec → warmd ---------------------------------------------------------------------------------------- */
 

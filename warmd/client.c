@@ -40,7 +40,16 @@ static void client_late(struct ev_loop *loop, ev_timer *timer, int revents)
 static void client_event(struct ev_loop *loop, ev_io *io, int revents);
 static void client_read(struct client *client);
 
-void client_new(struct daemon *daemon, int sock)
+void client_look(struct client *client)
+{
+	if (client->seen)
+		return;
+	client->seen = true;
+	client->looked = caller_look(&client->caller, &client->peer, &client->daemon->machine);
+	client->itself = !client->looked && caller_is_itself(&client->caller, &client->peer, client->sock);
+}
+
+void client_new(struct daemon *daemon, int sock, bool crowd)
 {
 	struct client *client = calloc(1, sizeof(*client));
 
@@ -53,8 +62,8 @@ void client_new(struct daemon *daemon, int sock)
 	client->sock = sock;
 	client->notify_sock = -1;
 	client->accepted_ns = daemon_now_ns();
-	client->looked = caller_look(&client->caller, &client->peer, &daemon->machine);
-	client->itself = !client->looked && caller_is_itself(&client->caller, &client->peer, sock);
+	if (!crowd)
+		client_look(client);
 	STAILQ_INIT(&client->queue);
 	LIST_INSERT_HEAD(&daemon->clients, client, link);
 	daemon->n_clients++;

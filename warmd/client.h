@@ -25,6 +25,7 @@ struct client {
 	struct daemon *daemon;
 	struct peer peer;
 	struct caller caller;
+	bool seen;   /* client_look() has been there: */
 	int looked;  /* what caller_look() returned */
 	bool itself; /* caller_is_itself() */
 	int sock;
@@ -49,8 +50,13 @@ struct client {
 	size_t n_depends, n_items;
 };
 
-/* Takes sock. The first message is often there already and is served at once: the client may be gone on return. */
-void client_new(struct daemon *daemon, int sock);
+/* Takes sock. The first message is often there already and is served at once: the client may be gone on return.
+ * crowd: it is one of many, who it is is looked at when its turn comes. */
+void client_new(struct daemon *daemon, int sock, bool crowd);
+
+/* Who it is, if that is not known yet. */
+void client_look(struct client *client);
+
 void client_free(struct client *client);
 
 /* Sends one datagram; what the socket does not take now is queued. */

@@ -16,6 +16,7 @@
 #include "base/kernel.h"
 #include "proto/rpc.pb-c.h"
 #include "warmd/config.h"
+#include "warmd/exec_queue.h"
 #include "warmd/peer.h"
 #include "warmd/stats.h"
 
@@ -72,6 +73,8 @@ struct daemon {
 	LIST_HEAD(, client) clients;
 	LIST_HEAD(, first_run) first_runs;
 	LIST_HEAD(, exec_job) exec_jobs;
+	struct exec_queue asked; /* warmd/admission.c */
+	ev_timer admit;
 	LIST_HEAD(, snap_job) snap_jobs;
 	TAILQ_HEAD(retired_list, retired) retired;
 	struct {                /* warmd/prewarm.c */

@@ -113,6 +113,7 @@ void dispatch(struct client *client, const void *msg, size_t len, const int *fds
 		exec_job_start(client, msg, len, fds, n_fds);
 		return;
 	}
+	client_look(client);
 	fd_close_all(fds, n_fds); /* no other request brings any */
 	if (magic != RPC_MAGIC) {
 		client_fail(client, EINVAL, "not a message of Warm");

@@ -11,6 +11,7 @@
 #include "proto/launch.h"
 #include "warmd/cgroup.h"
 #include "warmd/exec_job.h"
+#include "warmd/exec_queue.h"
 #include "warmd/handover.h"
 #include "warmd/prewarm.h"
 #include "warmd/request.h"
@@ -19,6 +20,8 @@ enum exec_state { EXEC_ASKED, EXEC_MISSED, EXEC_FOUND, EXEC_STANDING, EXEC_RUNNI
 
 struct exec_job {
 	LIST_ENTRY(exec_job) link;
+	TAILQ_ENTRY(exec_job) waiting;
+	struct exec_queue *queue; /* that it is in, or NULL */
 	struct daemon *daemon;
 	struct client *client;
 	struct entry *entry;
@@ -38,6 +41,9 @@ struct exec_job {
 	char id[24];
 	ev_timer timer; /* keep-alive, and the limit of each wait */
 };
+
+/* Looks the launch up. The job may be gone on return. */
+void exec_job_run(struct exec_job *job);
 
 /* Tells the command to start the program itself. The job is gone on return. */
 void exec_job_cold(struct exec_job *job, const char *reason);

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "policy/launch.h"
 #include "proto/launch.h"
+#include "warmd/admission.h"
 #include "warmd/claim.h"
 #include "warmd/client.h"
 #include "warmd/daemon.h"
@@ -47,6 +48,7 @@ static void exec_job_move(struct exec_job *job, enum exec_state to)
 
 	if (!(allowed[job->state] & 1u << to))
 		log_line("a launch moves from state %d to %d: this is a bug in warmd", job->state, to);
+	exec_queue_leave(job);
 	job->state = to;
 	job->since_ms = daemon_now_ms();
 }
@@ -54,6 +56,7 @@ static void exec_job_move(struct exec_job *job, enum exec_state to)
 static void exec_job_free(struct exec_job *job)
 {
 	ev_timer_stop(job->daemon->loop, &job->timer);
+	exec_queue_leave(job);
 	standby_free(job->standby);
 	words_forget(job->words);
 	if (job->recording)
@@ -169,14 +172,28 @@ static void exec_job_clone_failed(struct exec_job *job, const char *reason)
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
+/* In a queue that moves nobody waits too long; to be looked at comes everybody's turn, and a recording has its own
+ * limit. */
+static bool waits_too_long(const struct exec_job *job)
+{
+	uint64_t since = job->since_ms;
+
+	if (job->state == EXEC_MISSED || job->state == EXEC_ASKED)
+		return false;
+	if (job->state != EXEC_FOUND)
+		return daemon_now_ms() - since >= GO_MAX_MS;
+	if (job->queue && job->entry->pool.served_ms > since)
+		since = job->entry->pool.served_ms;
+	return daemon_now_ms() - since >= WAIT_MAX_MS;
+}
+
 static void exec_job_tick(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct exec_job *job = timer->data;
-	uint64_t limit = job->state == EXEC_FOUND ? WAIT_MAX_MS : GO_MAX_MS;
 
 	(void)loop;
 	(void)revents;
-	if (job->state == EXEC_MISSED || daemon_now_ms() - job->since_ms < limit) /* the recording has its own limit */
+	if (!waits_too_long(job))
 		answer(job, LAUNCH_PENDING, "");
 	else if (job->failure[0])
 		exec_job_clone_failed(job, job->failure); /* in fewer words */
@@ -390,6 +407,13 @@ static void exec_job_miss(struct exec_job *job, const struct caller *caller, con
 	recording_wait(job->recording, exec_job_recorded, job); /* the job may be gone on return */
 }
 
+/* From now on it hears that it is to wait, until something else is said. */
+static void exec_job_pend(struct exec_job *job)
+{
+	answer(job, LAUNCH_PENDING, "");
+	ev_timer_again(job->daemon->loop, &job->timer);
+}
+
 static void exec_job_found(struct exec_job *job)
 {
 	struct entry *entry = job->entry;
@@ -413,14 +437,14 @@ static void exec_job_found(struct exec_job *job)
 	exec_job_move(job, EXEC_FOUND);
 	pool_asked(entry);
 	job->tier = pool_template_is_ready(entry) ? TIER_TEMPLATE : TIER_COLD_RESTORE;
-	if (!entry_on_terminal(entry))
+	if (!entry_on_terminal(entry) && !exec_jobs_waiting(entry))
 		standby = pool_get(entry, &job->tier);
 	if (standby) {
 		exec_job_stand(job, standby);
 		return;
 	}
-	answer(job, LAUNCH_PENDING, "");
-	ev_timer_again(job->daemon->loop, &job->timer);
+	exec_job_pend(job);
+	exec_queue_join(&entry->pool.waiting, job);
 	exec_jobs_serve(entry); /* the job may be gone on return */
 }
 
@@ -452,12 +476,14 @@ static struct entry *exec_job_find(struct exec_job *job, const struct caller *ca
 	return entry_find(job->daemon, &job->prewarm.conditions, reason, size);
 }
 
-static void exec_job_run(struct exec_job *job)
+void exec_job_run(struct exec_job *job)
 {
 	struct caller *caller = &job->client->caller;
 	char reason[ERR_MSG_MAX];
-	int r = job->client->looked;
+	int r;
 
+	client_look(job->client);
+	r = job->client->looked;
 	if (!r)
 		r = caller_ask(caller, &job->request);
 	if (r) {
@@ -500,8 +526,12 @@ void exec_job_start(struct client *client, const void *msg, size_t len, const in
 		client_free(client); /* and the job with it */
 	else if (r)
 		exec_job_cold(job, err.msg);
-	else
+	else if (client->seen && !admission_crowded(job->daemon))
 		exec_job_run(job);
+	else {
+		exec_job_pend(job);
+		admission_wait(job);
+	}
 }
 
 void exec_job_client_gone(struct exec_job *job)

@@ -10,29 +10,47 @@
 
 #define LOADING_MAX 2 /* starts of one image from disk at once, where the others can wait for its template */
 
+void exec_queue_init(struct exec_queue *queue)
+{
+	TAILQ_INIT(&queue->jobs);
+	queue->n = 0;
+}
+
+void exec_queue_join(struct exec_queue *queue, struct exec_job *job)
+{
+	TAILQ_INSERT_TAIL(&queue->jobs, job, waiting);
+	queue->n++;
+	job->queue = queue;
+}
+
+void exec_queue_leave(struct exec_job *job)
+{
+	if (!job->queue)
+		return;
+	TAILQ_REMOVE(&job->queue->jobs, job, waiting);
+	job->queue->n--;
+	job->queue = NULL;
+}
+
+struct exec_job *exec_queue_first(const struct exec_queue *queue)
+{
+	return TAILQ_FIRST(&queue->jobs);
+}
+
 /* A controlling terminal is inherited at birth or never: what stands in the pool has none. */
 static void exec_job_make_own(struct exec_job *job)
 {
 	struct err err;
 
+	exec_queue_leave(job);
 	job->standby = pool_make_for(job->entry, job, request_terminal(&job->request), &err);
 	if (!job->standby)
 		exec_job_cold(job, err.msg);
 }
 
-static bool exec_job_waits(const struct exec_job *job, const struct entry *entry)
-{
-	return job->state == EXEC_FOUND && job->entry == entry && !job->standby && !job->failure[0];
-}
-
 unsigned exec_jobs_waiting(const struct entry *entry)
 {
-	struct exec_job *job;
-	unsigned n = 0;
-
-	LIST_FOREACH(job, &entry->daemon->exec_jobs, link)
-	n += exec_job_waits(job, entry);
-	return n;
+	return entry->pool.waiting.n;
 }
 
 /* Launches of it that are on their way up from disk. */
@@ -44,18 +62,6 @@ static unsigned exec_jobs_loading(const struct entry *entry)
 	LIST_FOREACH(job, &entry->daemon->exec_jobs, link)
 	n += job->state == EXEC_FOUND && job->entry == entry && job->standby && job->standby->plan != PLAN_TEMPLATE;
 	return n;
-}
-
-static struct exec_job *longest_waiting(const struct entry *entry)
-{
-	struct exec_job *job, *last = NULL;
-
-	LIST_FOREACH(job, &entry->daemon->exec_jobs, link) /* the newest is the first */
-	{
-		if (exec_job_waits(job, entry))
-			last = job;
-	}
-	return last;
 }
 
 /* From disk, without waiting for a template. False: there is nobody to do that. */
@@ -70,6 +76,8 @@ static bool exec_job_load(struct exec_job *job)
 	loader = loader_take(job->daemon->loaders);
 	if (!loader)
 		return false;
+	exec_queue_leave(job);
+	entry->pool.served_ms = daemon_now_ms();
 	job->standby = standby_load(entry, job, loader, request_terminal(&job->request), &err);
 	if (!job->standby)
 		exec_job_cold(job, err.msg);
@@ -80,7 +88,7 @@ void exec_jobs_serve(struct entry *entry)
 {
 	struct exec_job *job;
 
-	while ((job = longest_waiting(entry))) {
+	while ((job = exec_queue_first(&entry->pool.waiting))) {
 		enum launch_tier now;
 		bool own = entry_on_terminal(entry);
 		struct standby *standby = own ? NULL : pool_get(entry, &now);
@@ -88,6 +96,7 @@ void exec_jobs_serve(struct entry *entry)
 		if (own && pool_template_is_ready(entry)) {
 			exec_job_make_own(job);
 		} else if (standby) {
+			entry->pool.served_ms = daemon_now_ms();
 			exec_job_stand(job, standby);
 		} else if (pool_template_is_ready(entry) || !exec_job_load(job)) {
 			pool_need(entry, own ? 0 : exec_jobs_waiting(entry));
@@ -128,7 +137,7 @@ void exec_jobs_loader_failed(struct daemon *daemon, const char *reason)
 
 	for (job = LIST_FIRST(&daemon->exec_jobs); job; job = next) {
 		next = LIST_NEXT(job, link);
-		if (job->entry && exec_job_waits(job, job->entry) && !pool_may_build(job->entry))
+		if (job->state == EXEC_FOUND && job->queue && !pool_may_build(job->entry))
 			exec_job_cold(job, reason);
 	}
 }

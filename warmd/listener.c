@@ -3,6 +3,7 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "warmd/admission.h"
 #include "warmd/client.h"
 #include "warmd/daemon.h"
 
@@ -15,8 +16,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define LISTENER_BACKLOG     512
+#define LISTENER_BACKLOG     4096 /* the kernel has its own limit (net.core.somaxconn) */
 #define LISTENER_CLIENTS_MAX 2048
+#define LISTENER_AT_ONCE     64 /* then others have their turn */
 
 struct listener {
 	struct daemon *daemon;
@@ -25,19 +27,25 @@ struct listener {
 	ev_io io;
 };
 
+/* The first one is served before it is known whether there are more. No socket: the last one was there, it is gone
+ * again, or no descriptor is left, and it starts cold after its 100 ms. */
 static void listener_accept(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct listener *listener = io->data;
-	int sock = accept4(listener->sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct daemon *daemon = listener->daemon;
 
 	(void)loop;
 	(void)revents;
-	if (sock < 0)
-		return; /* gone again, or out of descriptors: it starts cold after its 100 ms */
-	if (listener->daemon->n_clients >= LISTENER_CLIENTS_MAX)
-		close(sock);
-	else
-		client_new(listener->daemon, sock);
+	for (int i = 0; i < LISTENER_AT_ONCE; i++) {
+		int sock = accept4(listener->sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (sock < 0)
+			return;
+		if (daemon->n_clients >= LISTENER_CLIENTS_MAX)
+			close(sock);
+		else
+			client_new(daemon, sock, i > 0 || admission_crowded(daemon));
+	}
 }
 
 /* The directories above the socket, 0755 for everybody's socket, 0700 for one's own. */

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "cache/catalog.h"
 #include "cache/store.h"
+#include "warmd/admission.h"
 #include "warmd/client.h"
 #include "warmd/confine.h"
 #include "warmd/daemon.h"
@@ -196,6 +197,17 @@ static void be_prompt(void)
 		setpriority(PRIO_PROCESS, 0, -10);
 }
 
+/* A launch that waits holds eight descriptors and more. Nobody inherits this. */
+static void open_many(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 /* What cannot be had is one clear line and no daemon; a program that is launched then starts cold. */
 static int daemon_start(struct daemon *daemon, struct err *err)
 {
@@ -208,6 +220,7 @@ static int daemon_start(struct daemon *daemon, struct err *err)
 	daemon->embedded = options.embedded;
 	TAILQ_INIT(&daemon->retired);
 	prewarm_init(daemon);
+	open_many();
 
 	r = configure(&daemon->config, err);
 	if (r)
@@ -219,6 +232,7 @@ static int daemon_start(struct daemon *daemon, struct err *err)
 	daemon->loop = ev_default_loop(EVFLAG_AUTO);
 	if (!daemon->loop)
 		return err_set(err, ENOMEM, "libev finds no way to wait for events");
+	admission_init(daemon);
 	r = spawner_new(daemon, options.spawn_fd, &daemon->spawner, err);
 	if (!r)
 		r = open_init(daemon, err);
@@ -281,6 +295,8 @@ static void daemon_stop(struct daemon *daemon)
 	struct first_run *run;
 
 	listener_free(daemon->listener);
+	if (daemon->loop)
+		admission_fini(daemon);
 	while ((client = LIST_FIRST(&daemon->clients)))
 		client_free(client);
 	while ((run = LIST_FIRST(&daemon->first_runs)))

@@ -383,6 +383,7 @@ struct standby *pool_get(struct entry *entry, enum launch_tier *ret_tier)
 void pool_entry_init(struct entry *entry)
 {
 	LIST_INIT(&entry->pool.standbys);
+	exec_queue_init(&entry->pool.waiting);
 	ev_timer_init(&entry->pool.refill, pool_refill, REFILL_DELAY_S, 0);
 	entry->pool.refill.data = entry;
 	working_set_init(&entry->pool.working_set);

@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 #include "policy/pool.h"
 #include "proto/launch.h"
+#include "warmd/exec_queue.h"
 #include "warmd/working_set.h"
 
 struct daemon;
@@ -25,6 +26,8 @@ struct entry_pool {
 	struct template *tmpl;
 	LIST_HEAD(, standby) standbys; /* parked or being made */
 	unsigned n_parked, n_making;
+	struct exec_queue waiting; /* launches, for a standby */
+	uint64_t served_ms;        /* when one was there for a launch that waited, last */
 	struct pool_history history;
 	uint64_t make_ms;                       /* a standby takes so long, smoothed */
 	uint64_t standby_bytes, template_bytes; /* of the last one made */

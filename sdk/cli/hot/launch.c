@@ -138,7 +138,7 @@ static long send_with(int sock, void *data, size_t size, const int *fd, unsigned
 
 const char *launch_await(struct launch *l)
 {
-	uint64_t deadline_ns = sys_now_ns() + LAUNCH_SILENCE_MS * 1000000ull, now;
+	uint64_t deadline_ns = sys_now_ns() + LAUNCH_SILENCE_MS * 1000000ull, now, left_ns;
 	struct pollfd fds[3] = {{0}};
 	char peek;
 	long n;
@@ -150,11 +150,14 @@ const char *launch_await(struct launch *l)
 	fds[0].events = fds[1].events = fds[2].events = POLLIN;
 
 	for (;;) {
+		/* Who did not get a CPU for so long looks first: the answer may be there. */
 		now = sys_now_ns();
-		if (now >= deadline_ns)
-			return give_up(l, "the daemon did not answer in time");
-		if (sys_poll(fds, 3, (int)((deadline_ns - now + 999999) / 1000000)) <= 0)
+		left_ns = now < deadline_ns ? deadline_ns - now : 0;
+		if (sys_poll(fds, 3, (int)((left_ns + 999999) / 1000000)) <= 0) {
+			if (!left_ns)
+				return give_up(l, "the daemon did not answer in time");
 			continue;
+		}
 
 		if (fds[0].revents) {
 			n = receive_reply(l);
