@@ -27,7 +27,7 @@
 
 #define LAUNCH_MAGIC        0x584d5257u /* "WRMX": a launch_request */
 #define RPC_MAGIC           0x504d5257u /* "WRMP": four bytes before every protobuf Request and Reply */
-#define LAUNCH_VERSION      4
+#define LAUNCH_VERSION      5
 #define MESSAGE_MAX         131072 /* bytes in one datagram; a launch that does not fit starts cold */
 #define LAUNCH_FDS_MAX      64     /* descriptors in one launch; more start cold */
 #define LAUNCH_FD_END       900 /* a descriptor with this number or a higher one starts cold: the restorer's are there */
@@ -87,13 +87,16 @@ enum launch_answer {
 enum launch_tier { TIER_HOT = 0, TIER_TEMPLATE = 1, TIER_COLD_RESTORE = 2, TIER_COLD_START = 3 };
 
 struct launch_reply {
-	uint32_t magic;     /* LAUNCH_MAGIC */
-	uint32_t kind;      /* enum launch_answer */
-	uint32_t tier;      /* enum launch_tier */
-	uint32_t lookup_us; /* accept → snapshot found */
-	uint32_t go_us;     /* accept → GO sent */
-	uint32_t taken_us;  /* accept → the request was read; 0: nobody wants to know */
-	uint64_t go_ns;     /* CLOCK_MONOTONIC when GO was sent */
+	uint32_t magic;        /* LAUNCH_MAGIC */
+	uint32_t kind;         /* enum launch_answer */
+	uint32_t tier;         /* enum launch_tier */
+	uint32_t lookup_us;    /* accept → snapshot found */
+	uint32_t go_us;        /* accept → GO sent */
+	uint32_t taken_us;     /* accept → the request was read; 0: nobody wants to know */
+	uint64_t go_ns;        /* CLOCK_MONOTONIC when GO was sent */
+	uint32_t placed_pages; /* TIER_COLD_RESTORE: brought from disk before it ran; the pager brings others when
+	                          they are touched. 0: all were read, or it is not known */
+	uint32_t pad;
 	char snapshot[24];
 	char reason[240]; /* why not hotter; "" = hot */
 	char env[256]; /* LAUNCH_COLD_START, LAUNCH_RELAY: "NAME=VALUE" and a separator, put in front of what NAME is;

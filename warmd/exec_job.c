@@ -83,6 +83,7 @@ static struct launch_reply reply_of(const struct exec_job *job, enum launch_answ
 	reply.lookup_us = since_accept_us(job, job->found_ns);
 	reply.go_us = since_accept_us(job, job->go_ns);
 	reply.taken_us = since_accept_us(job, job->taken_ns);
+	reply.placed_pages = job->standby ? job->standby->placed_pages : 0;
 	snprintf(reply.snapshot, sizeof(reply.snapshot), "%s", job->id);
 	snprintf(reply.reason, sizeof(reply.reason), "%s", reason);
 	if (kind == LAUNCH_COLD_START || kind == LAUNCH_RELAY)

@@ -93,7 +93,7 @@ static void loader_report(void *arg, const struct report *report)
 		loader->parked = true;
 		exec_jobs_loader_parked(loader->loaders->daemon); /* it may be gone on return */
 	} else if (report->kind == REPORT_DONE && loader->standby) {
-		standby_loaded(loader->standby);
+		standby_loaded(loader->standby, (uint64_t)report->value);
 		loader_free(loader);
 	} else if (report->kind != REPORT_PROGRESS) {
 		loader_failed(loader, report);

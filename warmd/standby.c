@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#define PAGE               4096u
 #define STANDBY_TIMEOUT_S  10.0
 #define STANDBY_BASE_BYTES (512u << 10) /* page tables, stacks of the kernel, pages every standby writes to */
 
@@ -222,8 +223,9 @@ struct standby *standby_load(struct entry *entry, struct exec_job *job, struct l
 	return standby;
 }
 
-void standby_loaded(struct standby *standby)
+void standby_loaded(struct standby *standby, uint64_t placed_bytes)
 {
+	standby->placed_pages = (uint32_t)(placed_bytes / PAGE);
 	standby->loader = NULL;
 }
 

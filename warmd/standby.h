@@ -41,6 +41,7 @@ struct standby {
 	ev_io go_io, sup_io;
 	ev_timer timer;
 	struct loader *loader; /* that it is becoming, from disk */
+	uint32_t placed_pages; /* ... before it parked */
 	enum plan_kind plan;   /* PLAN_TEMPLATE: it is a copy of one */
 };
 
@@ -52,7 +53,7 @@ struct standby *standby_load(struct entry *entry, struct exec_job *job, struct l
                              struct err *err);
 
 /* From its loader: it has ended, and left the rest to what it made; or it failed, and the launch with it. */
-void standby_loaded(struct standby *standby);
+void standby_loaded(struct standby *standby, uint64_t placed_bytes);
 void standby_load_failed(struct standby *standby, const struct report *report);
 
 /* Ends what is parked there (its sockets close); harmless to a clone that runs. */

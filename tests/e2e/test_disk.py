@@ -91,6 +91,7 @@ class Disk(WarmCase):
         self.assertEqual(first.out, "7 True True True b'child\\n'\n")
         for result in [finish(p) for p in [self.daemon.popen(PYTHON, script, options=("--explain",)) for _ in range(3)]]:
             self.assertEqual(self.assertFromDisk(result).out, first.out)
+            self.assertGreater(result.explained["placed_pages"], 10)
 
     def test_killed_loaders_are_replaced(self):
         self.assertTrue(wait_for(lambda: len(self.loaders()) == 2, 5))

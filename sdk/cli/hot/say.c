@@ -91,6 +91,10 @@ void hot_explain(const struct launch *l, const char *cold_reason)
 	text_add(&text, ",\"go\":");
 	text_number(&text, l->have_reply ? reply->go_us : 0);
 	text_add(&text, "}");
+	if (l->have_reply && reply->placed_pages) {
+		text_add(&text, ",\"placed_pages\":");
+		text_number(&text, reply->placed_pages);
+	}
 	add_moments(&text, l);
 	text_add(&text, "}\n");
 	say(l, &text);
