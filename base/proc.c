@@ -305,6 +305,18 @@ static int each_number(int dir_fd, const char *sub, int (*fn)(void *arg, int num
 	return ret ? ret : -errno;
 }
 
+int proc_n_writes(int dir_fd, uint64_t *ret)
+{
+	CLEAN(free) char *io = NULL;
+	int r = fd_read_file_at(dir_fd, "io", PROC_FILE_MAX, &io, NULL);
+	const char *at = r < 0 ? NULL : strstr(io, "syscw: ");
+
+	if (r < 0 || !at)
+		return r < 0 ? r : -EPROTO;
+	*ret = strtoull(at + 7, NULL, 10);
+	return 0;
+}
+
 int proc_each_thread(int dir_fd, int (*fn)(void *arg, pid_t tid), void *arg)
 {
 	return each_number(dir_fd, "task", fn, arg);

@@ -63,6 +63,9 @@ int proc_ns(int dir_fd, const char *name, uint64_t *ret_ino);
 /* The text of a link: "exe", "cwd", "root", "fd/3". -ENAMETOOLONG where it does not fit. */
 int proc_link(int dir_fd, const char *name, char *buf, size_t size);
 
+/* write(2) calls that it has made so far. -EPROTO: that is not to be known, or no more. */
+int proc_n_writes(int dir_fd, uint64_t *ret);
+
 /* Hands each thread id to fn; a value other than 0 from fn ends the walk and is returned. */
 int proc_each_thread(int dir_fd, int (*fn)(void *arg, pid_t tid), void *arg);
 

@@ -10,7 +10,7 @@ tracing makes each system call some 0.2 us longer.
 import collections
 
 import applications
-from cases.cold import restart
+from cases.cold import restart, teach
 from errors import Skip
 from figures import percentile
 from harness import wait_until
@@ -186,6 +186,7 @@ def template(run_, application):
 
 def restore(run_, application):
     run_.hot(application)
+    teach(run_, application)
     return (lambda: None), lambda: restart(run_)
 
 

@@ -152,18 +152,6 @@ static void gather(const struct record *rec, struct stretches *out, enum kind ki
 
 /* ---- watching ---------------------------------------------------------------------------------------------------- */
 
-/* write(2) calls so far: proc_pid_io(5). */
-static uint64_t n_writes(int proc_fd)
-{
-	CLEAN(free) char *io = NULL;
-	const char *at;
-
-	if (fd_read_file_at(proc_fd, "io", 4096, &io, NULL) < 0)
-		return 0;
-	at = strstr(io, "syscw: ");
-	return at ? strtoull(at + 7, NULL, 10) : 0;
-}
-
 /*
  * Looks every millisecond at first, then more and more seldom. What a program that ends touches after its last word is
  * its tidying up (an interpreter writes to most of its heap then) and no working set: of such a program only the looks
@@ -172,16 +160,17 @@ static uint64_t n_writes(int proc_fd)
  */
 static int watch(struct record *rec, int pidfd, uint8_t *ret_last)
 {
-	uint64_t before = n_writes(rec->proc_fd), now;
+	uint64_t before = 0, now = 0;
 	uint8_t last_word = 0;
 	int next_ms = DENSE_MS, r = 0;
 	bool ended = false;
 
+	proc_n_writes(rec->proc_fd, &before);
 	for (int ms = 0; r == 0 && !ended && ms < WATCH_MS && rec->look < LOOKS_MAX; ms++) {
 		struct pollfd process = {.fd = pidfd, .events = POLLIN};
 
 		ended = poll(&process, 1, 1) > 0;
-		now = n_writes(rec->proc_fd);
+		proc_n_writes(rec->proc_fd, &now);
 		if (!ended && now != before)
 			last_word = rec->look;
 		before = now;

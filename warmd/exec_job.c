@@ -152,6 +152,8 @@ static void exec_job_running(struct exec_job *job)
 		if (job->standby->plan ==
 		    PLAN_TEMPLATE) /* its memory says which pages it has, not which it has touched */
 			working_set_launched(job->entry, job->standby->pid);
+		else
+			learning_launched(job->entry, job->standby->pid);
 		entry_used(job->entry);
 		pool_refill_soon(job->entry);
 		if (job->entry->record->conditions->interpreter[0])

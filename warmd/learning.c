@@ -3,6 +3,7 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "base/proc.h"
 #include "cache/catalog.h"
 #include "cache/store.h"
 #include "policy/learn.h"
@@ -15,14 +16,30 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LISTEN_S        (PAGER_RECORD_MS / 1000.0 + 0.2)
+#define LOOK_S          0.002
 #define STORE_TIMEOUT_S 600
 
 static void forget_log(struct learning *learning)
 {
 	clean_fd(&learning->log_fd);
 	learning->log_fd = -1;
+}
+
+static void look_no_more(struct entry *entry)
+{
+	ev_timer_stop(entry->daemon->loop, &entry->learning.look);
+	clean_fd(&entry->learning.proc_fd);
+	entry->learning.proc_fd = -1;
+}
+
+static uint64_t log_bytes(const struct learning *learning)
+{
+	struct stat st;
+
+	return fstat(learning->log_fd, &st) ? 0 : (uint64_t)st.st_size;
 }
 
 /* ---- storing anew ------------------------------------------------------------------------------------------------ */
@@ -96,19 +113,63 @@ static void due(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct entry *entry = timer->data;
 	struct learning *learning = &entry->learning;
-	struct stat st;
 	struct err err;
 
 	(void)loop;
 	(void)revents;
+	look_no_more(entry);
 	learning->n_launches++;
-	learning->last_faults = fstat(learning->log_fd, &st) ? 0 : (uint64_t)st.st_size / sizeof(struct pager_served);
+	learning->last_faults = log_bytes(learning) / sizeof(struct pager_served);
 	if (entry->state == ENTRY_PUBLISHED && learn_is_worth(learning->last_faults, entry->record->learnt_pages)) {
 		if (!store_anew(entry, &err))
 			return;
 		log_line("snapshot %s does not learn: %s", entry->id, err.msg);
 	}
 	forget_log(learning);
+}
+
+/* The list of a program that has ended: up to its last word, or the first half of one that said nothing. */
+static void cut(struct learning *learning)
+{
+	uint64_t pages = log_bytes(learning) / sizeof(struct pager_served) / 2;
+
+	if (ftruncate(learning->log_fd, (off_t)(learning->said ? learning->said : pages * sizeof(struct pager_served))))
+		forget_log(learning);
+}
+
+static void look(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct entry *entry = timer->data;
+	struct learning *learning = &entry->learning;
+	uint64_t n = 0;
+	int r = proc_n_writes(learning->proc_fd, &n);
+
+	if (r == 0 && n == learning->n_writes)
+		return;
+	if (r == 0) {
+		learning->n_writes = n;
+		learning->said = log_bytes(learning);
+		return;
+	}
+	look_no_more(entry);
+	ev_timer_stop(loop, &learning->due);
+	cut(learning);
+	if (learning->log_fd >= 0)
+		due(loop, &learning->due, revents);
+}
+
+void learning_launched(struct entry *entry, pid_t pid)
+{
+	struct learning *learning = &entry->learning;
+
+	if (learning->log_fd < 0 || learning->proc_fd >= 0 || !ev_is_active(&learning->due) || pid <= 0)
+		return;
+	learning->proc_fd = proc_open(pid);
+	learning->said = 0;
+	if (learning->proc_fd < 0 || proc_n_writes(learning->proc_fd, &learning->n_writes) < 0)
+		look_no_more(entry);
+	else
+		ev_timer_again(entry->daemon->loop, &learning->look);
 }
 
 int learning_begin(struct entry *entry)
@@ -127,14 +188,16 @@ int learning_begin(struct entry *entry)
 
 void learning_init(struct entry *entry)
 {
-	entry->learning = (struct learning){.log_fd = -1, .n_launches = entry->record->learnt_launches};
+	entry->learning = (struct learning){.log_fd = -1, .proc_fd = -1, .n_launches = entry->record->learnt_launches};
 	ev_timer_init(&entry->learning.due, due, LISTEN_S, 0);
-	entry->learning.due.data = entry;
+	ev_timer_init(&entry->learning.look, look, LOOK_S, LOOK_S);
+	entry->learning.due.data = entry->learning.look.data = entry;
 }
 
 void learning_fini(struct entry *entry)
 {
 	ev_timer_stop(entry->daemon->loop, &entry->learning.due);
+	look_no_more(entry);
 	worker_free(entry->learning.worker);
 	entry->learning.worker = NULL;
 	forget_log(&entry->learning);

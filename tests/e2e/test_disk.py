@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Launches from disk: no template is there, or may be. A loader that waits becomes the program."""
+import contextlib
 import json
 import os
 import re
@@ -52,6 +53,14 @@ print("ready", flush=True)
 input()
 print(total == sum(part[::4096][0] for part in parts), len(set(parts)), flush=True)
 """
+
+
+def flip(path, at):
+    with open(path, "r+b") as image:
+        image.seek(at)
+        byte = image.read(1)
+        image.seek(at)
+        image.write(bytes([byte[0] ^ 1]))
 
 
 class Disk(WarmCase):
@@ -138,8 +147,10 @@ class Disk(WarmCase):
         script = write(os.path.join(self.daemon.dir, f"waits{fork:d}.py"), WAITS.format(fork=fork))
         self.assertEqual(self.daemon.exec(PYTHON, script, stdin="\n").code, 0)
         self.daemon.published(command=script)
-        whole = self.assertFromDisk(self.daemon.exec(PYTHON, script, stdin="\n"))
-        self.assertIn("True 100", whole.out)
+        (row,) = [row for row in self.daemon.ls() if script in row["command"]]
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.aside())
+        os.link(self.image(row), self.aside())  # it may be stored anew meanwhile: this one is what the launch has
         launch = self.daemon.popen(PYTHON, script, options=("--require",), stdin=subprocess.PIPE)
         self.assertEqual(launch.stdout.readline(), b"ready\n")
         return launch, script
@@ -167,39 +178,35 @@ class Disk(WarmCase):
         self.assertEqual(launch.communicate(b"\n", timeout=20)[0], b"True 100\n")
         self.daemon.start()
 
-    def flip(self, row, at):
-        path = next(os.path.join(folder, name) for folder, _, names in os.walk(self.daemon.root) for name in names
-                    if name.startswith(row["id"]))
-        at = at if at >= 0 else os.path.getsize(path) + at
-        with open(path, "r+b") as image:
-            image.seek(at)
-            byte = image.read(1)
-            image.seek(at)
-            image.write(bytes([byte[0] ^ 1]))
+    def image(self, row):
+        return os.path.join(self.daemon.root, "images", row["id"] + ".warm")
+
+    def aside(self):
+        return os.path.join(self.daemon.root, "aside")
 
     def test_damaged_block_ends_the_program_by_name(self):
-        launch, script = self.waiting(False)
-        (row,) = [row for row in self.daemon.ls() if script in row["command"]]
+        launch, _ = self.waiting(False)
         for share in range(1, 20):  # several of its parts: which block lies where is not known here
-            self.flip(row, row["stored_bytes"] * share // 20)
+            flip(self.aside(), os.path.getsize(self.aside()) * share // 20)
         self.assertLost(launch)
         self.assertIn("checksum differs", self.daemon.log())
 
     def test_damaged_image_is_no_answer(self):
         script = write(os.path.join(self.daemon.dir, "damaged.py"), test_launch.STANDS_IN.format(folder="/"))
         row = make_snapshot(self.daemon, PYTHON, script)
-        self.flip(row, 4096 + 100)
+        flip(self.image(row), 4096 + 100)
         for _ in range(3):
             result = self.assertCold(self.daemon.exec(PYTHON, script), "checksum differs")
             self.assertEqual(result.out.split(), ["cold"])
 
 
-LEARNS = """import os
+LEARNS = """import os, sys
 import warm
 parts = [os.urandom(4096) * 64 for _ in range(100)]
 warm.ready()
 print(hash(b"".join(part[4096 * i:4096 * i + 1] for part in parts[::2] for i in range(0, 64, 3))) is not None,
       sum(part[4096 * i] == part[0] for part in parts[::2] for i in range(0, 64, 3)), flush=True)
+sys.stdin.read()
 """
 
 
@@ -212,9 +219,14 @@ class Learning(WarmCase):
     def show(self, row):
         return json.loads(self.daemon.warm("--json", "show", row["id"]).out)
 
+    @contextlib.contextmanager
     def launch(self, script):
-        result = self.daemon.exec(PYTHON, script, options=("--explain", "--require"))
-        self.assertEqual((result.code, result.tier, result.out), (0, "cold_restore", "True 1100\n"), self.daemon.log()[-1500:])
+        """One that has its answer, and lives on meanwhile."""
+        launch = self.daemon.popen(PYTHON, script, options=("--explain", "--require"), stdin=subprocess.PIPE)
+        self.assertEqual(launch.stdout.readline(), b"True 1100\n", self.daemon.log()[-1500:])
+        yield
+        result = finish(launch)
+        self.assertEqual((result.code, result.tier), (0, "cold_restore"), repr(result))
 
     def learnt(self, row, launches):
         self.assertTrue(wait_for(lambda: self.show(row)["learnt_launches"] >= launches, 20), self.daemon.log()[-1500:])
@@ -225,39 +237,33 @@ class Learning(WarmCase):
 
     def published(self, name):
         script = write(os.path.join(self.daemon.dir, name + ".py"), LEARNS)
-        self.daemon.exec(PYTHON, script)
+        self.daemon.exec(PYTHON, script, stdin="")
         self.daemon.published(command=script)
         (row,) = [row for row in self.daemon.ls() if script in row["command"]]
         return script, row
 
     def test_next_launch_has_it_at_once(self):
         script, row = self.published("learns")
-        self.launch(script)
-        shown = self.learnt(row, 1)
+        with self.launch(script):
+            shown = self.learnt(row, 1)
         self.assertGreater(shown["last_faults"], 1000)
         self.assertGreaterEqual(shown["working_set_bytes"], 1000 * 4096)
         self.assertEqual(shown["working_set_bytes"], shown["learnt_bytes"])
         self.assertEqual(shown["stored_bytes"], os.path.getsize(self.image(row)))
         self.assertEqual(self.daemon.warm("verify", row["id"]).code, 0)
-        self.launch(script)
-        self.assertTrue(wait_for(lambda: self.show(row)["last_faults"] < 50, 10), self.show(row))
+        with self.launch(script):
+            self.assertTrue(wait_for(lambda: self.show(row)["last_faults"] < 50, 10), self.show(row)["last_faults"])
         self.daemon.stop()
         self.daemon.start()
         again = self.show(row)
         self.assertGreaterEqual((again["learnt_launches"], again["working_set_bytes"]), (1, shown["working_set_bytes"]))
-        self.launch(script)
-        self.flip(row, 4096 + 4096 * 700)   # among the first pages now
-        result = self.daemon.exec(PYTHON, script)
+        with self.launch(script):
+            pass
+        flip(self.image(row), 4096 + 4096 * 700)    # among the first pages now
+        result = self.daemon.exec(PYTHON, script, stdin="")
         self.assertEqual(result.out, "True 1100\n")
         self.assertCold(result, "checksum differs")
         self.assertEqual(self.daemon.warm("verify", row["id"]).code, 1)
-
-    def flip(self, row, at):
-        with open(self.image(row), "r+b") as image:
-            image.seek(at)
-            byte = image.read(1)
-            image.seek(at)
-            image.write(bytes([byte[0] ^ 1]))
 
     def caught(self):
         """A warm-store, as soon as there is one; it takes some ten milliseconds."""
@@ -275,18 +281,18 @@ class Learning(WarmCase):
     def test_killed_in_the_middle(self):
         script, row = self.published("killed")
         before = os.stat(self.image(row))
-        self.launch(script)
-        kill_quietly(self.caught())
+        with self.launch(script):
+            kill_quietly(self.caught())
         self.assertTrue(wait_for(lambda: "does not learn" in self.daemon.log(), 5), self.daemon.log()[-1000:])
         self.assertEqual(os.stat(self.image(row)).st_ino, before.st_ino)
         self.assertEqual(self.daemon.warm("verify", row["id"]).code, 0)
-        self.launch(script)
-        self.learnt(row, 1)
+        with self.launch(script):
+            self.learnt(row, 1)
 
     def test_removed_in_the_middle(self):
         script, row = self.published("removed")
-        self.launch(script)
-        store = self.caught()
+        with self.launch(script):
+            store = self.caught()
         os.kill(store, signal.SIGSTOP)
         self.assertEqual(self.daemon.warm("rm", row["id"]).code, 0)
         self.assertTrue(wait_for(lambda: not alive(store), 5))
