@@ -32,9 +32,14 @@ static uint32_t crc_slow(uint32_t crc, const uint8_t *data, size_t len)
 	return crc;
 }
 
+bool digest_is_quick(void)
+{
+	return __builtin_cpu_supports("sse4.2");
+}
+
 uint32_t digest_crc32c(uint32_t crc, const void *data, size_t len)
 {
-	if (__builtin_cpu_supports("sse4.2"))
+	if (digest_is_quick())
 		return ~crc_fast(~crc, data, len);
 	return ~crc_slow(~crc, data, len);
 }

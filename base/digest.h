@@ -6,6 +6,7 @@
 #ifndef WARM_BASE_DIGEST_H
 #define WARM_BASE_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,8 @@ struct digest {
 
 /* CRC-32C (RFC 3720) of data; crc: 0, or the result for what comes before it. */
 uint32_t digest_crc32c(uint32_t crc, const void *data, size_t len);
+/* Whether this CPU has the instruction for it. */
+bool digest_is_quick(void);
 
 void digest_init(struct digest *digest);
 void digest_add(struct digest *digest, const void *data, size_t len);

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "cache/pack_crew.h"
+#include "proto/pagesum.h"
 
 #define DAMAGED "the file was altered or is damaged; `warm rm` it"
 
@@ -35,6 +36,23 @@ uint32_t pack_header_crc(const struct pack_header *header)
 	memcpy(page, header, sizeof(*header));
 	memset(page + offsetof(struct pack_header, crc), 0, sizeof(header->crc));
 	return digest_crc32c(0, page, sizeof(page));
+}
+
+uint32_t pack_block_crc(bool first, const void *stored, size_t len)
+{
+	const uint8_t *page = stored;
+	uint32_t sum = 0;
+
+	if (!first)
+		return digest_crc32c(0, stored, len);
+	if (digest_is_quick())
+		return pagesum(stored, len / PACK_PAGE);
+	for (size_t at = 0; at < len; at += PACK_PAGE) {
+		uint32_t crc = digest_crc32c(0, page + at, PACK_PAGE);
+
+		sum = digest_crc32c(sum, &crc, sizeof(crc));
+	}
+	return sum;
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
@@ -236,7 +254,7 @@ static int check_block(const struct pack *pack, uint64_t block, const void *stor
 {
 	const struct pack_entry *entry = &pack->toc[block];
 
-	if (digest_crc32c(0, stored, entry->stored) != entry->crc)
+	if (pack_block_crc(block < pack->n_first_blocks, stored, entry->stored) != entry->crc)
 		return err_set(err, EBADMSG, "image %s: block %llu: checksum differs: " DAMAGED, pack->name,
 		               (unsigned long long)block);
 	return 0;
@@ -318,14 +336,9 @@ uint64_t pack_first_pages(const struct pack *pack)
 	return pack->order.n_first;
 }
 
-int pack_first_check(const struct pack *pack, const void *pages, struct err *err)
+uint32_t pack_first_sum(const struct pack *pack, uint64_t block)
 {
-	const uint8_t *at = pages;
-	int ret = 0;
-
-	for (uint64_t i = 0; ret == 0 && i < pack->n_first_blocks; i++, at += PACK_BLOCK_BYTES)
-		ret = check_block(pack, i, at, err);
-	return ret;
+	return pack->toc[block].crc;
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------ */

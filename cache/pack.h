@@ -13,9 +13,9 @@
  *
  * Pages are numbered in the order of their addresses (Image.run_addr); cache/pack_order.h says in which order they are
  * stored. There are no gaps and no offsets: each part begins where the one before it ends, so that a file is of one
- * piece or is refused. Every byte is under a CRC-32C that is verified before it is used. Integers are little-endian.
- * All errors name the file: "image 3f2a…: block 17: checksum differs: the file was altered or is damaged; `warm rm`
- * it".
+ * piece or is refused. Every byte is under a CRC-32C (first ones: proto/pagesum.h) that is verified before it is used.
+ * Integers are little-endian. All errors name the file: "image 3f2a…: block 17: checksum differs: the file was altered
+ * or is damaged; `warm rm` it".
  */
 #ifndef WARM_CACHE_PACK_H
 #define WARM_CACHE_PACK_H
@@ -78,8 +78,9 @@ size_t pack_first(const struct pack *pack, const struct pack_range **ret_ranges)
  * in all so many pages. */
 uint64_t pack_first_offset(const struct pack *pack);
 uint64_t pack_first_pages(const struct pack *pack);
-/* Verifies them, read or mapped from there. */
-int pack_first_check(const struct pack *pack, const void *pages, struct err *err);
+/* The pagesum (proto/pagesum.h) of the block-th PACK_BLOCK_PAGES of them, of which the last ones may be fewer: who
+ * reads them verifies that. */
+uint32_t pack_first_sum(const struct pack *pack, uint64_t block);
 
 /* ---- single blocks ------------------------------------------------------------------------------------------------
  */

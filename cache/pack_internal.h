@@ -33,13 +33,16 @@ struct pack_header {
 	struct pack_part toc;
 };
 
-/* A block is raw where stored is its full length: compressed ones are shorter. crc is over what is stored. */
+/* A block is raw where stored is its full length: compressed ones are shorter. crc: pack_block_crc(). */
 struct pack_entry {
 	uint32_t stored;
 	uint32_t crc;
 };
 
 uint32_t pack_header_crc(const struct pack_header *header);
+
+/* Of what is stored of a block: a pagesum (proto/pagesum.h) where it is one of first pages, else a CRC-32C. */
+uint32_t pack_block_crc(bool first, const void *stored, size_t len);
 
 _Static_assert(sizeof(struct pack_header) <= PACK_HEADER_SIZE, "the header has one page");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the layout is written as it lies in memory");

@@ -98,7 +98,7 @@ static int write_block(struct pack_crew *crew, void *scratch, uint64_t block, st
 		stored = (int)len;
 	}
 	w->toc[block].stored = (uint32_t)stored;
-	w->toc[block].crc = digest_crc32c(0, out, (size_t)stored);
+	w->toc[block].crc = pack_block_crc(block < w->first_blocks, out, (size_t)stored);
 
 	ret = pack_crew_wait(crew, block);
 	if (ret < 0)

@@ -32,6 +32,7 @@ enum rop_kind {
 	ROP_SKIP = 15,  /* if bit args[0] of the message's `skip` is set, pass over the next args[1] ops; the message is
 	               GO behind  ROP_STANDBY, make_standby before it */
 	ROP_DEADLINE = 16, /* the timespec at args[0] moves by what clock args[1] has gone on since it said args[2] */
+	ROP_CHECK = 17,    /* the pagesum (proto/pagesum.h) of args[1] pages at args[0] is args[2], else EBADMSG */
 };
 
 /* ROP_DEADLINE leaves alone what is further away (seconds): it never comes, and could not be counted on. */

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "proto/launch.h"
 #include "restore/place.h"
+#include "restore/ready.h"
 
 int loader_run(struct restore_request *req, struct err *err)
 {
@@ -22,6 +23,7 @@ int loader_run(struct restore_request *req, struct err *err)
 	r = place_ask(&place, err);
 	if (r < 0)
 		return r;
+	ready_make(&place);
 	r = fd_send(req->sock_fd, &ready, sizeof(ready), NULL, 0);
 	if (r < 0)
 		return err_sys(err, -r, "tell that the loader is ready");

@@ -32,7 +32,8 @@
 
 struct range {
 	uint64_t start, end;
-	bool settled; /* of the image, and does not grow */
+	bool image;   /* of the image, */
+	bool settled; /* and does not grow */
 };
 
 /* ---- room ------------------------------------------------------------------------------------------------------- */
@@ -59,7 +60,7 @@ static int own_areas(struct place *place, struct range *range, size_t room, size
 
 		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %63s", &start, &end, name) < 2 || *n == room)
 			return -EPROTO;
-		range[(*n)++] = (struct range){start, end, false};
+		range[(*n)++] = (struct range){start, end, false, false};
 		if (vdso_kind(name) != WARM__IMAGE__VMA_KIND__ANON && place->n_vdso < 4)
 			place->vdso[place->n_vdso++] = (struct vdso_area){start, end, vdso_kind(name)};
 	}
@@ -126,6 +127,20 @@ static uint64_t find_room_apart(const struct range *range, size_t n, uint64_t ne
 	return at;
 }
 
+/* Is nothing but what was made there ahead in the way, neither of the image nor of this process? */
+static bool is_ready(const struct place *place, const struct range *range, size_t n, uint64_t need)
+{
+	uint64_t end = place->ready + need, own_end = place->ready + ARENA_ROOM + PACK_BLOCK_BYTES;
+
+	if (!place->ready || !place->lazy)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (range[i].start < end && range[i].end > place->ready &&
+		    (range[i].image || range[i].start < place->ready || range[i].end > own_end))
+			return false;
+	return true;
+}
+
 static int find_room(struct place *place, const Warm__Image__Image *image, uint64_t staging_len, struct err *err)
 {
 	size_t room = image->n_vma + 4096, n = 0;
@@ -136,10 +151,10 @@ static int find_room(struct place *place, const Warm__Image__Image *image, uint6
 	if (r < 0)
 		return err_sys(err, -r, "own memory areas");
 	for (size_t i = 0; i < image->n_vma; i++)
-		range[n++] = (struct range){image->vma[i]->start, image->vma[i]->end,
+		range[n++] = (struct range){image->vma[i]->start, image->vma[i]->end, true,
 		                            !image->mm || image->vma[i]->end != align_to(image->mm->brk, 4096)};
 	qsort(range, n, sizeof(*range), by_start);
-	at = find_room_beside(range, n, need);
+	at = is_ready(place, range, n, need) ? place->ready : find_room_beside(range, n, need);
 	if (!at)
 		at = find_room_apart(range, n, need);
 	if (at + need > ROOM_TO)
@@ -200,7 +215,7 @@ int place_ask(struct place *place, struct err *err)
 {
 	int r;
 
-	*place = (struct place){.sock_fd = -1, .init_fd = -1, .uffd = -1, .exe_fd = -1};
+	*place = (struct place){.sock_fd = -1, .init_fd = -1, .uffd = -1, .exe_fd = -1, .image_fd = -1, .mem_fd = -1};
 	r = ask_xstate(place, err);
 	return r < 0 ? r : ask_credentials(place, err);
 }
@@ -369,6 +384,8 @@ void place_fini(struct place *place)
 {
 	free(place->file_fd);
 	free(place->group);
+	free(place->first_sum);
+	place->first_sum = NULL;
 	place->file_fd = NULL;
 	place->group = NULL;
 }

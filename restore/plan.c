@@ -91,10 +91,11 @@ uint32_t plan_op(struct plan *p, struct rop op, const char *fmt, ...)
 {
 	char *words = NULL;
 	va_list args;
-	int n;
+	int n = 0;
 
 	va_start(args, fmt);
-	n = vasprintf(&words, fmt, args);
+	if (!p->silent)
+		n = vasprintf(&words, fmt, args);
 	va_end(args);
 	if (n < 0 || !room_for(&p->op, p->n_ops, sizeof(*p->op)) ||
 	    !room_for(&p->words, p->n_words, sizeof(*p->words))) {

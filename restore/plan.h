@@ -31,15 +31,22 @@ struct vdso_area { /* of warm-restore itself: moved to where the image had its o
 
 /* What the process that will run the plan looks like; made by restore/place.c, or by a test. */
 struct place {
+	uint64_t ready;   /* where an arena and a block's buffer are mapped and touched ahead (restore/ready.h), or 0 */
 	uint64_t arena;   /* base of the arena; ARENA_ROOM bytes are free there */
-	uint64_t staging; /* the image's pages lie here, back to back, in private anonymous memory */
+	uint64_t staging; /* the image's pages lie here, back to back, in private anonymous memory; lazy: room for a
+	                     block */
 	uint64_t staging_len;
 	bool straight; /* no template is wanted: the application of one launch is made of this very address space */
-	bool lazy;     /* straight, and only the first pages are staged, */
-	bool paged;    /* which are not all: a pager serves the others */
-	const struct pack_range *first; /* which they are; of the image, lazy or not */
+	bool lazy;     /* straight, and only the first pages are there, which the plan reads a block at a time; */
+	bool paged;    /* they are not all: a pager serves the others */
+	const struct pack_range *first; /* which they are; of the image, lazy or not. lazy: */
 	size_t n_first;
-	uint64_t shared; /* room for the largest of Image.shared_memory, in a standby */
+	uint64_t n_first_pages;
+	uint64_t first_offset; /*   where they begin in the image, */
+	uint32_t *first_sum;   /*   and their pagesums, a block each */
+	int image_fd;          /* lazy: the image, */
+	int mem_fd;            /* and the memory of this process, to be written to, or -1: pages of files are copied */
+	uint64_t shared;       /* room for the largest of Image.shared_memory, in a standby */
 	struct vdso_area vdso[4];
 	size_t n_vdso;
 	int fd_base;  /* service descriptors: */
@@ -72,6 +79,7 @@ struct plan {
 	size_t n_data, data_room;
 	uint64_t base;
 	bool failed; /* out of memory; looked at once, in the end */
+	bool silent; /* nobody reads the words: there are none */
 	const Warm__Image__Image *image;
 	const struct place *place;
 	struct plugins *plugins;         /* those that the image needs, or NULL */
@@ -156,5 +164,7 @@ void plan_notify(struct plan *p, int fd);
 #define GO_FD(place)        ((place)->fd_base + 40) /* a standby's end of its GO socket */
 #define UFFD_FD(place)      ((place)->fd_base + 2)  /* paged: the userfaultfd, */
 #define LIFE_FROM_FD(place) ((place)->fd_base + 3)  /* and the socket that tells the supervisor of the pager's end */
+#define IMAGE_FD(place)     ((place)->fd_base + 41) /* lazy: until the pages are in place */
+#define MEM_FD(place)       ((place)->fd_base + 42)
 
 #endif

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
+#include <unistd.h>
 
 #include "restore/plan.h"
 
@@ -57,29 +58,40 @@ bool plan_can_leave(const struct plan *p)
 	return true;
 }
 
-/* Where a page of the image lies, by its number. False: it is left to the pager. */
-static bool page_staged(const struct place *at, uint64_t page, uint64_t *ret)
+/* How many of the first pages are stored before this one; false: it is left to the pager. */
+static bool first_before(const struct place *at, uint64_t page, uint64_t *ret)
 {
-	uint64_t staged = at->staging;
+	uint64_t before = 0;
 
-	if (!at->lazy) {
-		*ret = staged + page * 4096;
-		return true;
-	}
 	for (size_t i = 0; i < at->n_first && at->first[i].page <= page; i++) {
 		if (page < at->first[i].page + at->first[i].pages) {
-			*ret = staged + (page - at->first[i].page) * 4096;
+			*ret = before + (page - at->first[i].page);
 			return true;
 		}
-		staged += at->first[i].pages * 4096;
+		before += at->first[i].pages;
 	}
 	return false;
 }
 
-/* The 32-bit word at an address of the image, where it is staged. */
+/* A word of a page of the image, by its number. Where it is read from the file it is verified before the plan uses it.
+ */
+static bool page_word(const struct place *at, uint64_t page, uint64_t offset, uint32_t *ret)
+{
+	uint64_t before;
+
+	if (!at->lazy) {
+		memcpy(ret, (const void *)(at->staging + page * 4096 + offset), sizeof(*ret));
+		return true;
+	}
+	return first_before(at, page, &before) &&
+	       pread(at->image_fd, ret, sizeof(*ret), (off_t)(at->first_offset + before * 4096 + offset)) ==
+	               sizeof(*ret);
+}
+
+/* The 32-bit word at an address of the image, where that is there from the start. */
 static bool image_word(const struct plan *p, uint64_t addr, uint32_t *ret)
 {
-	uint64_t page = 0, staged;
+	uint64_t page = 0;
 
 	if (addr % sizeof(*ret))
 		return false; /* no futex */
@@ -88,10 +100,8 @@ static bool image_word(const struct plan *p, uint64_t addr, uint32_t *ret)
 
 		if (addr < start || addr >= start + len)
 			continue;
-		if (!page_staged(p->place, page + (addr - start) / 4096, &staged))
-			return false; /* such a thread waits for GO like any other */
-		memcpy(ret, (const void *)(staged + addr % 4096), sizeof(*ret));
-		return true;
+		/* where it is not, such a thread waits for GO like any other */
+		return page_word(p->place, page + (addr - start) / 4096, addr % 4096, ret);
 	}
 	return false;
 }

@@ -84,7 +84,8 @@ static int plan_vdso(struct plan *p, struct err *err)
 
 /* ---- in with the areas ------------------------------------------------------------------------------------------ */
 
-/* While pages are being filled in, an area that has some is writable. */
+/* While pages are being filled in, an area that has some is writable: memory that has been is accounted for, also
+ * behind mprotect(2), which gives that up where nothing has been written. */
 static uint32_t filling_prot(const vma_t *vma, bool has_pages)
 {
 	return has_pages ? PROT_READ | PROT_WRITE : vma->prot;
@@ -144,7 +145,8 @@ struct run_cursor {
 	size_t run;       /* the next run of pages, */
 	uint64_t page;    /* its first page's number */
 	uint64_t staging; /* where the next staged page lies */
-	size_t first;     /* lazy: the range of first pages that it is of */
+	size_t first;     /* lazy: the range of first pages that it is of, */
+	uint64_t placed;  /* and how many of them have their place */
 };
 
 static bool run_in(const struct plan *p, const struct run_cursor *c, const vma_t *vma)
@@ -156,7 +158,26 @@ static bool run_in(const struct plan *p, const struct run_cursor *c, const vma_t
 	       (uint64_t)image->run_pages[c->run] * PAGE <= vma->end - image->run_addr[c->run];
 }
 
-enum fill { FILL_MOVE, FILL_COPY, FILL_PLACE };
+enum fill { FILL_MOVE, FILL_COPY, FILL_PLACE, FILL_WRITE };
+
+/* The next block of first pages, into the buffer, where all its pages are placed from. */
+static void read_block(struct plan *p, const struct run_cursor *c)
+{
+	const struct place *at = p->place;
+	uint64_t block = c->placed / PACK_BLOCK_PAGES, left = at->n_first_pages - c->placed;
+	uint64_t pages = left < PACK_BLOCK_PAGES ? left : PACK_BLOCK_PAGES;
+
+	plan_op(p,
+	        (struct rop){.kind = ROP_SYSCALL,
+	                     .want = WANT_EXACT,
+	                     .nr = SYS_pread64,
+	                     .expect = pages * PAGE,
+	                     .args = {(uint64_t)at->image_fd, at->staging, pages * PAGE,
+	                              at->first_offset + c->placed * PAGE}},
+	        "read block %lu of the image", (unsigned long)block);
+	plan_op(p, (struct rop){.kind = ROP_CHECK, .args = {at->staging, pages, at->first_sum[block]}},
+	        "block %lu of the image: checksum differs (`warm rm` it)", (unsigned long)block);
+}
 
 static void fill_piece(struct plan *p, struct run_cursor *c, uint64_t addr, uint64_t len, enum fill how)
 {
@@ -177,10 +198,33 @@ static void fill_piece(struct plan *p, struct run_cursor *c, uint64_t addr, uint
 		                     .args = {(uint64_t)p->place->uffd, UFFDIO_COPY,
 		                              plan_data(p, &place, sizeof(place), 8)}},
 		        "place %lu pages at %#lx", (unsigned long)(len / PAGE), (unsigned long)addr);
+	else if (how == FILL_WRITE)
+		plan_op(p,
+		        (struct rop){.kind = ROP_SYSCALL,
+		                     .want = WANT_EXACT,
+		                     .nr = SYS_pwrite64,
+		                     .expect = len,
+		                     .args = {(uint64_t)p->place->mem_fd, c->staging, len, addr}},
+		        "write %lu pages to %#lx", (unsigned long)(len / PAGE), (unsigned long)addr);
 	else
 		plan_op(p, (struct rop){.kind = ROP_COPY, .args = {addr, c->staging, len}}, "copy %lu pages to %#lx",
 		        (unsigned long)(len / PAGE), (unsigned long)addr);
 	c->staging += len;
+}
+
+/* Pages that are among the first ones, at most n of them: those that come with this block. */
+static uint64_t fill_from_block(struct plan *p, struct run_cursor *c, uint64_t addr, uint64_t n, enum fill how)
+{
+	uint64_t at = c->placed % PACK_BLOCK_PAGES;
+
+	if (at == 0)
+		read_block(p, c);
+	if (n > PACK_BLOCK_PAGES - at)
+		n = PACK_BLOCK_PAGES - at;
+	c->staging = p->place->staging + at * PAGE;
+	fill_piece(p, c, addr, n * PAGE, how);
+	c->placed += n;
+	return n;
 }
 
 /* The run's next pages, at most n: those of one range of first pages, or those up to the next one. */
@@ -207,7 +251,9 @@ static bool fill_run(struct plan *p, struct run_cursor *c, enum fill how)
 
 	for (uint64_t done = 0; done < pages; done += n) {
 		n = p->place->lazy ? next_piece(p, c, c->page + done, pages - done, &staged) : pages;
-		if (staged)
+		if (staged && p->place->lazy)
+			n = fill_from_block(p, c, addr + done * PAGE, n, how);
+		else if (staged)
 			fill_piece(p, c, addr + done * PAGE, n * PAGE, how);
 		else
 			whole = false;
@@ -221,12 +267,13 @@ static int fill_area(struct plan *p, const vma_t *vma, struct run_cursor *c, str
 {
 	bool can_move = p->place->uffd >= 0 && ((vma->kind == WARM__IMAGE__VMA_KIND__ANON && !vma->shared) ||
 	                                        vma->kind == WARM__IMAGE__VMA_KIND__SHARED_ANON);
-	enum fill how = p->place->lazy ? area_can_wait(vma) ? FILL_PLACE : FILL_COPY : can_move ? FILL_MOVE : FILL_COPY;
+	enum fill copied = p->place->mem_fd >= 0 ? FILL_WRITE : FILL_COPY;
+	enum fill how = p->place->lazy ? area_can_wait(vma) ? FILL_PLACE : copied : can_move ? FILL_MOVE : FILL_COPY;
 	struct uffdio_register reg = {.range = {vma->start, vma->end - vma->start},
 	                              .mode = UFFDIO_REGISTER_MODE_MISSING};
 	bool whole = true;
 
-	if (how != FILL_COPY)
+	if (how == FILL_MOVE || how == FILL_PLACE)
 		PLAN_SYS(p, SYS_ioctl, "prepare the area for pages", (uint64_t)p->place->uffd, UFFDIO_REGISTER,
 		         plan_data(p, &reg, sizeof(reg), 8));
 	while (run_in(p, c, vma))
@@ -366,6 +413,9 @@ int plan_memory(struct plan *p, struct err *err)
 		         p->place->staging_len);
 	plan_mm(p);
 	plan_plugin_ops(p, WARM_TEMPLATE);
+	if (p->place->lazy)
+		PLAN_SYS(p, SYS_close_range, "close the image", (uint64_t)IMAGE_FD(p->place),
+		         (uint64_t)MEM_FD(p->place), 0);
 	PLAN_SYS(p, SYS_close_range, "close the mapped files", 0, (uint64_t)p->place->fd_base - 1, 0);
 	return 0;
 }

@@ -23,6 +23,7 @@
 #include "restore/lazy.h"
 #include "restore/place.h"
 #include "restore/plan.h"
+#include "restore/ready.h"
 
 #define UNPACK_THREADS 2
 
@@ -58,8 +59,12 @@ static int open_image(const struct restore_request *req, struct opened *o, struc
 {
 	CLEAN(free) uint8_t *meta = NULL;
 	size_t len = 0;
-	int r = pack_open(req->image_fd, req->label, &o->pack, err);
+	int r;
 
+	lazy_read_ahead(req->image_fd, NULL);
+	r = pack_open(req->image_fd, req->label, &o->pack, err);
+	if (r == 0)
+		lazy_read_ahead(req->image_fd, o->pack);
 	if (r == 0)
 		r = pack_section(o->pack, PACK_META, &meta, &len, err);
 	if (r < 0)
@@ -110,14 +115,16 @@ static int build_arena(struct plan *p, struct arena **ret_arena, uint64_t *ret_c
 	uint64_t code = plan_data(p, _binary_restorer_bin_start, code_len, 4096);
 	uint64_t ops = plan_data(p, p->op, p->n_ops * sizeof(*p->op), 64);
 	size_t used = (p->n_data + 4095) & ~(size_t)4095, len = (used > FLUSH_MAX ? used : FLUSH_MAX) + PLAN_STACK;
-	struct arena *arena = NULL;
+	struct arena *arena = (struct arena *)p->base;
+	size_t there = p->base == p->place->ready ? READY_ARENA : 0;
 
 	if (p->failed)
 		return err_sys(err, ENOMEM, "plan");
+	if (len < there)
+		len = there;
 	/* Above the plan the vdso waits for its turn; the room below belongs to the arena, touched or not. */
-	arena = mmap((void *)p->base, len, PROT_READ | PROT_WRITE | PROT_EXEC,
-	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	if (arena != (void *)p->base)
+	if (len > there && mmap((uint8_t *)arena + there, len - there, PROT_READ | PROT_WRITE | PROT_EXEC,
+	                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (uint8_t *)arena + there)
 		return err_sys(err, errno, "memory for the plan");
 	copy_pages((uint8_t *)arena, p->data, p->n_data);
 	arena->ops = (struct rop *)ops;
@@ -198,19 +205,22 @@ static int prepare(const struct restore_request *req, struct opened *o, struct p
 	place->n_first = pack_first(o->pack, &place->first);
 	if (req->straight) {
 		place->straight = true;
-		lazy_choose(place, o->image, req->paged);
+		r = lazy_choose(place, o->image, o->pack, req->paged, err);
+		if (r < 0)
+			return r;
 	}
-	n_staged = place->lazy ? pack_first_pages(o->pack) : pack_n_pages(o->pack);
+	n_staged = !place->lazy ? pack_n_pages(o->pack) : place->n_first_pages > 0 ? PACK_BLOCK_PAGES : 0;
 	if ((r = place_find(place, o->image, n_staged, err)) < 0)
 		return r;
-	r = place->lazy ? lazy_stage(place, req->image_fd, o->pack, err) : stage_pages(o, place, err);
+	r = place->lazy ? lazy_stage(place, req->image_fd, err) : stage_pages(o, place, err);
 	return r < 0 ? r : place_open_files(place, o->image, req->sock_fd, req->init_fd, err);
 }
 
-static int compile(struct plan *plan, const struct opened *o, const struct place *place, struct err *err)
+static int compile(struct plan *plan, const struct opened *o, const struct place *place, bool silent, struct err *err)
 {
 	if (plan_init(plan, o->image, place) < 0)
 		return err_sys(err, ENOMEM, "plan");
+	plan->silent = silent;
 	plan->plugins = o->plugins;
 	return plan_compile(plan, err);
 }
@@ -228,7 +238,7 @@ int restore_run(const struct restore_request *req, struct place *place, struct e
 	if (place->lazy)
 		r = lazy_register(place, opened.image, req, err);
 	if (r == 0)
-		r = compile(&plan, &opened, place, err);
+		r = compile(&plan, &opened, place, true, err);
 	plugins_free(opened.plugins); /* a template has no children but its clones */
 	if (r < 0 || (r = build_arena(&plan, &arena, &code, &stack, err)) < 0 || (r = shed_libc(err)) < 0)
 		return r;
@@ -236,7 +246,8 @@ int restore_run(const struct restore_request *req, struct place *place, struct e
 		return err_sys(err, errno, "stand in /");
 	if (req->straight && (r = take_sockets(arena, req, err)) < 0)
 		return r;
-	say(place->sock_fd, req->straight ? REPORT_DONE : REPORT_TEMPLATE_READY, place->staging_len);
+	say(place->sock_fd, req->straight ? REPORT_DONE : REPORT_TEMPLATE_READY,
+	    place->lazy ? place->n_first_pages * PACK_PAGE : place->staging_len);
 	jump(code, stack, place->arena);
 }
 
@@ -246,7 +257,7 @@ static void print_op(const struct plan *p, size_t i)
 {
 	static const char *const kinds[] = {"end",    "call",  "copy",  "clone",  "template", "standby",
 	                                    "wait",   "wake",  "token", "become", "jump",     "go",
-	                                    "gather", "leave", "touch", "skip",   "deadline"};
+	                                    "gather", "leave", "touch", "skip",   "deadline", "check"};
 	const struct rop *op = &p->op[i];
 
 	printf("%5zu  %-8s  %s", i, op->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[op->kind] : "?", p->words[i]);
@@ -271,7 +282,7 @@ int restore_print_plan(const struct restore_request *req, struct err *err)
 	if (r == 0)
 		r = prepare(req, &opened, &place, err); /* planners look at pages: the plan must be the one that runs */
 	if (r == 0)
-		r = compile(&plan, &opened, &place, err);
+		r = compile(&plan, &opened, &place, false, err);
 	for (size_t i = 0; r == 0 && i < plan.n_ops; i++)
 		print_op(&plan, i);
 	plan_fini(&plan);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -137,12 +136,10 @@ static int pack_file(const struct order *order, struct err *err)
  * scheduler, where it groups by them. */
 static void stand_back(void)
 {
-	static const struct sched_param none;
 	CLEAN(fd) int group = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
 	enum { WHO_PROCESS = 1, CLASS_IDLE = 3, CLASS_SHIFT = 13 };
 
 	setpriority(PRIO_PROCESS, 0, 19);
-	sched_setscheduler(0, SCHED_IDLE, &none);
 	syscall(SYS_ioprio_set, WHO_PROCESS, 0, CLASS_IDLE << CLASS_SHIFT);
 	if (group >= 0 && write(group, "19", 2) < 0)
 		return; /* it is in more people's way, then */

@@ -14,6 +14,7 @@
 #include <linux/fcntl.h>
 
 #include "proto/arena.h"
+#include "proto/pagesum.h"
 #include "restore/restorer/sys.h"
 
 #define NS INT64_C(1000000000)
@@ -327,6 +328,10 @@ __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)
 				op = (uint32_t)rop->args[2] - 1;
 			else
 				judge(a, rop, op, ret);
+			break;
+		case ROP_CHECK:
+			if (pagesum((const void *)rop->args[0], rop->args[1]) != (uint32_t)rop->args[2])
+				fail(a, op, EBADMSG);
 			break;
 		case ROP_TEMPLATE:
 			park_template(a, op, (int)rop->args[0]);
