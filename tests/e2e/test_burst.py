@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -13,14 +14,20 @@ import time
 import unittest
 
 from case import WarmCase, read
-from harness import APP, finish, wait_for
+from harness import APP, ROOT, finish, wait_for
 
-MAGIC, VERSION, FDS_MAX = 0x584d5257, 4, 64
-PENDING, RUNNING, COLD_START = 1, 2, 3
+MAGIC, FDS_MAX = 0x584d5257, 64
+PENDING, RUNNING = 1, 2
 HEADER = struct.Struct(f"<IHHIIQQIIII{FDS_MAX}i")
-REPLY = struct.Struct("<6IQ24s240s256s108s4x")
+REPLY = struct.Struct("<III")           # magic, kind, tier; then what --explain tells; at the end:
+REASON = struct.Struct("240s256s108s4x")  # reason, env, notify
 SILENCE = 0.1       # LAUNCH_SILENCE_MS
 TIERS = ("hot", "template", "cold_restore", "cold_start")
+
+
+def version():
+    """Of the messages, as this build has it."""
+    return int(re.search(r"#define LAUNCH_VERSION +(\d+)", read(os.path.join(ROOT, "proto", "launch.h"))).group(1))
 
 
 class Launch:
@@ -37,7 +44,7 @@ class Launch:
         null = os.open("/dev/null", os.O_RDONLY)
         strings = [argv[0], os.getcwd(), "", "", *argv, *(f"{name}={value}" for name, value in env.items())]
         text = b"".join(word.encode() + b"\0" for word in strings)
-        head = HEADER.pack(MAGIC, VERSION, 3, HEADER.size + len(text), 0, 0, time.monotonic_ns(), 0, 0, len(argv), len(env), 0, 1, 2,
+        head = HEADER.pack(MAGIC, version(), 3, HEADER.size + len(text), 0, 0, time.monotonic_ns(), 0, 0, len(argv), len(env), 0, 1, 2,
                            *[0] * (FDS_MAX - 3))
         socket.send_fds(sender, [b"\0"], [null, out, err])
         socket.send_fds(self.sock, [head + text], [supervisors.fileno(), token, carrier.fileno()])
@@ -50,17 +57,17 @@ class Launch:
 
     def hear(self, since):
         data = self.sock.recv(4096)
-        if len(data) != REPLY.size:
+        if len(data) < REPLY.size + REASON.size:
             raise AssertionError(f"a reply of {len(data)} bytes behind {self.heard}")
-        fields = REPLY.unpack(data)
-        self.heard.append((time.monotonic() - since, fields[1]))
-        if fields[1] != PENDING:
-            self.tier, self.reason = TIERS[fields[2]], fields[8].split(b"\0")[0].decode()
-        return fields[1] != PENDING
+        _, kind, tier = REPLY.unpack_from(data)
+        self.heard.append((time.monotonic() - since, kind))
+        if kind != PENDING:
+            self.tier, self.reason = TIERS[tier], REASON.unpack(data[-REASON.size:])[0].split(b"\0")[0].decode()
+        return kind != PENDING
 
-    def silences(self):
-        """From word to word, the first from the beginning."""
-        times = [0.0] + [seconds for seconds, _ in self.heard]
+    def silences(self, since):
+        """From word to word, the first from `since` on."""
+        times = [since] + [seconds for seconds, _ in self.heard]
         return [after - before for before, after in zip(times, times[1:])]
 
     def printed(self):
@@ -131,15 +138,18 @@ class TestCrowd(WarmCase):
     def stats(self):
         return json.loads(self.daemon.warm("--json", "stats").out)
 
+    def silence(self, launches):
+        """The longest of anybody. Counted from the first word of all: how soon the daemon is awake is the machine's affair."""
+        since = min(launch.heard[0][0] for launch in launches)
+        return max(max(launch.silences(since)) for launch in launches)
+
     def test_100_hear_in_time_that_they_are_to_wait(self):
-        launches = self.check(100)
-        silence = max(max(launch.silences()) for launch in launches)
-        self.assertLess(silence, SILENCE, sorted(round(max(launch.silences()), 3) for launch in launches)[-20:])
+        self.assertLess(self.silence(self.check(100)), SILENCE)
 
     def test_500_hear_in_time_that_they_are_to_wait(self):
         launches = self.check(500)
         first = sorted(launch.heard[0][0] for launch in launches)
-        self.assertLess(first[-1], SILENCE, [round(seconds, 3) for seconds in first[::25]])
+        self.assertLess(first[-1] - first[0], SILENCE, [round(seconds, 3) for seconds in first[::25]])
         self.assertEqual(self.stats()["templates"], 1)
 
     def test_one_alone_is_not_told_to_wait(self):
@@ -160,20 +170,20 @@ class TestBurst(WarmCase):
         self.assertEqual([result.code for result in results], [i % 7 for i in range(n)], results)
         self.assertEqual([counts[f"launch-{i}"] for i in range(n)], [1] * n)
 
-    def launches(self):
-        return json.loads(self.daemon.warm("--json", "stats").out)["launches"]
+    def stats(self):
+        return json.loads(self.daemon.warm("--json", "stats").out)
 
     def test_100_without_a_template(self):
-        """A few of them from disk, the others wait for the template that is made meanwhile."""
+        """Two at a time from disk, the others wait for those, or for the template that is made meanwhile."""
         self.daemon.stop()
         self.daemon.start()
         path = os.path.join(self.daemon.dir, "restarted")
         self.check(path, self.launch(path, 100))
-        served = self.launches()
+        served = self.stats()["launches"]
         self.assertEqual(served["cold_start"], 0, (served, self.daemon.log()))
         self.assertEqual(sum(served.values()), 100)
-        self.assertLess(served["cold_restore"], 60, served)
-        self.assertEqual(json.loads(self.daemon.warm("--json", "stats").out)["templates"], 1)
+        self.assertTrue(wait_for(lambda: self.stats()["templates"] == 1, 10), self.stats())
+        self.assertLessEqual(self.stats()["loaders"], 2)
 
     def test_daemon_killed_in_the_middle(self):
         for attempt, n in enumerate((5, 40, 75)):
