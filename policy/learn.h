@@ -15,6 +15,15 @@ static inline bool learn_more(unsigned launches)
 	return launches < LEARN_LAUNCHES;
 }
 
+/* What is smaller is read as a whole by each standby. */
+#define LEARN_FROM_PAGES 2048u
+
+/* Whether a launch is made from disk only to be learnt from: the first one, of an image that is worth it. */
+static inline bool learn_first(unsigned launches, uint64_t pages)
+{
+	return launches == 0 && pages > LEARN_FROM_PAGES;
+}
+
 /* Whether it is worth writing the image again for these pages, of which it has so many in front already. */
 static inline bool learn_is_worth(uint64_t asked_pages, uint64_t first_pages)
 {

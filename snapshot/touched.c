@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clean.h"
@@ -29,6 +30,9 @@
 #define WATCH_MS     500
 #define DENSE_MS     64
 #define LOOKS_MAX    250
+#define LATE_MS      10
+#define MS           UINT64_C(1000000)
+#define NS           UINT64_C(1000000000)
 
 enum kind { OWN, FILE_PAGE, N_KINDS };
 
@@ -152,34 +156,56 @@ static void gather(const struct record *rec, struct stretches *out, enum kind ki
 
 /* ---- watching ---------------------------------------------------------------------------------------------------- */
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS + (uint64_t)now.tv_nsec;
+}
+
+struct launch {
+	int pidfd;
+	uint64_t writes;      /* before it */
+	uint64_t launched_ns; /* CLOCK_MONOTONIC */
+};
+
 /*
  * Looks every millisecond at first, then more and more seldom. What a program that ends touches after its last word is
  * its tidying up (an interpreter writes to most of its heap then) and no working set: of such a program only the looks
  * before that word was noticed count. Of one that is gone within a millisecond all counts: there is but the memory that
- * it left. ret_last: the last look that does.
+ * it left. ret_last: the last look that does; 0: the first one came too late to tell the one from the other.
  */
-static int watch(struct record *rec, int pidfd, uint8_t *ret_last)
+static int watch(struct record *rec, const struct launch *launch, uint8_t *ret_last)
 {
-	uint64_t before = 0, now = 0;
+	uint64_t before = launch->writes, now = 0;
 	uint8_t last_word = 0;
 	int next_ms = DENSE_MS, r = 0;
-	bool ended = false;
+	bool ended = false, spoke = false, late = false;
 
-	proc_n_writes(rec->proc_fd, &before);
 	for (int ms = 0; r == 0 && !ended && ms < WATCH_MS && rec->look < LOOKS_MAX; ms++) {
-		struct pollfd process = {.fd = pidfd, .events = POLLIN};
+		struct pollfd process = {.fd = launch->pidfd, .events = POLLIN};
 
 		ended = poll(&process, 1, 1) > 0;
 		proc_n_writes(rec->proc_fd, &now);
-		if (!ended && now != before)
+		if (!ended && now != before) {
 			last_word = rec->look;
+			spoke = true;
+		}
 		before = now;
+		if (rec->look == 0)
+			late = (spoke || ended) && now_ns() - launch->launched_ns > LATE_MS * MS;
 		if (ended ? rec->look > 0 : ms >= DENSE_MS && ms < next_ms)
 			continue;
 		r = look(rec);
 		next_ms = ms < next_ms ? next_ms : next_ms * 2;
 	}
-	*ret_last = !ended ? rec->look : last_word ? last_word : (uint8_t)((rec->look + 1) / 2);
+	if (!ended)
+		*ret_last = rec->look;
+	else if (spoke)
+		*ret_last = last_word || late ? last_word : 1;
+	else
+		*ret_last = late ? 0 : (uint8_t)((rec->look + 1) / 2);
 	return r;
 }
 
@@ -239,17 +265,21 @@ static void detach(struct record *rec)
 }
 
 /* False: it has ended before, or nobody will say the word any more. */
-static bool wait_for_launch(int report_fd, int pidfd)
+static bool wait_for_launch(int report_fd, struct launch *launch)
 {
-	struct pollfd fds[] = {{.fd = report_fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = report_fd, .events = POLLIN}, {.fd = launch->pidfd, .events = POLLIN}};
 	struct report word;
 
+	launch->launched_ns = now_ns();
 	if (report_fd < 0)
 		return true;
 	while (poll(fds, 2, -1) < 0)
 		if (errno != EINTR)
 			return false;
-	return recv(report_fd, &word, sizeof(word), MSG_DONTWAIT) == sizeof(word);
+	if (recv(report_fd, &word, sizeof(word), MSG_DONTWAIT) != sizeof(word))
+		return false;
+	launch->launched_ns = (uint64_t)word.value;
+	return true;
 }
 
 int touched_record(pid_t pid, int report_fd, int out_fd, size_t *ret_n, struct err *err)
@@ -257,12 +287,15 @@ int touched_record(pid_t pid, int report_fd, int out_fd, size_t *ret_n, struct e
 	static struct stretches out;
 	CLEAN(fd) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct record rec = {.proc_fd = -1, .maps = -1, .pagemap = -1, .mem = -1};
+	struct launch launch = {.pidfd = pidfd};
 	uint8_t last = 0;
 	int r = 0;
 
 	*ret_n = 0;
-	if (pidfd >= 0 && attach(&rec, pid) && wait_for_launch(report_fd, pidfd)) {
-		r = watch(&rec, pidfd, &last);
+	if (pidfd >= 0 && attach(&rec, pid)) {
+		proc_n_writes(rec.proc_fd, &launch.writes);
+		if (wait_for_launch(report_fd, &launch))
+			r = watch(&rec, &launch, &last);
 		if (r == 0) {
 			gather(&rec, &out, FILE_PAGE, last, MADV_POPULATE_READ, FILE_GAP);
 			gather(&rec, &out, OWN, last, MADV_POPULATE_WRITE, 0);

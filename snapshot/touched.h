@@ -13,9 +13,9 @@
 
 struct err;
 
-/* Waits on report_fd for a word (a struct report, whatever it says): the clone has been launched; -1: it runs already.
- * Writes struct touch (proto/launch.h), ascending, at most TOUCH_MAX, to out_fd. Returns 0 once the process has ended
- * or has been looked at long enough; one that ended too early has left nothing: n is 0. */
+/* Waits on report_fd for a word (a struct report; value: when the clone was launched, ns of CLOCK_MONOTONIC); -1: it
+ * runs already. Writes struct touch (proto/launch.h), ascending, at most TOUCH_MAX, to out_fd. Returns 0 once the
+ * process has ended or has been looked at long enough; one that ended too early has left nothing: n is 0. */
 int touched_record(pid_t pid, int report_fd, int out_fd, size_t *ret_n, struct err *err);
 
 #endif

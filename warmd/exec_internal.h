@@ -4,6 +4,7 @@
 #define WARM_WARMD_EXEC_INTERNAL_H
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -37,6 +38,7 @@ struct exec_job {
 	struct prewarm prewarm;
 	char env[sizeof(((struct launch_reply *)0)->env)]; /* for a cold start that is an interpreter's first run */
 	enum launch_tier tier;
+	bool teaches; /* from disk, to be learnt from */
 	uint64_t taken_ns, found_ns, go_ns, since_ms; /* taken_ns: LAUNCH_EXPLAIN */
 	char id[24];
 	ev_timer timer; /* keep-alive, and the limit of each wait */
@@ -50,5 +52,9 @@ void exec_job_cold(struct exec_job *job, const char *reason);
 
 /* The standby becomes this launch. The job may be gone on return. */
 void exec_job_stand(struct exec_job *job, struct standby *standby);
+
+/* Launches it from disk, to be learnt from. False: there is no loader, and nothing is changed; else the job may be gone
+ * on return. */
+bool exec_job_teach(struct exec_job *job);
 
 #endif

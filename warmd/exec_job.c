@@ -14,6 +14,7 @@
 #include "warmd/first_run.h"
 #include "warmd/go.h"
 #include "warmd/handover.h"
+#include "warmd/learning.h"
 #include "warmd/log.h"
 #include "warmd/peer.h"
 #include "warmd/pool.h"
@@ -135,7 +136,7 @@ static const char *why_not_hotter(const struct exec_job *job)
 		return job->request.head.flags & LAUNCH_TTY ? "a launch on a terminal takes a standby of its own"
 		                                            : "no standby was ready";
 	case TIER_COLD_RESTORE:
-		return "no template was ready";
+		return job->teaches ? "what it reads is learnt from this launch" : "no template was ready";
 	default:
 		return "";
 	}
@@ -440,6 +441,11 @@ static void exec_job_found(struct exec_job *job)
 	exec_job_move(job, EXEC_FOUND);
 	pool_asked(entry);
 	job->tier = pool_template_is_ready(entry) ? TIER_TEMPLATE : TIER_COLD_RESTORE;
+	if (!entry_on_terminal(entry) && !exec_jobs_waiting(entry) && learning_wants(entry)) {
+		exec_job_pend(job);
+		if (exec_job_teach(job))
+			return;
+	}
 	if (!entry_on_terminal(entry) && !exec_jobs_waiting(entry))
 		standby = pool_get(entry, &job->tier);
 	if (standby) {

@@ -84,6 +84,19 @@ static bool exec_job_load(struct exec_job *job)
 	return true;
 }
 
+bool exec_job_teach(struct exec_job *job)
+{
+	enum launch_tier tier = job->tier;
+
+	job->teaches = true;
+	job->tier = TIER_COLD_RESTORE;
+	if (exec_job_load(job))
+		return true;
+	job->teaches = false;
+	job->tier = tier;
+	return false;
+}
+
 void exec_jobs_serve(struct entry *entry)
 {
 	struct exec_job *job;

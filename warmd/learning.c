@@ -10,7 +10,9 @@
 #include "proto/pager.h"
 #include "warmd/daemon.h"
 #include "warmd/entry.h"
+#include "warmd/loader.h"
 #include "warmd/log.h"
+#include "warmd/pool.h"
 #include "warmd/worker.h"
 
 #include <errno.h>
@@ -58,6 +60,7 @@ static void stored(struct entry *entry, uint64_t bytes)
 	entry->record->learnt_pages = record->learnt_pages;
 	warm__rpc__record__free_unpacked(record, NULL);
 	entry->stored_bytes = bytes;
+	pool_remake(entry);
 	if (catalog_update_stored(entry->daemon->catalog, entry->id, bytes, &err) < 0)
 		log_line("snapshot %s: %s", entry->id, err.msg);
 }
@@ -170,6 +173,14 @@ void learning_launched(struct entry *entry, pid_t pid)
 		look_no_more(entry);
 	else
 		ev_timer_again(entry->daemon->loop, &learning->look);
+}
+
+bool learning_wants(const struct entry *entry)
+{
+	const struct learning *learning = &entry->learning;
+
+	return learning->log_fd < 0 && learn_first(learning->n_launches, entry->record->summary->pages) &&
+	       loaders_record(entry->daemon->loaders);
 }
 
 int learning_begin(struct entry *entry)

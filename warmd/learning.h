@@ -38,6 +38,9 @@ struct learning {
 void learning_init(struct entry *entry);
 void learning_fini(struct entry *entry);
 
+/* Whether its next launch should be one from disk, a standby or not: nothing but a launch tells what launches read. */
+bool learning_wants(const struct entry *entry);
+
 /* A launch from disk begins: where its pages go, or -1. The descriptor stays ours. */
 int learning_begin(struct entry *entry);
 

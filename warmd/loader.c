@@ -207,6 +207,11 @@ unsigned loaders_parked(const struct loaders *loaders)
 	return n;
 }
 
+bool loaders_record(const struct loaders *loaders)
+{
+	return loaders && pager_requests(loaders->pager) >= 0;
+}
+
 int loader_load(struct loader *loader, struct entry *entry, struct standby *standby, int go_fd, int sup_fd, int tty_fd,
                 struct err *err)
 {

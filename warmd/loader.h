@@ -9,6 +9,7 @@
 #ifndef WARM_WARMD_LOADER_H
 #define WARM_WARMD_LOADER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct daemon;
@@ -23,6 +24,9 @@ int loaders_new(struct daemon *daemon, struct loaders **ret, struct err *err);
 void loaders_free(struct loaders *loaders);
 
 unsigned loaders_parked(const struct loaders *loaders);
+
+/* Whether there is a pager, which can say what a launch asks for. */
+bool loaders_record(const struct loaders *loaders);
 
 /* A parked one, or NULL; the caller's, until it is done. Where there is none, exec_jobs_loader_parked() is called when
  * there is, or exec_jobs_loader_failed(). */

@@ -165,6 +165,7 @@ static void make_standbys(struct entry *entry, unsigned n)
 			return;
 		}
 		LIST_INSERT_HEAD(&pool->standbys, standby, link);
+		standby->round = pool->round;
 		pool->n_making++;
 	}
 }
@@ -212,6 +213,19 @@ static unsigned wanted(struct entry *entry)
 	return waiting > policy ? waiting : policy;
 }
 
+/* The oldest of those that know less than a new one would. */
+static struct standby *outdated(const struct entry *entry)
+{
+	struct standby *standby, *last = NULL;
+
+	LIST_FOREACH(standby, &entry->pool.standbys, link)
+	{
+		if (standby->state == STANDBY_PARKED && standby->round != entry->pool.round)
+			last = standby;
+	}
+	return last;
+}
+
 /* One at a time: a refill is in nobody's way. */
 static void pool_refill(struct ev_loop *loop, ev_timer *timer, int revents)
 {
@@ -221,7 +235,7 @@ static void pool_refill(struct ev_loop *loop, ev_timer *timer, int revents)
 	(void)revents;
 	if (daemon_now_ms() < entry->pool.paused_until_ms || entry->pool.n_making)
 		return;
-	if (wanted(entry) > pool_have(entry))
+	if (wanted(entry) > pool_have(entry) || outdated(entry))
 		pool_need(entry, pool_have(entry) + 1);
 }
 
@@ -262,6 +276,12 @@ void pool_remember(struct entry *entry, const struct arrivals *arrivals, uint64_
 
 void pool_template_ready(struct entry *entry)
 {
+	if (template_ready(entry->pool.next)) {
+		template_free(entry->pool.tmpl);
+		entry->pool.tmpl = entry->pool.next;
+		entry->pool.next = NULL;
+		entry->pool.round++;
+	}
 	entry->pool.template_bytes = template_bytes(entry->pool.tmpl);
 	if (entry->trial)
 		pool_need(entry, 1);
@@ -278,12 +298,18 @@ static void tell_words(struct entry *entry, const struct report *report)
 		words_fetch(entry->daemon, entry->id, PLAN_TEMPLATE, report->op, report->err, NULL, NULL);
 }
 
-void pool_template_failed(struct entry *entry, const struct report *report)
+void pool_template_failed(struct entry *entry, const struct template *tmpl, const struct report *report)
 {
 	char reason[ERR_MSG_MAX];
 
 	worker_reason(report, reason, sizeof(reason));
 	tell_words(entry, report);
+	if (tmpl == entry->pool.next) {
+		log_line("snapshot %s keeps the template it has: %s", entry->id, reason);
+		template_free(entry->pool.next);
+		entry->pool.next = NULL;
+		return;
+	}
 	template_free(entry->pool.tmpl);
 	entry->pool.tmpl = NULL;
 	pool_failed(entry, reason);
@@ -293,6 +319,18 @@ void pool_template_failed(struct entry *entry, const struct report *report)
 static void note_made(struct entry_pool *pool, uint64_t ms)
 {
 	pool->make_ms = pool->make_ms ? (pool->make_ms * 3 + ms) / 4 : ms + 1;
+}
+
+static void standby_drop(struct standby *standby)
+{
+	struct entry_pool *pool = &standby->entry->pool;
+
+	if (standby->state == STANDBY_PARKED)
+		pool->n_parked--;
+	else
+		pool->n_making--;
+	LIST_REMOVE(standby, link);
+	standby_free(standby);
 }
 
 void pool_standby_parked(struct standby *standby)
@@ -316,19 +354,9 @@ void pool_standby_parked(struct standby *standby)
 		return;
 	}
 	working_set_parked(entry, standby->pid);
+	if (outdated(entry) && pool_have(entry) > wanted(entry))
+		standby_drop(outdated(entry));
 	pool_refill_soon(entry);
-}
-
-static void standby_drop(struct standby *standby)
-{
-	struct entry_pool *pool = &standby->entry->pool;
-
-	if (standby->state == STANDBY_PARKED)
-		pool->n_parked--;
-	else
-		pool->n_making--;
-	LIST_REMOVE(standby, link);
-	standby_free(standby);
 }
 
 void pool_standby_failed(struct standby *standby, const struct report *report)
@@ -396,7 +424,8 @@ static void pool_empty(struct entry *entry)
 	while ((standby = LIST_FIRST(&entry->pool.standbys)))
 		standby_drop(standby);
 	template_free(entry->pool.tmpl);
-	entry->pool.tmpl = NULL;
+	template_free(entry->pool.next);
+	entry->pool.tmpl = entry->pool.next = NULL;
 }
 
 void pool_entry_drop(struct entry *entry, const char *reason)
@@ -422,14 +451,20 @@ static void shrink(struct entry *entry)
 
 void pool_renew(struct entry *entry)
 {
-	struct standby *standby, *next;
-
-	for (standby = LIST_FIRST(&entry->pool.standbys); standby; standby = next) {
-		next = LIST_NEXT(standby, link);
-		if (standby->state == STANDBY_PARKED)
-			standby_drop(standby);
-	}
+	entry->pool.round++;
 	pool_refill_soon(entry);
+}
+
+void pool_remake(struct entry *entry)
+{
+	struct entry_pool *pool = &entry->pool;
+	struct err err;
+
+	if (!pool->tmpl || pool->next || bytes_left(entry->daemon) < needed_bytes(entry))
+		return; /* the next one that is made is of that image anyway */
+	pool->next = template_start(entry, &err);
+	if (!pool->next)
+		log_line("snapshot %s keeps the template it has: %s", entry->id, err.msg);
 }
 
 static bool idle_for(const struct entry *entry, uint64_t ms)

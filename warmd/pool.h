@@ -24,6 +24,8 @@ struct template;
 
 struct entry_pool {
 	struct template *tmpl;
+	struct template *next; /* of the image as it is stored now: takes the other one's place when it is ready */
+	unsigned round;        /* standbys of an earlier one give way to new ones */
 	LIST_HEAD(, standby) standbys; /* parked or being made */
 	unsigned n_parked, n_making;
 	struct exec_queue waiting; /* launches, for a standby */
@@ -76,8 +78,12 @@ struct pool_wish pool_wish(const struct entry *entry);
 /* A standby was taken, or the wish changed: refill soon, off the launch path. */
 void pool_refill_soon(struct entry *entry);
 
-/* More of the working set is known: parked standbys that have not touched it are made anew. */
+/* More of the working set is known, or another template is there: new standbys take the place of those that are parked,
+ * one by one. */
 void pool_renew(struct entry *entry);
+
+/* The image is stored in another order: so is its next template, which is made beside the one that there is. */
+void pool_remake(struct entry *entry);
 
 /* From time to time: shrinks, grows and evicts as policy/pool says. */
 void pool_balance(struct daemon *daemon);
@@ -86,7 +92,7 @@ struct pool_figures pool_figures(const struct entry *entry);
 
 /* From templates and standbys. */
 void pool_template_ready(struct entry *entry);
-void pool_template_failed(struct entry *entry, const struct report *report);
+void pool_template_failed(struct entry *entry, const struct template *tmpl, const struct report *report);
 void pool_standby_parked(struct standby *standby);
 void pool_standby_failed(struct standby *standby, const struct report *report);
 

@@ -36,7 +36,8 @@ struct standby {
 	unsigned parked; /* bit 0: the application, bit 1: the supervisor */
 	int go_fd, sup_fd;
 	uint64_t started_ms, bytes;
-	pid_t pid; /* of the application, as seen from here; 0: not known yet */
+	unsigned round; /* of its pool, when it was begun */
+	pid_t pid;      /* of the application, as seen from here; 0: not known yet */
 	struct launch_traits traits;
 	ev_io go_io, sup_io;
 	ev_timer timer;

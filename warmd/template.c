@@ -36,7 +36,7 @@ static void template_report(void *arg, const struct report *report)
 	if (report->kind == REPORT_PROGRESS)
 		return;
 	if (report->kind != REPORT_TEMPLATE_READY) {
-		pool_template_failed(tmpl->entry, report);
+		pool_template_failed(tmpl->entry, tmpl, report);
 		return;
 	}
 	worker_no_timeout(tmpl->worker);

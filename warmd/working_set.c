@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "proto/launch.h"
+#include "warmd/daemon.h"
 #include "warmd/entry.h"
 #include "warmd/log.h"
 #include "warmd/pool.h"
@@ -159,7 +160,8 @@ bool working_set_watches(const struct working_set *set, pid_t pid)
 
 void working_set_launched(struct entry *entry, pid_t pid)
 {
-	static const struct report launched = {.magic = REPORT_MAGIC, .kind = REPORT_RUNNING, .op = -1};
+	const struct report launched = {
+	        .magic = REPORT_MAGIC, .kind = REPORT_RUNNING, .op = -1, .value = (int64_t)daemon_now_ns()};
 	struct working_set *set = &entry->pool.working_set;
 
 	working_set_parked(entry, pid);
