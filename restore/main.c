@@ -42,6 +42,7 @@ int main(int argc, char **argv)
 	        {"loader", no_argument, NULL, 'L'},
 	        {"straight", no_argument, NULL, 't'},
 	        {"paged", no_argument, NULL, 'P'},
+	        {"huge", no_argument, NULL, 'H'},
 	        {"plugins", required_argument, NULL, 'd'},
 	        {"plugins-off", required_argument, NULL, 'x'},
 	        {0},
@@ -90,6 +91,9 @@ int main(int argc, char **argv)
 			break;
 		case 'P':
 			req.paged = true;
+			break;
+		case 'H':
+			req.huge = true;
 			break;
 		default:
 			return 2;

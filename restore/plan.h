@@ -39,6 +39,7 @@ struct place {
 	bool straight; /* no template is wanted: the application of one launch is made of this very address space */
 	bool lazy;     /* straight, and only the first pages are there, which the plan reads a block at a time; */
 	bool paged;    /* they are not all: a pager serves the others */
+	bool huge;     /* a template's memory goes into huge pages, where it is dense */
 	const struct pack_range *first; /* which they are; of the image, lazy or not. lazy: */
 	size_t n_first;
 	uint64_t n_first_pages;
@@ -127,6 +128,7 @@ void plan_timers_arm(struct plan *p);
 void plan_deadlines(struct plan *p);
 void plan_random(struct plan *p); /* phase 2: memory that is every clone's own */
 void plan_signals_redraw(struct plan *p);
+void plan_huge(struct plan *p);                          /* of a template, once all its memory is in place */
 void plan_touch(struct plan *p);                         /* the working set, as the last thing before a standby parks */
 void plan_task_place(struct plan *p);                    /* working directory */
 void plan_task_root(struct plan *p);                     /* root directory, when all is opened */

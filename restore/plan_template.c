@@ -132,6 +132,7 @@ int plan_template(struct plan *p, struct err *err)
 	uint32_t park = 0, birth, born;
 
 	(void)err;
+	plan_huge(p);
 	if (!at->straight)
 		park = plan_op(p, (struct rop){.kind = ROP_TEMPLATE, .args = {(uint64_t)at->sock_fd}},
 		               "park as template");

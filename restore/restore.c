@@ -203,6 +203,7 @@ static int prepare(const struct restore_request *req, struct opened *o, struct p
 	int r;
 
 	place->n_first = pack_first(o->pack, &place->first);
+	place->huge = req->huge;
 	if (req->straight) {
 		place->straight = true;
 		r = lazy_choose(place, o->image, o->pack, req->paged, err);

@@ -17,6 +17,7 @@ struct restore_request {
 	int init_fd;       /* an open warm-init */
 	const char *label; /* of the image, for messages */
 	struct plugins_place plugins;
+	bool huge;     /* a template in huge pages */
 	bool straight; /* no template: */
 	int go_fd;     /*   the launch's sockets, as in make_standby (proto/launch.h) */
 	int sup_fd;

@@ -138,6 +138,8 @@ class Daemon:
         self.options = ["--config", os.path.join(self.dir, "warmd.conf")]  # of warmd, besides its places
         with open(self.options[1], "w", encoding="utf-8") as file:
             file.write(config)
+            if os.environ.get("WARM_HUGE"):     # auto, always, no
+                file.write("[pool]\nhuge-pages = " + os.environ["WARM_HUGE"] + "\n")
             if os.environ.get("WARM_FORK"):     # auto, always, no
                 file.write("[snapshot]\nfork = " + os.environ["WARM_FORK"] + "\n")
 

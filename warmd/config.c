@@ -170,6 +170,18 @@ static int value_fork(const char *text, const char **ret)
 	return *ret || !strcmp(text, "auto") ? 0 : -EINVAL;
 }
 
+static int value_huge(const char *text, enum huge_mode *ret)
+{
+	static const char *const words[] = {[HUGE_AUTO] = "auto", [HUGE_ALWAYS] = "always", [HUGE_NO] = "no"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(text, words[i])) {
+			*ret = (enum huge_mode)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 static int value_path(const char *text, char **path)
 {
 	char *copy = *text == '/' ? strdup(text) : NULL;
@@ -230,6 +242,8 @@ static int config_set(struct config *config, const char *section, const char *ke
 		return value_age(value, &config->max_age_s);
 	if (!strcmp(section, "pool") && !strcmp(key, "budget"))
 		return value_memory(value, &config->budget_bytes);
+	if (!strcmp(section, "pool") && !strcmp(key, "huge-pages"))
+		return value_huge(value, &config->huge);
 	if (!strcmp(section, "snapshot") && !strcmp(key, "record-opened"))
 		return value_bool(value, &config->record_opened);
 	if (!strcmp(section, "snapshot") && !strcmp(key, "random"))

@@ -5,6 +5,7 @@
  *     [exec]   never-warm = sudo su ...   base names of commands that always start cold
  *     [cache]  max-age = 14d              images older than this are not served (s, m, h, d)
  *     [pool]   budget = 25%               memory of templates and standbys (a share of all memory, or 512M, 2G)
+ *              huge-pages = auto          or no, always: whether templates are in huge pages
  *     [snapshot] record-opened = yes      whether files that a program opens before it is ready are recorded
  *              random = renew             or keep: whether OpenSSL's random numbers are the same in each copy
  *     [plugins] dir = /path               another folder of plugins; disable = name ...   those that are not loaded
@@ -19,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "policy/huge.h"
 #include "policy/interp.h"
 
 struct err;
@@ -39,6 +41,7 @@ struct config {
 	char **ignore_env;
 	uint64_t max_age_s;
 	uint64_t budget_bytes;
+	enum huge_mode huge;
 	bool record_opened;
 	bool random_kept;
 	const char *fork;  /* how warm-snap reads memory: "always", "no", or NULL: as it sees fit */

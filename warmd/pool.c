@@ -170,6 +170,11 @@ static void make_standbys(struct entry *entry, unsigned n)
 	}
 }
 
+static bool wants_huge(const struct entry *entry)
+{
+	return huge_wanted(&entry->pool.huge, entry->daemon->config.huge, entry->record->summary->pages);
+}
+
 void pool_need(struct entry *entry, unsigned n)
 {
 	struct entry_pool *pool = &entry->pool;
@@ -178,7 +183,7 @@ void pool_need(struct entry *entry, unsigned n)
 	if (!pool->tmpl) {
 		if (!make_room(entry))
 			return; /* a loader serves who waits */
-		pool->tmpl = template_start(entry, &err);
+		pool->tmpl = template_start(entry, wants_huge(entry), &err);
 		if (!pool->tmpl)
 			pool_failed(entry, err.msg);
 		return; /* pool_template_ready() goes on */
@@ -277,6 +282,8 @@ void pool_remember(struct entry *entry, const struct arrivals *arrivals, uint64_
 void pool_template_ready(struct entry *entry)
 {
 	if (template_ready(entry->pool.next)) {
+		if (template_huge(entry->pool.next) == template_huge(entry->pool.tmpl))
+			huge_restart(&entry->pool.huge);
 		template_free(entry->pool.tmpl);
 		entry->pool.tmpl = entry->pool.next;
 		entry->pool.next = NULL;
@@ -308,6 +315,7 @@ void pool_template_failed(struct entry *entry, const struct template *tmpl, cons
 		log_line("snapshot %s keeps the template it has: %s", entry->id, reason);
 		template_free(entry->pool.next);
 		entry->pool.next = NULL;
+		entry->pool.paused_until_ms = daemon_now_ms() + PAUSE_MS;
 		return;
 	}
 	template_free(entry->pool.tmpl);
@@ -316,9 +324,13 @@ void pool_template_failed(struct entry *entry, const struct template *tmpl, cons
 }
 
 /* Smoothed: one that was made beside others, or on a busy machine, took longer. */
-static void note_made(struct entry_pool *pool, uint64_t ms)
+static void note_made(struct entry_pool *pool, const struct standby *standby)
 {
+	uint64_t us = (daemon_now_ns() - standby->started_ns) / 1000, ms = us / 1000;
+
 	pool->make_ms = pool->make_ms ? (pool->make_ms * 3 + ms) / 4 : ms + 1;
+	if (standby->round == pool->round)
+		huge_note(&pool->huge, template_huge(pool->tmpl), us);
 }
 
 static void standby_drop(struct standby *standby)
@@ -339,7 +351,7 @@ void pool_standby_parked(struct standby *standby)
 
 	entry->pool.n_making--;
 	entry->pool.n_parked++;
-	note_made(&entry->pool, daemon_now_ms() - standby->started_ms);
+	note_made(&entry->pool, standby);
 	entry->pool.standby_bytes = standby->bytes;
 	if (entry->trial) {
 		entry->pool.n_parked--;
@@ -354,6 +366,8 @@ void pool_standby_parked(struct standby *standby)
 		return;
 	}
 	working_set_parked(entry, standby->pid);
+	if (wants_huge(entry) != template_huge(entry->pool.tmpl))
+		pool_remake(entry);
 	if (outdated(entry) && pool_have(entry) > wanted(entry))
 		standby_drop(outdated(entry));
 	pool_refill_soon(entry);
@@ -452,6 +466,7 @@ static void shrink(struct entry *entry)
 void pool_renew(struct entry *entry)
 {
 	entry->pool.round++;
+	huge_restart(&entry->pool.huge);
 	pool_refill_soon(entry);
 }
 
@@ -460,9 +475,10 @@ void pool_remake(struct entry *entry)
 	struct entry_pool *pool = &entry->pool;
 	struct err err;
 
-	if (!pool->tmpl || pool->next || bytes_left(entry->daemon) < needed_bytes(entry))
+	if (!pool->tmpl || pool->next || daemon_now_ms() < pool->paused_until_ms ||
+	    bytes_left(entry->daemon) < needed_bytes(entry))
 		return; /* the next one that is made is of that image anyway */
-	pool->next = template_start(entry, &err);
+	pool->next = template_start(entry, wants_huge(entry), &err);
 	if (!pool->next)
 		log_line("snapshot %s keeps the template it has: %s", entry->id, err.msg);
 }

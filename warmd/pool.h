@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include "policy/huge.h"
 #include "policy/pool.h"
 #include "proto/launch.h"
 #include "warmd/exec_queue.h"
@@ -34,6 +35,7 @@ struct entry_pool {
 	uint64_t make_ms;                       /* a standby takes so long, smoothed */
 	uint64_t standby_bytes, template_bytes; /* of the last one made */
 	uint64_t paused_until_ms;               /* after a failure */
+	struct huge_trial huge;
 	ev_timer refill;
 	struct working_set working_set;
 };
@@ -82,7 +84,8 @@ void pool_refill_soon(struct entry *entry);
  * one by one. */
 void pool_renew(struct entry *entry);
 
-/* The image is stored in another order: so is its next template, which is made beside the one that there is. */
+/* Another template would be better - the image is stored in another order, or huge pages are due: it is made beside the
+ * one that there is. */
 void pool_remake(struct entry *entry);
 
 /* From time to time: shrinks, grows and evicts as policy/pool says. */

@@ -161,7 +161,7 @@ static struct standby *standby_new(struct entry *entry, struct sockets *sockets,
 	standby->loop = entry->daemon->loop;
 	standby->go_fd = sockets->go[0];
 	standby->sup_fd = sockets->sup[0];
-	standby->started_ms = daemon_now_ms();
+	standby->started_ns = daemon_now_ns();
 	standby->traits = *traits;
 	ev_io_init(&standby->go_io, go_event, standby->go_fd, EV_READ);
 	ev_io_init(&standby->sup_io, sup_event, standby->sup_fd, EV_READ);

@@ -35,7 +35,7 @@ struct standby {
 	enum standby_state state;
 	unsigned parked; /* bit 0: the application, bit 1: the supervisor */
 	int go_fd, sup_fd;
-	uint64_t started_ms, bytes;
+	uint64_t started_ns, bytes;
 	unsigned round; /* of its pool, when it was begun */
 	pid_t pid;      /* of the application, as seen from here; 0: not known yet */
 	struct launch_traits traits;

@@ -23,7 +23,7 @@ struct template
 {
 	struct entry *entry;
 	struct worker *worker;
-	bool ready;
+	bool ready, huge;
 	uint64_t bytes;
 	uint32_t serial;
 	struct launch_traits traits;
@@ -47,7 +47,7 @@ static void template_report(void *arg, const struct report *report)
 	pool_template_ready(tmpl->entry);
 }
 
-struct template *template_start(struct entry *entry, struct err *err)
+struct template *template_start(struct entry *entry, bool huge, struct err *err)
 {
 	struct daemon *daemon = entry->daemon;
 	struct template *tmpl = calloc(1, sizeof(*tmpl));
@@ -59,11 +59,12 @@ struct template *template_start(struct entry *entry, struct err *err)
 		return NULL;
 	}
 	tmpl->entry = entry;
+	tmpl->huge = huge;
 	r = store_open_image(daemon->store, entry->id, &image_fd, err);
 	if (r == STORE_GONE)
 		err_set(err, ENOENT, "image %s is gone", entry->id);
 	if (!r) {
-		const char *argv[N_RESTORE_ARGS + CONFIG_PLUGIN_ARGS + 1] = {
+		const char *argv[N_RESTORE_ARGS + CONFIG_PLUGIN_ARGS + 2] = {
 		        "warm-restore", "--image", "3", "--sock", "4", "--init", "5", "--label", entry->id};
 		const int fds[] = {image_fd, -1, daemon->init_fd};
 		const struct worker_spec spec = {.program = SPAWN_RESTORE,
@@ -74,7 +75,8 @@ struct template *template_start(struct entry *entry, struct err *err)
 		                                 .cb = template_report,
 		                                 .arg = tmpl};
 
-		config_plugin_args(&daemon->config, argv + N_RESTORE_ARGS);
+		argv[N_RESTORE_ARGS] = huge ? "--huge" : NULL;
+		config_plugin_args(&daemon->config, argv + N_RESTORE_ARGS + huge);
 		tmpl->worker = worker_start(daemon, &spec, err);
 	}
 	if (!tmpl->worker) {
@@ -95,6 +97,11 @@ void template_free(struct template *tmpl)
 bool template_ready(const struct template *tmpl)
 {
 	return tmpl && tmpl->ready;
+}
+
+bool template_huge(const struct template *tmpl)
+{
+	return tmpl && tmpl->huge;
 }
 
 uint64_t template_bytes(const struct template *tmpl)

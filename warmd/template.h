@@ -16,7 +16,8 @@ struct err;
 struct launch_traits;
 struct template;
 
-struct template *template_start(struct entry *entry, struct err *err);
+struct template *template_start(struct entry *entry, bool huge, struct err *err);
+bool template_huge(const struct template *tmpl); /* its memory is in huge pages, where it can be; NULL: no */
 void template_free(struct template *tmpl);
 
 bool template_ready(const struct template *tmpl);

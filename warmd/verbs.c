@@ -9,6 +9,7 @@
 #include "warmd/daemon.h"
 #include "warmd/entry.h"
 #include "warmd/snap_job.h"
+#include "warmd/template.h"
 #include "warmd/verbs_internal.h"
 
 #include <errno.h>
@@ -87,6 +88,7 @@ static void fill_working_set(const struct entry *entry, Warm__Rpc__Snapshot *msg
 	msg->learnt_launches = entry->record->learnt_launches;
 	msg->learnt_bytes = entry->record->learnt_pages * PAGE;
 	msg->last_faults = entry->learning.last_faults;
+	msg->huge_pages = template_huge(entry->pool.tmpl);
 	msg->working_set_bytes = touched > msg->learnt_bytes ? touched : msg->learnt_bytes;
 }
 

@@ -168,6 +168,7 @@ static void show_json(const struct answer *answer)
 	json_number(&json, "learnt_launches", s->learnt_launches);
 	json_number(&json, "learnt_bytes", s->learnt_bytes);
 	json_number(&json, "last_faults", s->last_faults);
+	json_bool(&json, "huge_pages", s->huge_pages);
 	json_optional(&json, "pool", s->pool);
 	json_number(&json, "stopped_us", s->stopped_us);
 	json_optional(&json, "stopped_reason", s->stopped_reason);

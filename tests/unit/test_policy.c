@@ -10,6 +10,7 @@
 
 #include "policy/file.h"
 #include "policy/histogram.h"
+#include "policy/huge.h"
 #include "policy/learn.h"
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
@@ -129,6 +130,34 @@ static void test_every_name_counts_without_suffixes(void **state)
 
 /* ---- what is learnt ------------------------------------------------------------------------------------------- */
 
+static void note_standbys(struct huge_trial *trial, bool huge, uint64_t us)
+{
+	for (unsigned i = 0; i < HUGE_STANDBYS; i++)
+		huge_note(trial, huge, us + i * 50);
+}
+
+static void test_huge_pages_are_tried_and_kept_where_they_pay(void **state)
+{
+	struct huge_trial trial = {{0}, {0}};
+
+	(void)state;
+	assert_false(huge_wanted(&trial, HUGE_AUTO, HUGE_FROM_PAGES));
+	note_standbys(&trial, false, 2000);
+	assert_true(huge_wanted(&trial, HUGE_AUTO, HUGE_FROM_PAGES));
+	assert_false(huge_wanted(&trial, HUGE_AUTO, HUGE_FROM_PAGES - 1));
+	note_standbys(&trial, true, 1500);
+	assert_true(huge_wanted(&trial, HUGE_AUTO, HUGE_FROM_PAGES));
+	huge_restart(&trial);
+	assert_false(huge_wanted(&trial, HUGE_AUTO, HUGE_FROM_PAGES));
+	note_standbys(&trial, true, 1900); /* less than a tenth */
+	note_standbys(&trial, false, 2000);
+	assert_false(huge_wanted(&trial, HUGE_AUTO, HUGE_FROM_PAGES));
+	huge_note(&trial, true, 1700); /* the quickest counts */
+	assert_true(huge_wanted(&trial, HUGE_AUTO, HUGE_FROM_PAGES));
+	assert_false(huge_wanted(&trial, HUGE_NO, HUGE_FROM_PAGES));
+	assert_true(huge_wanted(&(struct huge_trial){{0}, {0}}, HUGE_ALWAYS, 1));
+}
+
 static void test_images_learn_from_few_launches_and_much_only(void **state)
 {
 	(void)state;
@@ -137,6 +166,8 @@ static void test_images_learn_from_few_launches_and_much_only(void **state)
 	assert_false(learn_is_worth(0, 0) || learn_is_worth(0, 1000));
 	assert_true(learn_is_worth(1, 0) && learn_is_worth(1, 64) && learn_is_worth(16, 1024));
 	assert_false(learn_is_worth(15, 1024));
+	assert_true(learn_first(0, LEARN_FROM_PAGES + 1));
+	assert_false(learn_first(1, LEARN_FROM_PAGES + 1) || learn_first(0, LEARN_FROM_PAGES));
 }
 
 /* ---- histogram -------------------------------------------------------------------------------------------------- */
@@ -187,6 +218,7 @@ int main(void)
 	        cmocka_unit_test(test_device_may_be_used_meanwhile),
 	        cmocka_unit_test(test_directory_is_its_names_that_count),
 	        cmocka_unit_test(test_every_name_counts_without_suffixes),
+	        cmocka_unit_test(test_huge_pages_are_tried_and_kept_where_they_pay),
 	        cmocka_unit_test(test_images_learn_from_few_launches_and_much_only),
 	        cmocka_unit_test(test_quantiles_are_within_a_sixteenth),
 	        cmocka_unit_test(test_one_value_is_every_quantile),

@@ -123,7 +123,8 @@ static void test_config_reads_every_key(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&config,
-	                       "# comment\n[exec]\nnever-warm = one, two\n[cache]\n max-age = 2h \n[pool]\nbudget=3M\n"
+	                       "# comment\n[exec]\nnever-warm = one, two\n[cache]\n max-age = 2h "
+	                       "\n[pool]\nbudget=3M\nhuge-pages = always\n"
 	                       "[key]\nignore-env = FOO BAR_*\n[snapshot]\nfork = always\n",
 	                       &err),
 	                 0);
@@ -131,6 +132,7 @@ static void test_config_reads_every_key(void **state)
 	assert_false(config_never_warm(&config, "/usr/bin/sudo"));
 	assert_int_equal(config.max_age_s, 7200);
 	assert_int_equal(config.budget_bytes, 3 << 20);
+	assert_int_equal(config.huge, HUGE_ALWAYS);
 	assert_string_equal(config.ignore_env[1], "BAR_*");
 	assert_null(config.ignore_env[2]);
 	assert_string_equal(config.fork, "always");
@@ -207,6 +209,7 @@ static void test_config_names_line_and_word(void **state)
 	        {"[plugins]\nenable = jvm\n", "warmd.conf:2: unknown key enable in [plugins]"},
 	        {"\n\nhello\n", "warmd.conf:3: neither [section] nor key = value: hello"},
 	        {"[cache]\nmax-age = soon\n", "warmd.conf:2: max-age: not understood: soon"},
+	        {"[pool]\nhuge-pages = perhaps\n", "warmd.conf:2: huge-pages: not understood: perhaps"},
 	        {"[pool]\nbudget = 99999999999999999999G\n",
 	         "warmd.conf:2: budget: not understood: 99999999999999999999G"},
 	};

@@ -134,6 +134,7 @@ def main():
         skipped += 1
     harness.end_politely()
     os.environ.setdefault("WARM_FORK", "always")    # small as they are
+    os.environ.setdefault("WARM_HUGE", "always")
     daemon = harness.Daemon(from_disk=args.disk)
     os.chmod(daemon.dir, 0o755)
     os.mkdir(os.path.join(daemon.dir, "work"), 0o755)
