@@ -38,7 +38,7 @@ struct exec_job {
 	struct prewarm prewarm;
 	char env[sizeof(((struct launch_reply *)0)->env)]; /* for a cold start that is an interpreter's first run */
 	enum launch_tier tier;
-	bool teaches; /* from disk, to be learnt from */
+	bool teaches;                                 /* from disk, to be learnt from */
 	uint64_t taken_ns, found_ns, go_ns, since_ms; /* taken_ns: LAUNCH_EXPLAIN */
 	char id[24];
 	ev_timer timer; /* keep-alive, and the limit of each wait */
