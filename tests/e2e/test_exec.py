@@ -219,6 +219,14 @@ class Descriptors(WarmCase):
         self.assertEqual(len(cold), 4)
 
 
+class WhatSurvivesExec(WarmCase):
+    """A daemon of its own: there is no snapshot of another launch, which this one could be compared with."""
+
+    def test_huge_pages_switched_off_are_a_difference(self):
+        libc = ctypes.CDLL(None)
+        self.assertCold(self.app("outcome", preexec_fn=lambda: libc.prctl(41, 1, 0, 0, 0)), "PR_SET_THP_DISABLE")
+
+
 class WhatALaunchBrings(WarmCase):
     def test_arguments(self):
         words = ["args", "ä b", "", "--", "-x"]
@@ -261,10 +269,9 @@ class WhatALaunchBrings(WarmCase):
         limit = lambda: resource.setrlimit(resource.RLIMIT_STACK, (64 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))
         self.assertCold(self.app("outcome", preexec_fn=limit), "limit of the stack (ulimit -s) is 65536 KiB, was")
 
-    def test_what_survives_exec_is_a_difference(self):
+    def test_personality_is_a_difference(self):
         libc = ctypes.CDLL(None)
         self.assertCold(self.app("outcome", preexec_fn=lambda: libc.personality(0x40000)), "the personality is 0x40000")
-        self.assertCold(self.app("outcome", preexec_fn=lambda: libc.prctl(41, 1, 0, 0, 0)), "PR_SET_THP_DISABLE")
 
     def test_niceness_that_a_copy_may_not_have(self):
         """Nor does the snapshot suffer from it."""
