@@ -191,7 +191,7 @@ struct make_standby {
 	uint32_t magic;
 	uint32_t serial;
 	uint32_t n_touch;
-	uint32_t pad;
+	uint32_t hurry; /* not 0: a launch waits, nothing is touched ahead */
 	uint64_t skip;
 };
 enum make_skip {

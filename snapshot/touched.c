@@ -30,6 +30,7 @@
 #define WATCH_MS     500
 #define DENSE_MS     64
 #define LOOKS_MAX    250
+#define FIRST_ALL_MS 16
 #define LATE_MS      10
 #define MS           UINT64_C(1000000)
 #define NS           UINT64_C(1000000000)
@@ -96,7 +97,9 @@ static void look_at_area(struct seen *seen, int pagemap, uint8_t look)
 	}
 }
 
-static int look(struct record *rec)
+/* What may be written to is looked at each time, which takes some tenths of a millisecond; all else, which is far more
+ * and where what counts too much costs little, only if `all`. */
+static int look(struct record *rec, bool all)
 {
 	CLEAN(free) char *maps = NULL;
 	char *save = NULL;
@@ -110,6 +113,8 @@ static int look(struct record *rec)
 		struct seen *seen;
 
 		/* what is shared has no pages of its own */
+		if (sscanf(line, "%*x-%*x %7s", perms) != 1 || (perms[1] != 'w' && !all))
+			continue;
 		if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %63s", &start, &end, perms, name) < 3 || perms[3] == 's' ||
 		    strcmp(name, "[vsyscall]") == 0)
 			continue;
@@ -166,7 +171,6 @@ static uint64_t now_ns(void)
 
 struct launch {
 	int pidfd;
-	uint64_t writes;      /* before it */
 	uint64_t launched_ns; /* CLOCK_MONOTONIC */
 };
 
@@ -178,8 +182,8 @@ struct launch {
  */
 static int watch(struct record *rec, const struct launch *launch, uint8_t *ret_last)
 {
-	uint64_t before = launch->writes, now = 0;
-	uint8_t last_word = 0;
+	uint64_t before = 0, now = 0;       /* a standby has written nothing */
+	uint8_t last_word = 0, n_looks = 0; /* the one at the end is only for files */
 	int next_ms = DENSE_MS, r = 0;
 	bool ended = false, spoke = false, late = false;
 
@@ -195,17 +199,19 @@ static int watch(struct record *rec, const struct launch *launch, uint8_t *ret_l
 		before = now;
 		if (rec->look == 0)
 			late = (spoke || ended) && now_ns() - launch->launched_ns > LATE_MS * MS;
-		if (ended ? rec->look > 0 : ms >= DENSE_MS && ms < next_ms)
+		if (!ended && ms >= DENSE_MS && ms < next_ms)
 			continue;
-		r = look(rec);
+		if (!ended || rec->look == 0)
+			n_looks++;
+		r = look(rec, ended || ms >= FIRST_ALL_MS);
 		next_ms = ms < next_ms ? next_ms : next_ms * 2;
 	}
 	if (!ended)
-		*ret_last = rec->look;
+		*ret_last = n_looks;
 	else if (spoke)
 		*ret_last = last_word || late ? last_word : 1;
 	else
-		*ret_last = late ? 0 : (uint8_t)((rec->look + 1) / 2);
+		*ret_last = late ? 0 : (uint8_t)((n_looks + 1) / 2);
 	return r;
 }
 
@@ -293,11 +299,10 @@ int touched_record(pid_t pid, int report_fd, int out_fd, size_t *ret_n, struct e
 
 	*ret_n = 0;
 	if (pidfd >= 0 && attach(&rec, pid)) {
-		proc_n_writes(rec.proc_fd, &launch.writes);
 		if (wait_for_launch(report_fd, &launch))
 			r = watch(&rec, &launch, &last);
 		if (r == 0) {
-			gather(&rec, &out, FILE_PAGE, last, MADV_POPULATE_READ, FILE_GAP);
+			gather(&rec, &out, FILE_PAGE, last ? rec.look : 0, MADV_POPULATE_READ, FILE_GAP);
 			gather(&rec, &out, OWN, last, MADV_POPULATE_WRITE, 0);
 		}
 	}

@@ -155,17 +155,19 @@ static void pool_failed(struct entry *entry, const char *reason)
 static void make_standbys(struct entry *entry, unsigned n)
 {
 	struct entry_pool *pool = &entry->pool;
+	bool hurry = exec_jobs_waiting(entry) > 0;
 	struct err err;
 
 	for (; n && pool->n_making < MAKING_MAX; n--) {
-		struct standby *standby = standby_make(entry, pool->tmpl, -1, &err);
+		struct standby *standby = standby_make(entry, pool->tmpl, -1, hurry, &err);
 
 		if (!standby) {
 			pool_failed(entry, err.msg);
 			return;
 		}
 		LIST_INSERT_HEAD(&pool->standbys, standby, link);
-		standby->round = pool->round;
+		standby->round = pool->round -
+		                 hurry; /* one that nobody takes gives way to one that has touched its pages */
 		pool->n_making++;
 	}
 }
@@ -386,7 +388,7 @@ void pool_standby_failed(struct standby *standby, const struct report *report)
 
 struct standby *pool_make_for(struct entry *entry, struct exec_job *job, int tty_fd, struct err *err)
 {
-	struct standby *standby = standby_make(entry, entry->pool.tmpl, tty_fd, err);
+	struct standby *standby = standby_make(entry, entry->pool.tmpl, tty_fd, true, err);
 
 	if (standby) {
 		standby->entry = NULL;

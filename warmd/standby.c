@@ -173,14 +173,14 @@ static struct standby *standby_new(struct entry *entry, struct sockets *sockets,
 	return standby;
 }
 
-struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty_fd, struct err *err)
+struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty_fd, bool hurry, struct err *err)
 {
 	struct sockets sockets;
 	int r = sockets_open(&sockets, err);
 
 	if (r < 0)
 		return NULL;
-	r = template_make_standby(tmpl, sockets.go[1], sockets.sup[1], tty_fd);
+	r = template_make_standby(tmpl, sockets.go[1], sockets.sup[1], tty_fd, hurry);
 	if (r < 0) {
 		sockets_close(&sockets);
 		err_sys(err, -r, "make a standby");

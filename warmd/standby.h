@@ -46,8 +46,9 @@ struct standby {
 	enum plan_kind plan;   /* PLAN_TEMPLATE: it is a copy of one */
 };
 
-/* tty_fd: slave of the pty that becomes its controlling terminal, or -1. It stays the caller's. */
-struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty_fd, struct err *err);
+/* tty_fd: slave of the pty that becomes its controlling terminal, or -1. It stays the caller's. hurry: a launch waits;
+ * it touches nothing ahead. */
+struct standby *standby_make(struct entry *entry, struct template *tmpl, int tty_fd, bool hurry, struct err *err);
 
 /* The same from disk, without a template, for this launch. The loader is its own from here on, also on failure. */
 struct standby *standby_load(struct entry *entry, struct exec_job *job, struct loader *loader, int tty_fd,

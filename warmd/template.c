@@ -114,11 +114,12 @@ const struct launch_traits *template_traits(const struct template *tmpl)
 	return &tmpl->traits;
 }
 
-int template_make_standby(struct template *tmpl, int go_fd, int sup_fd, int tty_fd)
+int template_make_standby(struct template *tmpl, int go_fd, int sup_fd, int tty_fd, bool hurry)
 {
 	static unsigned char message[MAKE_SIZE_MAX]; /* header and working set, one datagram */
 	const struct working_set *set = &tmpl->entry->pool.working_set;
-	struct make_standby make = {.magic = MAKE_MAGIC, .serial = ++tmpl->serial, .n_touch = (uint32_t)set->n};
+	struct make_standby make = {
+	        .magic = MAKE_MAGIC, .serial = ++tmpl->serial, .n_touch = (uint32_t)set->n, .hurry = hurry};
 	const int fds[] = {go_fd, sup_fd, tty_fd};
 	size_t len = sizeof(make) + set->n * sizeof(struct touch);
 

@@ -28,6 +28,6 @@ const struct launch_traits *template_traits(const struct template *tmpl);
 
 /* Asks for a standby that will speak on these two sockets, with this controlling terminal (-1: none); all of them stay
  * the caller's. 0 or -errno. */
-int template_make_standby(struct template *tmpl, int go_fd, int sup_fd, int tty_fd);
+int template_make_standby(struct template *tmpl, int go_fd, int sup_fd, int tty_fd, bool hurry);
 
 #endif

@@ -343,6 +343,8 @@ __attribute__((noreturn)) void restorer_run(struct arena *a, uint32_t op)
 			run_go_ops(a, op);
 			break;
 		case ROP_TOUCH:
+			if (a->message.make.hurry)
+				break;
 			touch((const struct touch *)(a->message.bytes + sizeof(struct make_standby)),
 			      a->message.make.n_touch);
 			touch((const struct touch *)rop->args[0], rop->args[1]);
