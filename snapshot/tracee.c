@@ -232,13 +232,40 @@ static int wait_syscall_stop(struct tracee *t)
 	}
 }
 
+/* A call that waits with another mask: until the thread is out of it that one is in force, not t->sigmask. */
+static bool waits_with_mask(const struct user_regs_struct *regs)
+{
+	switch ((long)regs->orig_rax) {
+	case SYS_rt_sigsuspend:
+	case SYS_ppoll:
+	case SYS_pselect6:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Its own mask comes first: a signal that only the wait lets through would else be handled before that call is made
+ * again, if this process ends now, and the wait would go on. Like this it comes when the thread waits anew.
+ */
+static int keep_waits_signals(const struct tracee *t)
+{
+	return waits_with_mask(&t->raw) && ptrace(PTRACE_SETSIGMASK, t->tid, SIGSET_BYTES, &t->sigmask) < 0 ? -errno
+	                                                                                                    : 0;
+}
+
 int tracee_call_begin(struct tracee *t, uint64_t insn, long nr, const uint64_t args[6], struct err *err)
 {
 	struct user_regs_struct regs = t->raw;
 	uint64_t mask = ALL_SIGNALS;
 	int first = !t->injected;
-	int r;
+	int r = first ? keep_waits_signals(t) : 0;
 
+	if (r < 0)
+		return err_sys(err, -r, "prepare system call %ld in thread %d", nr, t->tid);
 	t->injected = 1;
 	regs.rip = insn;
 	if (t->frame)
