@@ -58,7 +58,12 @@ def main():
         say("the first launch by `warm exec`: it starts cold and is snapshotted")
         first = cases[0].run(bench, bench.exec(), "first")
         wrong = compare(cases[:1], "first")
-        pool = Pool(bench, published(bench))
+        snapshot = published(bench)
+        say("the second one comes from disk: what it reads is learnt, and the snapshot stored in that order")
+        cases[0].run(bench, bench.exec(), "second")
+        wrong += compare(cases[:1], "second")
+        bench.wait_for_learning(snapshot)
+        pool = Pool(bench, snapshot)
 
         say(f"running {LAUNCHES} commands cold, to know what they print")
         for case in cases[1:]:
@@ -72,7 +77,7 @@ def main():
         more_clone, cold_process = look_at_memory(bench, pool, cases[0])
 
     print_table(cold, first, warm, true, more_clone, cold_process)
-    n = LAUNCHES + 1    # with the first, which started cold
+    n = LAUNCHES + 2    # with the first, which started cold, and the second
     print(f"\n{len(warm) - len(not_hot)} of {len(warm)} launches hot, {n - len(wrong)} of {n} answers right.")
     if not more_clone:
         not_hot.append("not hot: the clone whose memory was to be looked at")

@@ -20,6 +20,9 @@ POOL_S = 5          # a pool has so long to be full again
 POOL_MOST_S = 30    # and so long at first
 
 
+LEARNT_FROM, LEARNT_S = 8 << 20, 5
+
+
 class Bench:
     """A scratch directory, a private daemon and a spawner; everything is gone at the end of the with statement."""
 
@@ -128,6 +131,15 @@ class Bench:
     def launches(self):
         """{tier: how many since the daemon started}"""
         return self.ask("stats")["launches"]
+
+    def wait_for_learning(self, snapshot):
+        """A large image is stored anew behind its first launch; where nothing can be learnt from it, that is soon known."""
+        limit = time.monotonic() + LEARNT_S
+        while time.monotonic() < limit:
+            row = self.ask("show", snapshot)
+            if row["learnt_launches"] or row["rss_bytes"] < LEARNT_FROM:
+                return
+            time.sleep(0.05)
 
     def snapshot(self, identity):
         """Its row in the list."""

@@ -13,7 +13,6 @@ IDLE_S = 1.5
 BACK_TO_BACK, ISOLATED = "back to back", "isolated"
 MODES = (BACK_TO_BACK, ISOLATED)
 LEARNING = 8    # launches that the daemon watches to learn what a request touches
-LEARNT_FROM, LEARNT_S = 8 << 20, 5
 TRIES = 10
 STORED_S = 12
 
@@ -121,18 +120,9 @@ class Run:
         for _ in range(LEARNING if self.learnt.get(snapshot) != self.bench.daemon.pid else 1):
             self.spawn(self.warm(application))
             wait_until(lambda: self.bench.snapshot(snapshot)["standbys"], 20, f"{application.name}: no standby")
-            self.wait_for_learning(snapshot)
+            self.bench.wait_for_learning(snapshot)
         self.learnt[snapshot] = self.bench.daemon.pid
         return Pool(self.bench, snapshot)
-
-    def wait_for_learning(self, snapshot):
-        """A large image is stored anew behind its first launch; where nothing can be learnt from it, that is soon known."""
-        limit = time.monotonic() + LEARNT_S
-        while time.monotonic() < limit:
-            row = self.bench.ask("show", snapshot)
-            if row["learnt_launches"] or row["rss_bytes"] < LEARNT_FROM:
-                return
-            time.sleep(0.05)
 
     def expect_tier(self, name, tier, launches, since):
         """Says so if not all of these launches were served so."""

@@ -281,16 +281,24 @@ void pool_remember(struct entry *entry, const struct arrivals *arrivals, uint64_
 
 /* ---- what templates and standbys say ----------------------------------------------------------------------------- */
 
+/* Not while the old one is making a standby, which would end with it. */
+static void exchange_template(struct entry *entry)
+{
+	struct entry_pool *pool = &entry->pool;
+
+	if (!template_ready(pool->next) || pool->n_making)
+		return;
+	if (template_huge(pool->next) == template_huge(pool->tmpl))
+		huge_restart(&pool->huge);
+	template_free(pool->tmpl);
+	pool->tmpl = pool->next;
+	pool->next = NULL;
+	pool->round++;
+}
+
 void pool_template_ready(struct entry *entry)
 {
-	if (template_ready(entry->pool.next)) {
-		if (template_huge(entry->pool.next) == template_huge(entry->pool.tmpl))
-			huge_restart(&entry->pool.huge);
-		template_free(entry->pool.tmpl);
-		entry->pool.tmpl = entry->pool.next;
-		entry->pool.next = NULL;
-		entry->pool.round++;
-	}
+	exchange_template(entry);
 	entry->pool.template_bytes = template_bytes(entry->pool.tmpl);
 	if (entry->trial)
 		pool_need(entry, 1);
@@ -353,6 +361,7 @@ void pool_standby_parked(struct standby *standby)
 
 	entry->pool.n_making--;
 	entry->pool.n_parked++;
+	exchange_template(entry);
 	note_made(&entry->pool, standby);
 	entry->pool.standby_bytes = standby->bytes;
 	if (entry->trial) {
@@ -477,7 +486,7 @@ void pool_remake(struct entry *entry)
 	struct entry_pool *pool = &entry->pool;
 	struct err err;
 
-	if (!pool->tmpl || pool->next || daemon_now_ms() < pool->paused_until_ms ||
+	if (!pool->tmpl || pool->next || entry_on_terminal(entry) || daemon_now_ms() < pool->paused_until_ms ||
 	    bytes_left(entry->daemon) < needed_bytes(entry))
 		return; /* the next one that is made is of that image anyway */
 	pool->next = template_start(entry, wants_huge(entry), &err);
