@@ -18,8 +18,6 @@ from spawner import Program, Spawner, join
 
 POOL_S = 5          # a pool has so long to be full again
 POOL_MOST_S = 30    # and so long at first
-
-
 LEARNT_FROM, LEARNT_S = 8 << 20, 5
 
 

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/first.h"
+
 /* Programs with several threads touch other pages each time: so many launches are learnt from, then no more. */
 #define LEARN_LAUNCHES 4u
 
@@ -15,13 +17,10 @@ static inline bool learn_more(unsigned launches)
 	return launches < LEARN_LAUNCHES;
 }
 
-/* What is smaller is read as a whole by each standby. */
-#define LEARN_FROM_PAGES 2048u
-
 /* Whether a launch is made from disk only to be learnt from: the first one, of an image that is worth it. */
 static inline bool learn_first(unsigned launches, uint64_t pages)
 {
-	return launches == 0 && pages > LEARN_FROM_PAGES;
+	return launches == 0 && pages > SMALL_IMAGE_PAGES;
 }
 
 /* Whether it is worth writing the image again for these pages, of which it has so many in front already. */

@@ -14,6 +14,9 @@
 
 #include "proto/image.pb-c.h"
 
+/* Pages of an image that is small (8 MiB): each standby reads all of them, and nothing has to be learnt. */
+#define SMALL_IMAGE_PAGES 2048u
+
 static inline bool area_can_wait(const Warm__Image__Vma *vma)
 {
 	static const char *const never[] = {"gd", "lo"}; /* as in smaps' VmFlags */

@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	if ((!loader && req.image_fd < 0) || (!plan_only && (req.sock_fd < 0 || req.init_fd < 0))) {
-		fprintf(stderr, "usage: warm-restore --image FD --sock FD --init FD [--label TEXT]\n"
+		fprintf(stderr, "usage: warm-restore [--huge] --image FD --sock FD --init FD [--label TEXT]\n"
 		                "       warm-restore --loader --sock FD --init FD\n"
 		                "       warm-restore --plan [--straight [--paged]] --image FD\n"
 		                "       and [--plugins DIR] [--plugins-off NAME,...]\n");

@@ -12,10 +12,10 @@
 
 #include "base/clean.h"
 #include "cache/pack.h"
+#include "proto/first.h"
 #include "proto/launch.h"
 
 #define PAGE          4096u
-#define SMALL_PAGES   2048u  /* an image of 8 MiB */
 #define TOUCH_AT_MOST 16384u /* pages: 64 MiB, some 0.1 s of a standby's making */
 
 /* Nobody sees in page tables whether a clone reads the clock without a system call, but most do. rt_sigprocmask(2)
@@ -94,7 +94,7 @@ static uint64_t n_pages(const Warm__Image__Image *image)
 static void gather(struct reads *reads)
 {
 	const Warm__Image__Image *image = reads->plan->image;
-	bool small = n_pages(image) <= SMALL_PAGES;
+	bool small = n_pages(image) <= SMALL_IMAGE_PAGES;
 	uint64_t page = 0;
 
 	for (size_t i = 0; i < image->n_run_addr; i++) {

@@ -113,10 +113,8 @@ static int look(struct record *rec, bool all)
 		struct seen *seen;
 
 		/* what is shared has no pages of its own */
-		if (sscanf(line, "%*x-%*x %7s", perms) != 1 || (perms[1] != 'w' && !all))
-			continue;
 		if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %63s", &start, &end, perms, name) < 3 || perms[3] == 's' ||
-		    strcmp(name, "[vsyscall]") == 0)
+		    (perms[1] != 'w' && !all) || strcmp(name, "[vsyscall]") == 0)
 			continue;
 		seen = area_seen(rec, start, end);
 		if (!seen)

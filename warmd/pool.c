@@ -237,13 +237,15 @@ static struct standby *outdated(const struct entry *entry)
 static void pool_refill(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct entry *entry = timer->data;
+	unsigned have = pool_have(entry), want;
 
 	(void)loop;
 	(void)revents;
 	if (daemon_now_ms() < entry->pool.paused_until_ms || entry->pool.n_making)
 		return;
-	if (wanted(entry) > pool_have(entry) || outdated(entry))
-		pool_need(entry, pool_have(entry) + 1);
+	want = wanted(entry);
+	if (want > have || (want == have && outdated(entry)))
+		pool_need(entry, have + 1);
 }
 
 void pool_refill_soon(struct entry *entry)

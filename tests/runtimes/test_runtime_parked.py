@@ -5,7 +5,7 @@ import time
 import unittest
 
 from case import WarmCase, write
-from harness import PYTHON, descendants
+from harness import PYTHON, descendants, wait_for
 from test_java import JAVA, needs_java
 
 BUSY = """import signal, threading, time
@@ -52,15 +52,24 @@ class Parked(WarmCase):
                     found.append(pid)
         return found
 
+    def at_rest(self):
+        """The last one has said that it is parked, and waits: two looks see the same."""
+        looks = [None, run_ns(self.parked())]
+
+        def same():
+            looks[:] = looks[1], run_ns(self.parked())
+            return looks[0] == looks[1]
+        self.assertTrue(wait_for(same, 10, 0.1), "they never come to rest")
+        return looks[1]
+
     @needs_java
     def test_no_thread_runs(self):
         script = write(os.path.join(self.daemon.dir, "busy.py"), BUSY)
         self.assertEqual(self.daemon.exec(PYTHON, script).out, "ready\n")
         self.daemon.published(command=script)
         self.daemon.exec(JAVA, "-version")
-        self.assertTrue(self.daemon.full_pool())
-        time.sleep(2)   # the last one has parked
-        before = run_ns(self.parked())
+        self.assertTrue(wait_for(lambda: all(row["standbys"] == row["standbys_wanted"] for row in self.daemon.ls()), 20), self.daemon.ls())
+        before = self.at_rest()
         self.assertGreater(len(before), 10, before)
         time.sleep(IDLE_S)
         self.assertEqual(run_ns(self.parked()), before)

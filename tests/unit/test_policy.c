@@ -166,8 +166,8 @@ static void test_images_learn_from_few_launches_and_much_only(void **state)
 	assert_false(learn_is_worth(0, 0) || learn_is_worth(0, 1000));
 	assert_true(learn_is_worth(1, 0) && learn_is_worth(1, 64) && learn_is_worth(16, 1024));
 	assert_false(learn_is_worth(15, 1024));
-	assert_true(learn_first(0, LEARN_FROM_PAGES + 1));
-	assert_false(learn_first(1, LEARN_FROM_PAGES + 1) || learn_first(0, LEARN_FROM_PAGES));
+	assert_true(learn_first(0, SMALL_IMAGE_PAGES + 1));
+	assert_false(learn_first(1, SMALL_IMAGE_PAGES + 1) || learn_first(0, SMALL_IMAGE_PAGES));
 }
 
 /* ---- histogram -------------------------------------------------------------------------------------------------- */
